@@ -1,0 +1,58 @@
+# `make book` and `make test` do everything, set-up included, on a machine with Python 3.11 to 3.13, make and git.
+
+PYTHON ?= python3.11 python3.12 python3.13 python3
+CORES ?= $(shell nproc 2>/dev/null || echo 2)
+PORT ?= 8000
+ARGS ?=
+
+PY := .venv/bin/python
+# A killed grid leaves its lock behind; outputs are moved into place whole, so the lock protects nothing here.
+GRID = PATH="$(CURDIR)/.venv/bin:$$PATH" $(PY) -m snakemake --cores $(CORES) --nolock --rerun-incomplete \
+	--keep-going --quiet host reason --
+SITE = .venv/bin/jupyter-book build book --config _config.yml --path-output . -W -n --keep-going --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help setup sync book test check serve medium full bench clean
+
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: .venv/.installed  ## the packages alone, into .venv (every other target does this by itself)
+
+.venv/.installed: requirements.lock pyproject.toml scripts/setup.sh
+	@scripts/setup.sh $(PYTHON)
+
+sync: .venv/.installed  # stops when both files of a notebook were edited
+	@$(PY) -m xmlib.notebooks sync
+
+book: sync  ## run what is out of date (profile quick) and build the site in _build/html
+	@$(GRID) quick $(ARGS)
+	@$(PY) -m xmlib.report
+	@$(PY) book/vendor.py
+	@$(SITE)
+	@echo "The book is in _build/html; 'make serve' shows it."
+
+test: .venv/.installed  ## run the tests (ARGS='-k name' for some of them)
+	@$(PY) -m pytest $(ARGS)
+
+check: .venv/.installed  ## lint, format, types, notebook pairs
+	@$(PY) -m ruff check --quiet .
+	@$(PY) -m ruff format --check --quiet .
+	@$(PY) -m mypy
+	@$(PY) -m xmlib.notebooks check
+
+serve: .venv/.installed  ## show the site on this machine at http://127.0.0.1:8000 (PORT=… for another port)
+	@test -f _build/html/index.html || { echo "error: there is no site yet; run make book first" >&2; exit 2; }
+	@$(PY) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+medium: sync  ## the grid at half width, hours (ARGS=--dry-run says what is left)
+	@$(GRID) medium $(ARGS)
+
+full: sync  ## the grid as released, days on a CPU (ARGS=--dry-run says what is left)
+	@$(GRID) full $(ARGS)
+
+bench: .venv/.installed  ## every script in benchmarks/
+	@for script in benchmarks/*.py; do echo "$$script"; $(PY) "$$script" || exit 1; done
+
+clean:  ## remove what make book generated; data, checkpoints and records stay
+	@rm -rf _build book/_generated book/results book/assets/vendor
