@@ -1,0 +1,64 @@
+# The grid: notebook × method × seed, one papermill run each. `snakemake --cores 2 quick` (or medium, or full).
+# Restartable twice over: finished runs are kept, and an interrupted one goes on from its checkpoint.
+
+import sys
+
+METHODS = ["ccal_tno", "learned_cont", "ccal_cont"]
+SEEDS = {"toy": [1], "quick": [1, 2], "medium": [1, 2, 3], "full": [1, 2, 3]}
+RECORD = "book/records/{profile}/audio_score-{method}-seed{seed}.json"
+NOTEBOOK = "book/results/{profile}/audio_score-{method}-seed{seed}.ipynb"
+AFTERWARDS = {"report.py", "tables.py", "notebooks.py"}  # they read records or keep twins; no run depends on them
+CODE = sorted(str(p) for p in Path("xmlib").rglob("*.py") if p.name not in AFTERWARDS)
+
+# One thread a run: two runs side by side beat one run on two threads, and the numbers do not depend on the load.
+COMMAND = (
+    "OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads} "
+    f"{sys.executable} -m papermill --no-progress-bar {{input.notebook}} {{params.notebook}} "
+    "-p method {wildcards.method} -p profile {wildcards.profile} -p seed {wildcards.seed} "
+    "-p threads {threads} -p record {params.record} > {log} 2>&1"
+)
+
+
+def records(profile):
+    return expand(RECORD, profile=profile, method=METHODS, seed=SEEDS[profile])
+
+
+rule quick:
+    input: records("quick")
+
+rule toy:
+    input: records("toy")
+
+rule medium:
+    input: records("medium")
+
+rule full:
+    input: records("full")
+
+# The data set is built once, before the runs that share it.
+rule pairs:
+    input: CODE
+    output: touch("runs/built/{profile}")
+    log: "runs/logs/{profile}/pairs.log"
+    threads: workflow.cores
+    shell: f"{sys.executable} -m xmlib.data audio_score --profile {{wildcards.profile}} 2>&1 | tee {{log}}"
+
+# Made again whenever the notebook or the code has changed.
+rule short_run:
+    input: notebook="notebooks/audio_score.ipynb", code=CODE, pairs="runs/built/{profile}"
+    output: record=RECORD, notebook=NOTEBOOK
+    params: record=lambda w, output: Path(output.record).resolve(), notebook=lambda w, output: output.notebook
+    log: "runs/logs/{profile}/{method}-seed{seed}.log"
+    wildcard_constraints: profile="toy|quick"
+    threads: 1
+    shell: COMMAND
+
+# Hours long and committed, so only made where they are missing; `python -m xmlib.records list` says which are of old code.
+rule long_run:
+    input: notebook=ancient("notebooks/audio_score.ipynb"), pairs=ancient("runs/built/{profile}")
+    output: record=RECORD
+    params: record=lambda w, output: Path(output.record).resolve(), notebook=lambda w: NOTEBOOK.format(**w)
+    log: "runs/logs/{profile}/{method}-seed{seed}.log"
+    wildcard_constraints: profile="medium|full"
+    threads: 1
+    shell: "mkdir -p $(dirname {params.notebook}) && " + COMMAND

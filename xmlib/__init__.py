@@ -1,0 +1,1 @@
+"""Cross-modal retrieval through CCA: the library behind the book."""

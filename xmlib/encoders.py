@@ -1,0 +1,55 @@
+"""Encoders: one view in, d numbers a pair out (released code of paper A, `models/audio_score_*`)."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+FILTERS = (24, 48, 96, 96)  # of the four blocks at width 1
+BN_EPS = 1e-4  # Lasagne's default; PyTorch's is 1e-5
+
+
+class ConvEncoder(nn.Module):
+    """Convolutional encoder of one-channel pictures: (n, 1, h, w) in, (n, d) out.
+
+    Four blocks of two 3×3 convolutions, each with batch norm and ELU, and a 2×2 max-pool; then a 1×1 convolution
+    to `d` maps with batch norm and the mean over positions. `width` scales the released 24/48/96/96 filters.
+    No non-linearity follows the last layer: CCA wants unbounded features.
+    """
+
+    def __init__(self, d: int = 32, width: float = 1.0):
+        super().__init__()
+        channels = [1] + [max(1, round(width * f)) for f in FILTERS]
+        blocks = [_block(a, b) for a, b in zip(channels, channels[1:], strict=False)]
+        self.layers = nn.Sequential(*blocks, nn.Conv2d(channels[-1], d, 1, bias=False), nn.BatchNorm2d(d, eps=BN_EPS))
+        self.apply(init_as_released)
+        self.to(memory_format=torch.channels_last)  # about 1.5 times faster on a CPU
+
+    def forward(self, view: Tensor) -> Tensor:
+        maps = self.layers(view.contiguous(memory_format=torch.channels_last))  # (n, d, h/16, w/16)
+        return maps.mean(dim=(2, 3))
+
+
+def _block(channels_in: int, channels_out: int) -> nn.Sequential:
+    """conv → BN → ELU, twice, → max-pool. ELU never decreases, so pooling first gives the same at a quarter the work."""
+    return nn.Sequential(
+        *_conv(channels_in, channels_out),
+        nn.ELU(inplace=True),
+        *_conv(channels_out, channels_out),
+        nn.MaxPool2d(2),
+        nn.ELU(inplace=True),
+    )
+
+
+def _conv(channels_in: int, channels_out: int) -> tuple[nn.Module, nn.Module]:
+    conv = nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False)  # batch norm brings its own bias
+    return conv, nn.BatchNorm2d(channels_out, eps=BN_EPS)
+
+
+def init_as_released(module: nn.Module) -> None:
+    """He uniform with gain 1, bound √(3 / fan_in): Lasagne's `HeUniform()`, not PyTorch's default √(1 / fan_in)."""
+    if isinstance(module, nn.Conv2d | nn.Linear):
+        bound = math.sqrt(3 / module.weight[0].numel())
+        nn.init.uniform_(module.weight, -bound, bound)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,154 @@
+"""The retrieval protocol, fixed once: every table and curve comes through here (book, evaluation protocol).
+
+All rows of `y` are candidates for each row of `x`; row i is the right answer to query i. Scores are cosines. Scores
+closer than `TIE` are equal, and equal scores count in expectation over their random order.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from xmlib.errors import InputError
+
+TIE = 1e-6  # embeddings are float32, so cosines closer than this carry no order
+CUTOFFS = (1, 5, 10, 25)
+DIRECTIONS = {"view1_to_view2": "sheet → audio", "view2_to_view1": "audio → sheet"}
+
+
+def standing(x: Tensor, y: Tensor, chunk: int = 512) -> tuple[np.ndarray, np.ndarray]:
+    """For every query, the candidates strictly `better` than the right one and those `tied` with it, itself included.
+
+    `x`, `y`: unit-length embeddings (n, d). Works through `chunk` queries at a time, in memory of chunk × n.
+    Raises `InputError` for unequal lengths, no rows, or values that are not finite.
+    """
+    if len(x) != len(y) or not len(x):
+        raise InputError(f"Retrieval needs as many queries as candidates and at least one, got {len(x)} and {len(y)}.")
+    if not (torch.isfinite(x).all() and torch.isfinite(y).all()):
+        raise InputError("The embeddings hold NaN or infinite values, so candidates cannot be ranked.")
+    x, y = x.double(), y.double()
+    better, tied = [], []
+    for start in range(0, len(x), chunk):
+        scores = x[start : start + chunk] @ y.T  # (chunk, n)
+        excess = scores - scores.diagonal(start).unsqueeze(1)
+        better.append((excess > TIE).sum(1))
+        tied.append((excess.abs() <= TIE).sum(1))
+    return torch.cat(better).cpu().numpy(), torch.cat(tied).cpu().numpy()
+
+
+def ranks(x: Tensor, y: Tensor) -> np.ndarray:
+    """Expected rank of the right candidate for every query, counted from 1: b + (t + 1) / 2, shape (n,)."""
+    return expected_ranks(*standing(x, y))
+
+
+def expected_ranks(better: np.ndarray, tied: np.ndarray) -> np.ndarray:
+    """b + (t + 1) / 2 for b better and t tied candidates."""
+    return better + (tied + 1) / 2
+
+
+def reciprocal_ranks(better: np.ndarray, tied: np.ndarray) -> np.ndarray:
+    """Expected reciprocal rank of every query: (H(b + t) − H(b)) / t with the harmonic numbers H."""
+    better, tied = np.asarray(better), np.asarray(tied)
+    harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, (better + tied).max() + 1))])
+    return np.where(tied == 1, 1 / (better + 1), (harmonic[better + tied] - harmonic[better]) / tied)
+
+
+def metrics_of(better: np.ndarray, tied: np.ndarray) -> dict[str, float]:
+    """R@1/5/10/25 in per cent, median and mean rank, and MRR of queries that stand like that."""
+    expected = expected_ranks(better, tied)
+    hits = {f"r{k}": 100 * float(np.clip((k - better) / tied, 0, 1).mean()) for k in CUTOFFS}
+    return hits | {
+        "median_rank": float(np.median(expected)),
+        "mean_rank": float(expected.mean()),
+        "mrr": float(reciprocal_ranks(better, tied).mean()),
+    }
+
+
+def retrieval_metrics(x: Tensor, y: Tensor) -> dict[str, float]:
+    """Metrics of x querying y: `r1 r5 r10 r25` in per cent, `median_rank`, `mean_rank`, `mrr` and `mean_distance`.
+
+    `mean_distance` is the mean cosine distance of matching pairs. Shapes and errors as in `standing`.
+    """
+    return metrics_of(*standing(x, y)) | {"mean_distance": mean_distance(x, y)}
+
+
+def mean_distance(x: Tensor, y: Tensor) -> float:
+    """Mean of 1 − cosine over matching pairs of unit-length rows."""
+    return float((1 - (x.double() * y.double()).sum(1)).mean())
+
+
+def both_ways(x: Tensor, y: Tensor, groups=None) -> dict:
+    """What a record keeps of a test: `metrics`, `ranks` and `ties` in each of `DIRECTIONS`.
+
+    Metrics are those of `retrieval_metrics` with `mrr_interval` (bootstrap over `groups` of queries) and `hubness`.
+    `ranks` are expected ranks of every query; `ties` maps a query to the number tied, where that is more than one.
+    """
+    result: dict = {"metrics": {}, "ranks": {}, "ties": {}}
+    for direction, (query, candidates) in zip(DIRECTIONS, ((x, y), (y, x)), strict=True):
+        better, tied = standing(query, candidates)
+        interval = bootstrap_interval(reciprocal_ranks(better, tied), groups)
+        result["metrics"][direction] = metrics_of(better, tied) | {
+            "mean_distance": mean_distance(x, y),
+            "mrr_interval": list(interval),
+            "hubness": hubness(query, candidates),
+        }
+        result["ranks"][direction] = expected_ranks(better, tied).tolist()
+        result["ties"][direction] = {str(i): int(tied[i]) for i in np.flatnonzero(tied > 1)}
+    return result
+
+
+def recorded_reciprocal_ranks(scores: dict, direction: str) -> np.ndarray:
+    """Expected reciprocal rank of every query, from what `both_ways` returned."""
+    expected = np.array(scores["ranks"][direction])
+    tied = np.ones(len(expected), dtype=int)
+    for query, count in scores["ties"][direction].items():
+        tied[int(query)] = count
+    return reciprocal_ranks((expected - (tied + 1) / 2).astype(int), tied)
+
+
+def mrr(x: Tensor, y: Tensor) -> float:
+    """Mean reciprocal rank of x querying y."""
+    return float(reciprocal_ranks(*standing(x, y)).mean())
+
+
+def chance_metrics(n: int) -> dict[str, float]:
+    """Exact expectation of every metric for scores that know nothing, among n candidates."""
+    return metrics_of(np.array([0]), np.array([n])) | {"mean_distance": 1.0}
+
+
+def hubness(x: Tensor, y: Tensor, k: int = 10, chunk: int = 512) -> float:
+    """Skewness of the k-occurrence: how often each candidate is among the k best of any query (Radovanović et al. 2010).
+
+    About 0 when all candidates are found alike; large when a few hubs fill most lists. 0 where all occur equally often.
+    """
+    x, y = x.double(), y.double()
+    k = min(k, len(y))
+    occurrences = torch.zeros(len(y), dtype=torch.float64, device=y.device)
+    for start in range(0, len(x), chunk):
+        top = (x[start : start + chunk] @ y.T).topk(k, dim=1).indices.flatten()
+        occurrences += torch.bincount(top, minlength=len(y))
+    centred = occurrences - occurrences.mean()
+    spread = float(centred.square().mean().sqrt())
+    return float((centred**3).mean()) / spread**3 if spread > 0 else 0.0
+
+
+def bootstrap_interval(values, groups=None, level: float = 0.95, resamples: int = 2000, seed: int = 0):
+    """Percentile bootstrap interval (low, high) of the mean of per-query `values`, (n,).
+
+    `groups`: (n,) labels; whole groups are drawn, because queries from one tune rise and fall together.
+    None draws single queries.
+    """
+    values = np.asarray(values, dtype=float)
+    _, member = np.unique(np.arange(len(values)) if groups is None else np.asarray(groups), return_inverse=True)
+    sums, sizes = np.bincount(member, weights=values), np.bincount(member)
+    draws = np.random.default_rng(seed).integers(len(sums), size=(resamples, len(sums)))
+    means = sums[draws].sum(1) / sizes[draws].sum(1)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def paired_interval(a, b, groups=None, level: float = 0.95, resamples: int = 2000, seed: int = 0):
+    """Bootstrap interval (low, high) of the mean of `a - b`, per-query values of two methods on the same queries."""
+    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    if a.shape != b.shape:
+        raise InputError(f"A paired comparison needs the same queries, but got {len(a)} and {len(b)} values.")
+    return bootstrap_interval(a - b, groups, level, resamples, seed)

@@ -1,0 +1,235 @@
+"""Training with the released schedule: one visible loop, a checkpoint after every epoch, exact resume."""
+
+import copy
+import io
+import math
+import pickle
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from xmlib import evaluate
+from xmlib.cca import DivergedError
+from xmlib.data import Split, Splits
+from xmlib.errors import InputError
+from xmlib.files import write_bytes
+from xmlib.methods import METHODS, Method
+from xmlib.model import TwoView
+from xmlib.profiles import Settings
+
+EVAL_BATCH = 200  # pairs; of no consequence for the numbers but their last digits
+
+
+class Training:
+    """Everything that a training run is at the end of an epoch; what `state()` leaves out is not needed to go on."""
+
+    def __init__(self, model: TwoView, splits: Splits, method: Method, s: Settings, seed: int, device: torch.device):
+        self.model, self.splits, self.settings, self.seed, self.device = model.to(device), splits, s, seed, device
+        self.terms = method.terms(s)
+        # λ·Σw² in the loss has the gradient 2λw; Adam's weight_decay adds exactly that before its moments
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=s.lr, weight_decay=2 * s.l2)
+        self.history: list[dict] = []
+        self.phase, self.waited = 0, 0
+        self.best: dict = {"mrr": -math.inf}
+        self.seconds = 0.0
+        curve_n = min(s.curve_n, len(splits.valid), len(splits.train))
+        self.curve_rows = np.random.default_rng(seed).permutation(len(splits.train))[:curve_n]  # fixed for the run
+
+    @property
+    def converged(self) -> bool:
+        """Whether patience has run out in the first phase and in every refinement."""
+        return self.phase > self.settings.refinements
+
+    @property
+    def finished(self) -> bool:
+        return self.converged or len(self.history) >= self.settings.epochs
+
+    def epoch(self) -> dict:
+        """Train for one epoch, refit the head, score the curves, move the schedule; returns the epoch's row."""
+        start = time.perf_counter()
+        loss = self._update_weights()
+        row = {"epoch": len(self.history) + 1, "phase": self.phase, "lr": self.optimizer.param_groups[0]["lr"]}
+        row |= {"loss": loss, **self._curves(loss)}
+        row["seconds"] = time.perf_counter() - start
+        self.history.append(row)
+        self.seconds += row["seconds"]
+        self._move_schedule(row)
+        return row
+
+    def _update_weights(self) -> float:
+        """One pass over the shuffled training pairs in full batches; the rest of an epoch is left out, not padded."""
+        self.model.train()
+        losses = []
+        for rows in batches(len(self.splits.train), self.settings.batch, self.seed, len(self.history)):
+            view1, view2 = load_batch(self.splits.train, rows, self.device)
+            try:
+                loss = self._objective(view1, view2)
+            except DivergedError:
+                return math.nan
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            losses.append(loss.item())
+            if not math.isfinite(losses[-1]):
+                return math.nan
+        return sum(losses) / len(losses)
+
+    def _objective(self, view1: Tensor, view2: Tensor) -> Tensor:
+        pairs = {"features": self.model.features(view1, view2)}
+        if any(term.on == "embeddings" for term in self.terms):
+            pairs["embeddings"] = self.model.head(*pairs["features"])
+        return sum(term.weight * term.loss(*pairs[term.on]) for term in self.terms)
+
+    def _curves(self, loss: float) -> dict:
+        """MRR (view 1 queries view 2) on the fixed training subset and on validation, after refitting the head."""
+        if not math.isfinite(loss):
+            return {"train_mrr": math.nan, "valid_mrr": math.nan}
+        h1, h2 = refit(self.model, self.splits.train, self.settings.refit_n, self.device)
+        rows = torch.as_tensor(self.curve_rows, device=h1.device)
+        head = self.model.head
+        with torch.no_grad():
+            train = evaluate.mrr(head.embed1(h1[rows]), head.embed2(h2[rows]))
+            valid = evaluate.mrr(*embed(self.model, self.splits.valid, self.device, self.settings.curve_n))
+        return {"train_mrr": train, "valid_mrr": valid}
+
+    def _move_schedule(self, row: dict) -> None:
+        """The released schedule: a tie counts as better, a loss that is not a number ends the phase at once."""
+        if row["valid_mrr"] >= self.best["mrr"]:
+            self.best = {"mrr": row["valid_mrr"], "epoch": row["epoch"], **copy.deepcopy(self._weights())}
+            self.waited = 0
+            return
+        self.waited += 1
+        patience = self.settings.refine_patience if self.phase else self.settings.patience
+        if self.waited >= patience or not math.isfinite(row["loss"]):
+            lr = self.optimizer.param_groups[0]["lr"] * self.settings.lr_factor
+            self._load_weights(self.best)
+            for group in self.optimizer.param_groups:
+                group["lr"] = lr
+            self.phase, self.waited = self.phase + 1, 0
+
+    def _weights(self) -> dict:
+        return {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def _load_weights(self, weights: dict) -> None:
+        if "model" not in weights:
+            raise InputError("The very first epoch gave a loss that is not a number: lower lr, or look for NaN in the views.")
+        self.model.load_state_dict(weights["model"])
+        self.optimizer.load_state_dict(copy.deepcopy(weights["optimizer"]))
+
+    def use_best(self) -> TwoView:
+        """The model with the weights of the best validation MRR, in evaluation mode."""
+        self.model.load_state_dict(self.best["model"])
+        return self.model.eval()
+
+    def state(self) -> dict:
+        kept = {name: getattr(self, name) for name in ("history", "phase", "waited", "best", "seconds")}
+        return kept | self._weights()
+
+    def load_state(self, state: dict) -> None:
+        self._load_weights(state)
+        for name in ("history", "phase", "waited", "best", "seconds"):
+            setattr(self, name, state[name])
+
+
+def fit(
+    model: TwoView,
+    splits: Splits,
+    method: str,
+    settings: Settings,
+    seed: int = 1,
+    device: torch.device | str = "cpu",
+    checkpoint: Path | None = None,
+    on_epoch: Callable[[dict], None] = lambda row: None,
+) -> Training:
+    """The finished training; `model` then holds the weights of the best validation MRR, in evaluation mode.
+
+    `checkpoint`: written after every epoch, and continued from, to the last digit, where it exists.
+    `on_epoch`: called with every row, the rows of a continued checkpoint included.
+    Raises `InputError` for views with NaN and for fewer training pairs than a batch.
+    """
+    check_splits(splits, settings)
+    training = Training(model, splits, METHODS[method], settings, seed, torch.device(device))
+    if checkpoint and (state := load_checkpoint(checkpoint, device)):
+        training.load_state(state)
+    for row in training.history:
+        on_epoch(row)
+    while not training.finished:
+        on_epoch(training.epoch())
+        if checkpoint:
+            save_atomically(training.state(), checkpoint)
+    training.use_best()
+    return training
+
+
+def check_splits(splits: Splits, s: Settings) -> None:
+    """Raises `InputError` where training could not even start."""
+    if len(splits.train) < s.batch:
+        raise InputError(f"There are {len(splits.train)} training pairs, fewer than one batch of {s.batch}: lower batch.")
+    for name in ("train", "valid", "test"):
+        split = getattr(splits, name)
+        for start in range(0, len(split), EVAL_BATCH):
+            rows = np.arange(start, min(start + EVAL_BATCH, len(split)))
+            for view in ("view1", "view2"):
+                bad = ~np.isfinite(getattr(split, view)[rows]).reshape(len(rows), -1).all(1)
+                if bad.any():
+                    item = split.ids[rows[bad][0]]
+                    raise InputError(f"{view} of the {name} split holds NaN or infinite values, first in item {item!r}.")
+
+
+def batches(n: int, batch: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """Row numbers of every full batch of an epoch; a function of seed and epoch alone, so that a resume needs no state."""
+    order = np.random.default_rng([seed, epoch]).permutation(n)
+    return [order[i : i + batch] for i in range(0, n - batch + 1, batch)]
+
+
+def load_batch(split: Split, rows: np.ndarray, device: torch.device | str) -> tuple[Tensor, Tensor]:
+    """Both views of those rows as float32 tensors on the device."""
+    return torch.from_numpy(split.view1[rows]).to(device), torch.from_numpy(split.view2[rows]).to(device)
+
+
+@torch.no_grad()
+def features(model: TwoView, split: Split, device: torch.device | str, n: int = 0) -> tuple[Tensor, Tensor]:
+    """Encoder outputs (n, d) of the first n pairs of a split (0: all), in evaluation mode."""
+    model.eval()
+    count = min(n or len(split), len(split))
+    chunks = [np.arange(i, min(i + EVAL_BATCH, count)) for i in range(0, count, EVAL_BATCH)]
+    outputs = [model.features(*load_batch(split, rows, device)) for rows in chunks]
+    h1, h2 = (torch.cat(side) for side in zip(*outputs, strict=True))
+    return h1, h2
+
+
+def embed(model: TwoView, split: Split, device: torch.device | str = "cpu", n: int = 0) -> tuple[Tensor, Tensor]:
+    """Unit-length embeddings (n, k) of both views of the first n pairs of a split (0: all), in evaluation mode."""
+    h1, h2 = features(model, split, device, n)
+    with torch.no_grad():
+        return model.head.embed1(h1), model.head.embed2(h2)
+
+
+def refit(model: TwoView, train: Split, n: int = 0, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
+    """Fit the head's stored statistics to the first n training pairs (0: all); returns the encoder outputs used."""
+    h1, h2 = features(model, train, device)
+    model.head.refit(h1[: n or None], h2[: n or None])
+    return h1, h2
+
+
+def load_checkpoint(path: Path, device: torch.device | str) -> dict | None:
+    """The state in a checkpoint; None where there is none, or where it cannot be read, which is said on stderr."""
+    if not path.exists():
+        return None
+    try:
+        return torch.load(path, map_location=device, weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        print(f"The checkpoint {path} cannot be read ({error}); training starts again.", file=sys.stderr)
+        return None
+
+
+def save_atomically(state: dict, path: Path) -> None:
+    """Write a checkpoint so that a killed process leaves the old one or the new one."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_bytes(path, buffer.getvalue())

@@ -1,0 +1,37 @@
+"""Training objectives, all to be minimised; they know tensors and nothing of data or models."""
+
+import torch
+from torch import Tensor
+
+from xmlib.cca import check_views, covariances, whitened
+
+
+def trace_norm(h1: Tensor, h2: Tensor, ridge: float = 1e-3) -> Tensor:
+    """Minus the mean canonical correlation of encoder outputs (n, d), n > d: Deep CCA (book, eq. trace-norm).
+
+    Taken on the features before the head. The gradient is that of the nuclear norm, finite at coincident
+    correlations. Released: −mean √clip(eig(TTᵀ + 1e-3·I), 1e-7, 1), which biases every correlation upwards.
+    Raises `InputError` for n ≤ d.
+    """
+    check_views(h1, h2)
+    x, y = h1.double(), h2.double()
+    T = whitened(*covariances(x - x.mean(0), y - y.mean(0), ridge))[2]
+    return -torch.linalg.svdvals(T).mean().to(h1.dtype)
+
+
+def ranking_loss(x: Tensor, y: Tensor, margin: float = 0.5, both_ways: bool = False) -> Tensor:
+    """Mean hinge over every mismatched pair in the batch (book, eq. ranking).
+
+    `x`, `y`: unit-length embeddings, (n, d); row i of one belongs to row i of the other. x queries y.
+    `both_ways`: y queries x as well, and the two means are added; the released code does this for the learned head only.
+    """
+    scores = x @ y.T  # (n, n), row = query
+    loss = _hinge(scores, margin)
+    return loss + _hinge(scores.T, margin) if both_ways else loss
+
+
+def _hinge(scores: Tensor, margin: float) -> Tensor:
+    n = len(scores)
+    matched = scores.diagonal().unsqueeze(1)  # (n, 1)
+    violations = (margin - matched + scores).clamp_min(0)  # (n, n)
+    return (violations.sum() - violations.diagonal().sum()) / (n * (n - 1))

@@ -1,0 +1,60 @@
+"""Every number of a run, and the table of profiles that set them."""
+
+from dataclasses import asdict, dataclass, replace
+
+from xmlib.errors import InputError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every number of a run. The defaults are those of the released audio–score models."""
+
+    d: int = 32  # embedding size
+    width: float = 1.0  # of the encoders; scales the released 24/48/96/96 filters
+    batch: int = 100
+    margin: float = 0.5  # of the ranking loss
+    both_ways: bool | None = None  # ranking in both directions; None: as the method does by default
+    ridge: float = 1e-3  # of the CCA layer and of the trace norm
+    alpha: float = 1.0  # weight of the newest batch in the running statistics of the CCA layer
+    k: int = 0  # canonical directions kept; 0: all d
+    weight_tno: float = 1.0  # of the trace norm in ccal_tno; the rest goes to the ranking loss
+    lr: float = 2e-3
+    l2: float = 1e-5  # λ of λ·Σw² over all trainables, added to the loss
+    patience: int = 30  # epochs without a validation MRR as good as the best
+    refinements: int = 3  # times that the best state is reloaded and training goes on more slowly
+    refine_patience: int = 10
+    lr_factor: float = 0.5  # by which each refinement lowers the rate
+    epochs: int = 1000  # limit over all phases
+    refit_n: int = 0  # training pairs that the head is refitted on after an epoch; 0: all (released: |valid|)
+    curve_n: int = 5000  # at most so many validation pairs, and as many training pairs, for the curves
+
+
+PROFILES = {
+    "toy": dict(width=1 / 12, epochs=3, batch=40),  # seconds; for the tests
+    "quick": dict(width=1 / 3, epochs=14),  # the beginning of a medium run: same networks, same data
+    "medium": dict(width=1 / 3),  # 8/16/32/32 filters: AVX2 works on 8 channels at a time
+    "full": dict(),  # the released networks and schedule
+}
+
+
+def choose(kind: str, name: str, table) -> str:
+    """`name` if the table has it; raises `InputError` with the choices if not."""
+    if name not in table:
+        raise InputError(f"There is no {kind} {name!r}; choose one of {', '.join(table)}.")
+    return name
+
+
+def settings(profile: str, epochs: int = 0, width: float = 0, **changes) -> Settings:
+    """The settings of a profile, with those changed that are given; 0 epochs or width means the profile's own."""
+    base = replace(Settings(), **PROFILES[choose("profile", profile, PROFILES)])
+    given = {k: v for k, v in dict(epochs=epochs, width=width, **changes).items() if v}
+    result = replace(base, **given)
+    for name, value in asdict(result).items():
+        if isinstance(value, int | float) and value < 0:
+            raise InputError(f"{name} = {value} is negative; choose a positive number, or 0 for the profile's own.")
+    if result.batch <= result.d:
+        raise InputError(
+            f"A batch of {result.batch} pairs is too small for d = {result.d} dimensions, since CCA needs more pairs "
+            f"than dimensions: choose a batch of at least {result.d + 1}, or a smaller d."
+        )
+    return result

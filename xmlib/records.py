@@ -1,0 +1,218 @@
+"""Records: one JSON file a run, which holds everything that the book says of it and everything to repeat it.
+
+`python -m xmlib.records rerun FILE` runs a record's notebook again and compares; `list` shows what there is.
+"""
+
+import argparse
+import ast
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from xmlib import paths
+from xmlib.data import Splits
+from xmlib.errors import InputError
+from xmlib.files import write_text
+from xmlib.profiles import Settings
+
+FORMAT = 1
+CODE = ("cca", "encoders", "model", "objectives", "methods", "fit", "evaluate")  # modules that decide the numbers
+PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "music21", "verovio", "resvg_py", "midirenderer")
+RESULTS = ("history", "best_epoch", "stopped", "metrics", "ranks", "ties", "baselines")  # equal when run again
+UNEQUAL = {"seconds"}  # inside the results, what no two runs share
+
+
+def fingerprint() -> str:
+    """Hash of the code that decides the numbers, without comments, docstrings and layout."""
+    digest = hashlib.sha256()
+    for name in CODE:
+        tree = ast.parse((Path(__file__).parent / f"{name}.py").read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+                node.body = node.body[1:]
+        digest.update(ast.dump(tree).encode())
+    return digest.hexdigest()[:16]
+
+
+def run_key(splits: Splits, method: str, settings: Settings, seed: int, device: torch.device) -> str:
+    """Name of a run's folder: equal for two runs if and only if the longer continues the shorter."""
+    kept = asdict(settings) | {"epochs": None}  # the limit does not change the epochs before it
+    decides = [method, kept, seed, splits.digest, str(device), torch.get_num_threads(), torch.__version__, fingerprint()]
+    key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
+    return f"{splits.name}-{method}-seed{seed}-{key}"
+
+
+def checkpoint_path(splits: Splits, method: str, settings: Settings, seed: int, device: torch.device) -> Path:
+    """Where the checkpoint of that run lives."""
+    return paths.RUNS / run_key(splits, method, settings, seed, device) / "checkpoint.pt"
+
+
+def make(notebook: str, parameters: dict, splits: Splits, settings: Settings, training, test: dict, baselines: dict):
+    """The record of a finished training with its `test` scores (`evaluate.both_ways`) and the baselines."""
+    return {
+        "format": FORMAT,
+        "notebook": notebook,
+        "dataset": splits.name,
+        **{name: parameters[name] for name in ("method", "profile", "seed")},
+        "parameters": parameters,
+        "settings": asdict(settings),
+        "data": {
+            "digest": splits.digest,
+            **{name: len(getattr(splits, name)) for name in ("train", "valid", "test")},
+            "test_groups": [int(group) for group in splits.test.groups],
+            "settings": splits.settings,
+        },
+        "history": training.history,
+        "best_epoch": training.best["epoch"],
+        "stopped": "patience" if training.converged else "epochs",
+        "converged": training.converged,
+        "valid_mrr": training.best["mrr"],
+        **test,
+        "baselines": baselines,
+        "wall_seconds": training.seconds,
+        "peak_memory_mb": peak_memory_mb(),
+        "machine": machine(training.device),
+        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "commit": commit(),
+        "code": fingerprint(),
+    }
+
+
+def peak_memory_mb() -> float:
+    """The most memory this process has held, in MiB."""
+    unit = 2**20 if sys.platform == "darwin" else 2**10  # macOS counts bytes where Linux counts kilobytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def machine(device: torch.device) -> dict:
+    """Processor, cores, threads, device, system and Python of this process."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    return {
+        "device": device.type,
+        "processor": name,
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def commit() -> str:
+    """The commit checked out, with `+` where files differ from it; empty outside a git checkout."""
+    try:
+        run = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--match", ""],
+            cwd=paths.ROOT, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return run.stdout.strip()
+
+
+def save(record: dict, path: Path | str) -> Path:
+    """Write a record in one step; returns its path."""
+    path = Path(path)
+    write_text(path, json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=True) + "\n")
+    return path
+
+
+def load(path: Path | str) -> dict:
+    """The record in a file; raises `InputError` for a file that is not there or not a record."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"There is no record {str(path)!r}: give the path of a JSON file under book/records.")
+    try:
+        record = json.loads(path.read_text())
+    except ValueError as error:
+        raise InputError(f"{str(path)!r} is not a record but broken JSON ({error}): restore or remake it.") from None
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise InputError(f"{str(path)!r} is not a record of format {FORMAT}: remake it with this version.")
+    return record
+
+
+def load_all(folder: Path | None = None) -> list[dict]:
+    """Every record below a folder (default: the book's), in order of path."""
+    return [load(path) for path in sorted((folder or paths.RECORDS).glob("*/*.json"))]
+
+
+def rerun(path: Path | str) -> list[str]:
+    """Run a record's notebook again, from nothing, with its parameters; the differences found, empty if equal."""
+    record = load(path)
+    with tempfile.TemporaryDirectory() as folder:
+        again = Path(folder) / "again.json"
+        parameters = Path(folder) / "parameters.json"
+        parameters.write_text(json.dumps(record["parameters"] | {"record": str(again)}))
+        notebook = paths.NOTEBOOKS / f"{record['notebook']}.ipynb"
+        command = [sys.executable, "-m", "papermill", "--log-level", "ERROR", "-f", str(parameters), str(notebook)]
+        environment = os.environ | {"XMLIB_RUNS": folder, "OMP_NUM_THREADS": str(record["machine"]["threads"])}
+        subprocess.run([*command, str(Path(folder) / "again.ipynb")], env=environment, check=True)
+        return differences(record, load(again))
+
+
+def differences(one: dict, other: dict) -> list[str]:
+    """Where two records' results differ, as `path: value ≠ value`; times and machines do not count."""
+    return [line for name in RESULTS for line in _differences(name, one[name], other[name])]
+
+
+def _differences(where: str, one, other) -> list[str]:
+    if isinstance(one, dict) and isinstance(other, dict):
+        names = sorted((set(one) | set(other)) - UNEQUAL)
+        return [line for n in names for line in _differences(f"{where}.{n}", one.get(n), other.get(n))]
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        pairs = enumerate(zip(one, other, strict=True))
+        return [line for i, (a, b) in pairs for line in _differences(f"{where}[{i}]", a, b)]
+    same = one == other or (one != one and other != other)  # NaN equals NaN here
+    return [] if same else [f"{where}: {one!r} ≠ {other!r}"]
+
+
+def summary(record: dict) -> str:
+    """One line on a record."""
+    forth, back = (record["metrics"][d]["mrr"] for d in ("view1_to_view2", "view2_to_view1"))
+    label = "" if record["converged"] else ", not converged"
+    current = "" if record["code"] == fingerprint() else ", made by other code than this"
+    return (
+        f"{record['profile']:8}{record['method']:14} seed {record['seed']}  MRR {forth:.3f} / {back:.3f}  "
+        f"{len(record['history'])} epochs, {record['wall_seconds'] / 60:.0f} min{label}{current}"
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line: `rerun FILE` or `list`; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m xmlib.records", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("rerun", help="run a record again and compare").add_argument("file")
+    commands.add_parser("list", help="one line a record in the book")
+    options = parser.parse_args(arguments)
+    try:
+        if options.command == "list":
+            print("\n".join(summary(record) for record in load_all()) or "There are no records yet: run `make book`.")
+            return 0
+        found = rerun(options.file)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for line in found[:20]:
+        print(line)
+    print(f"{len(found)} differences." if found else "Equal: the record was repeated to the last digit.")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,206 @@
+"""Fragments and figures of the book, made of records and of nothing else: `python -m xmlib.report`.
+
+Reads book/records and book/reported.yml, writes book/_generated. The same records give the same bytes, and a file
+whose bytes would not change is left alone, so that the book rebuilds only the pages that a new record touches.
+`--readme` fills the part between the two `results` marks of README.md from the committed (medium, full) records.
+"""
+
+import argparse
+import io
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import yaml
+
+from xmlib import figures, paths, records, tables
+from xmlib.errors import InputError
+from xmlib.evaluate import DIRECTIONS
+from xmlib.files import write_bytes
+from xmlib.runs import PROFILES, Runs, group, longest, rivals
+
+COMMITTED = ("full", "medium")  # quick records stay on the machine that made them
+MARKS = ("<!-- results -->", "<!-- /results -->")
+MAKE = {"quick": "make book", "medium": "make medium", "full": "make full"}
+REPORTED = paths.ROOT / "book" / "reported.yml"
+README = paths.ROOT / "README.md"
+README_FIGURE = paths.ROOT / "book" / "assets" / "curves.svg"
+
+
+def load_records(folder: Path) -> list[dict]:
+    """Every record below the folder, in the order of their paths; `InputError` for a broken or misnamed file."""
+    found = []
+    for path in sorted(folder.glob("*/*.json")):
+        record = records.load(path)
+        expected = tables.file_name(record)
+        if expected != path.relative_to(folder).as_posix():
+            raise InputError(f"{path} holds the record of {expected}; give it that name or remove it.")
+        found.append(record)
+    return found
+
+
+def fragments(found: Sequence[dict], reported: Sequence[dict]) -> dict[str, str]:
+    """File name → Markdown, for every fragment that a page includes."""
+    runs = group(found)
+    return {
+        "headline.md": _headline(longest(runs)),
+        "curves.md": _each_profile(runs, _curves),
+        "ranks.md": _each_profile(runs, _ranks),
+        "metrics.md": _each_profile(runs, _metrics),
+        "paired.md": _each_profile(runs, tables.paired),
+        "reported_audio_score.md": tables.reported(reported, "audio_score"),
+        "reported_iapr.md": tables.reported(reported, "iapr"),
+        "provenance.md": tables.provenance(runs) if runs else _missing("quick"),
+        "sizes.md": tables.sizes(runs) if runs else _missing("quick"),
+        "profiles.md": tables.profiles(),
+        "settings.md": tables.all_settings(),
+        "grid.md": tables.grid(),
+    }
+
+
+def pictures(found: Sequence[dict]) -> dict[str, bytes]:
+    """File name → SVG: learning curves and ranks of every profile that has records."""
+    drawn = {}
+    for same_pairs in reversed(rivals(group(found))):
+        profile = same_pairs[0].profile
+        drawn[f"curves-{profile}.svg"] = draw(figures.learning_curve, same_pairs)
+        drawn[f"ranks-{profile}.svg"] = draw(figures.rank_distribution, same_pairs)
+    return drawn
+
+
+def draw(plot: Callable, same_pairs: Sequence[Runs]) -> bytes:
+    """An SVG of `plot(records, ax)`, with the first seed of each method; the same bytes for the same records."""
+    with plt.style.context(figures.STYLE):
+        figure, ax = plt.subplots(figsize=(7, 3.9))
+        plot([run.first for run in same_pairs], ax=ax)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+        plt.close(figure)
+    return buffer.getvalue()
+
+
+def _headline(runs: list[Runs]) -> str:
+    if not runs:
+        return _missing("quick")
+    text = tables.headline(runs) + "\n" + tables.reading(rivals(runs)[0])
+    if not all(run.converged for run in runs):
+        text += (
+            f"\nA run labelled *{tables.NOT_CONVERGED}* was ended by its number of epochs. "
+            "It shows what a short run gives, not what the method can reach.\n"
+        )
+    return text
+
+
+def _each_profile(runs: Sequence[Runs], show: Callable[[Sequence[Runs]], str]) -> str:
+    """The text for every profile under its own heading, longest first; a profile without records says so."""
+    parts = []
+    for profile in PROFILES:
+        shown = [show(same_pairs) for same_pairs in rivals(runs) if same_pairs[0].profile == profile]
+        parts.append(f"### Profile {profile}\n\n" + ("\n".join(shown) or _missing(profile)))
+    return "\n".join(parts)
+
+
+def _missing(profile: str) -> str:
+    return f"There is no record of the profile *{profile}* here yet; `{MAKE[profile]}` makes them.\n"
+
+
+def _metrics(same_pairs: Sequence[Runs]) -> str:
+    parts = [f"{name}:\n\n{tables.all_metrics(same_pairs, way)}" for way, name in DIRECTIONS.items()]
+    return "\n".join(part[0].upper() + part[1:] for part in parts)
+
+
+def _curves(same_pairs: Sequence[Runs]) -> str:
+    best = "; ".join(
+        f"{run.title}: {tables.number(run.first['valid_mrr'])} at epoch {run.first['best_epoch']}" for run in same_pairs
+    )
+    label = "" if all(run.converged for run in same_pairs) else f" Some of these runs are *{tables.NOT_CONVERGED}*."
+    return _figure(
+        f"curves-{same_pairs[0].profile}",
+        f"Line chart of MRR by epoch, one colour a method. Best validation MRR – {best}.",
+        f"Validation MRR by epoch, and dotted the MRR of as many training pairs; profile {same_pairs[0].profile}, "
+        f"first seed of each method. Best validation MRR – {best}.{label}",
+    )
+
+
+def _ranks(same_pairs: Sequence[Runs]) -> str:
+    way, name = next(iter(DIRECTIONS.items()))
+    hits = "; ".join(f"{run.title}: {run.first['metrics'][way]['r10']:.1f} %" for run in same_pairs)
+    return _figure(
+        f"ranks-{same_pairs[0].profile}",
+        f"Curves of the share of queries answered within the first k candidates. Within ten – {hits}.",
+        f"Share of test queries whose right answer is among the first k, {name}, profile {same_pairs[0].profile}, "
+        f"first seed of each method. Within the first ten – {hits}.",
+    )
+
+
+def _figure(name: str, alt: str, caption: str) -> str:
+    return f"```{{figure}} _generated/{name}.svg\n:name: fig-{name}\n:alt: {alt}\n:width: 100%\n\n{caption}\n```\n"
+
+
+def make(records_folder: Path, out: Path) -> list[Path]:
+    """The files in `out` that were written or removed; everything in that folder belongs to this module."""
+    found = load_records(records_folder)
+    wanted = {**fragments(found, _reported()), **pictures(found)}
+    changed = [out / name for name, content in wanted.items() if write(out / name, content)]
+    for stale in sorted(set(out.iterdir()) - {out / name for name in wanted}):
+        stale.unlink()
+        changed.append(stale)
+    return changed
+
+
+def make_readme(records_folder: Path) -> list[Path]:
+    """The files that changed: README.md, and the figure of committed learning curves that it may show."""
+    found = [record for record in load_records(records_folder) if record["profile"] in COMMITTED]
+    runs = longest(group(found))
+    if not runs:
+        return _changed(fill(README, "No medium or full run is committed yet; `make medium` makes them.\n"), README)
+    table = tables.readme(runs, _reported())
+    drawn = write(README_FIGURE, draw(figures.learning_curve, rivals(runs)[0]))
+    return _changed(fill(README, table), README) + _changed(drawn, README_FIGURE)
+
+
+def _changed(did: bool, path: Path) -> list[Path]:
+    return [path] if did else []
+
+
+def _reported() -> list[dict]:
+    return yaml.safe_load(REPORTED.read_text(encoding="utf-8"))
+
+
+def fill(readme: Path, text: str) -> bool:
+    """True when the part between the marks changed; `InputError` when the marks are missing."""
+    whole = readme.read_text(encoding="utf-8")
+    start, end = (whole.find(mark) for mark in MARKS)
+    if start < 0 or end < start:
+        raise InputError(f"{readme} lacks {MARKS[0]} with {MARKS[1]} after it: put both where the table belongs.")
+    return write(readme, f"{whole[: start + len(MARKS[0])]}\n\n{text}\n{whole[end:]}")
+
+
+def write(path: Path, content: str | bytes) -> bool:
+    """True when the file was written, False when it held the same bytes already: its time then stays as it is."""
+    data = content.encode() if isinstance(content, str) else content
+    if path.exists() and path.read_bytes() == data:
+        return False
+    write_bytes(path, data)
+    return True
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0, or 2 after a line that says what is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m xmlib.report", description=__doc__)
+    parser.add_argument("--records", type=Path, default=paths.RECORDS, help="folder of records")
+    parser.add_argument("--out", type=Path, default=paths.GENERATED, help="folder of fragments and figures")
+    parser.add_argument("--readme", action="store_true", help="fill README.md and its figure instead")
+    options = parser.parse_args(arguments)
+    try:
+        changed = make_readme(options.records) if options.readme else make(options.records, options.out)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"report: {len(changed)} files changed", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

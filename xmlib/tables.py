@@ -1,0 +1,285 @@
+"""Tables and sentences of the book, in Markdown: pure functions from records to text."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from fractions import Fraction
+
+import numpy as np
+
+from xmlib import baselines
+from xmlib.data import audio_score
+from xmlib.encoders import FILTERS
+from xmlib.evaluate import DIRECTIONS
+from xmlib.profiles import settings
+from xmlib.runs import BASELINES, PROFILES, Interval, Runs, differences, rivals, title
+
+NOT_CONVERGED = "not converged"
+CUTOFFS = {"r1": "R@1 (%)", "r5": "R@5", "r10": "R@10", "r25": "R@25"}
+RANKS = {"median_rank": "Median rank", "mean_rank": "Mean rank"}
+REST = {"mean_distance": "Distance", "hubness": "Hubness"}
+NAMES = CUTOFFS | RANKS | REST | {"mrr": "MRR"}
+MRR_COLUMNS = [f"MRR {name}" for name in DIRECTIONS.values()]
+ABOUT = ["Profile", "Width", "Epochs", "Seeds"]
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[str] = ()) -> str:
+    """A Markdown table; the columns named in `right` are aligned to the right. Cells are used as they are."""
+    right = set(right)
+    marks = ["--:" if name in right else ":--" for name in header]
+    return "".join(f"| {' | '.join(row)} |\n" for row in [header, marks, *rows])
+
+
+def escape(text: object) -> str:
+    """Markdown that shows exactly these characters, on one line, in or out of a table."""
+    line = " ".join(str(text).split()).replace("&", "&amp;").replace("<", "&lt;")
+    for mark in "\\`*_{}[]$|~^":
+        line = line.replace(mark, "\\" + mark)
+    return line
+
+
+def number(value: float, digits: int = 3, signed: bool = False) -> str:
+    """`0.583`, with a minus sign rather than a hyphen; with `signed`, a plus sign too."""
+    return f"{value:{'+' if signed else ''}.{digits}f}".replace("-", "−")
+
+
+def with_interval(value: float, interval: Interval, signed: bool = False) -> str:
+    """`0.583 [0.566, 0.600]`."""
+    low, high = (number(end, signed=signed) for end in interval)
+    return f"{number(value, signed=signed)} [{low}, {high}]"
+
+
+def duration(seconds: float) -> str:
+    """`40 s`, `12 min`, `1 h 35 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def machine(record: dict) -> str:
+    """The machine in a few words: its processor or GPU, and the threads of the run."""
+    about = record["machine"]
+    return escape(f"{about['processor']}, {about['threads']} of {about['cores']} CPU cores")
+
+
+def file_name(record: dict) -> str:
+    """Where a record lies below the folder of records."""
+    return f"{record['profile']}/{record['dataset']}-{record['method']}-seed{record['seed']}.json"
+
+
+def profile(run: Runs) -> str:
+    """`medium`, or `quick, *not converged*`."""
+    return run.profile if run.converged else f"{run.profile}, *{NOT_CONVERGED}*"
+
+
+def width(run: Runs) -> str:
+    """The width factor of the encoders as a small fraction: `1`, `1/3`."""
+    return _fraction(run.first["settings"]["width"])
+
+
+def epochs(run: Runs) -> str:
+    """The number of epochs trained, or its range over the seeds."""
+    counts = sorted({len(record["history"]) for record in run.records})
+    return str(counts[0]) if len(counts) == 1 else f"{counts[0]}–{counts[-1]}"
+
+
+def seeds(run: Runs) -> str:
+    """`1`, or `3 (0.579–0.588)`: the number of seeds and the range of their MRR in the first direction."""
+    if len(run.records) == 1:
+        return "1"
+    low, high = run.spread(next(iter(DIRECTIONS)))
+    return f"{len(run.records)} ({number(low)}–{number(high)})"
+
+
+def links(run: Runs) -> str:
+    """MyST links to the executed notebook of the method and to every record of these runs."""
+    page = f"[notebook](results/{run.first['dataset']}-{run.method}.ipynb)"
+    files = [f"{{download}}`seed {r['seed']} <records/{file_name(r)}>`" for r in run.records]
+    return ", ".join([page, *files])
+
+
+def headline(runs: Sequence[Runs]) -> str:
+    """The home page's table: the longest runs of each method, with the baselines on the same pairs below them."""
+    header = ["Method", *MRR_COLUMNS, *ABOUT, "Machine", "Made by"]
+    rows = []
+    for same_pairs in rivals(runs):
+        rows += [[*_run_cells(run), machine(run.first), links(run)] for run in same_pairs]
+        rows += _baseline_rows(same_pairs, len(header))
+    return table(header, rows, right=MRR_COLUMNS)
+
+
+def _run_cells(run: Runs) -> list[str]:
+    scores = [with_interval(run.mrr(way), run.interval(way)) for way in DIRECTIONS]
+    return [f"**{run.title}**", *scores, profile(run), width(run), epochs(run), seeds(run)]
+
+
+def _baseline_rows(same_pairs: Sequence[Runs], columns: int) -> list[list[str]]:
+    run, rows = same_pairs[0], []
+    for key, name in BASELINES.items():
+        metrics = run.first["baselines"][key]["metrics"]
+        cells = [name, *(_mrr(metrics[way]) for way in DIRECTIONS), run.profile]
+        rows.append(cells + [""] * (columns - len(cells)))
+    return rows
+
+
+def _mrr(metrics: dict) -> str:
+    if "mrr_interval" in metrics:
+        return with_interval(metrics["mrr"], metrics["mrr_interval"])
+    return number(metrics["mrr"])  # chance is exact
+
+
+def readme(runs: Sequence[Runs], reported_numbers: Sequence[dict]) -> str:
+    """The README's table, in plain Markdown: the home page's with the time of a run and the reported number."""
+    header = ["Method", *MRR_COLUMNS, *ABOUT, "Time a run", "Machine", "Reported ¹"]
+    rows = []
+    for same_pairs in rivals(runs):
+        for run in same_pairs:
+            time = duration(float(np.mean([record["wall_seconds"] for record in run.records])))
+            found = [e for e in reported_numbers if (e["dataset"], e["method"]) == (run.first["dataset"], run.method)]
+            rows.append([*_run_cells(run), time, machine(run.first), ", ".join(_approximate(e, "mrr") for e in found)])
+        rows += _baseline_rows(same_pairs, len(header))
+    return (
+        f"{table(header, rows, right=MRR_COLUMNS)}\n"
+        "MRR on the test pairs; square brackets hold the 95 % interval over queries, round ones the range over seeds.\n"
+        "¹ Best validation MRR on the original data, from the readme of the released code: other data and candidates.\n"
+    )
+
+
+def all_metrics(same_pairs: Sequence[Runs], direction: str) -> str:
+    """Every record on the same pairs, one row a seed, in one direction, with the baselines below."""
+    columns = [*CUTOFFS, *RANKS, "mrr", *REST]
+    rows = []
+    for run in same_pairs:
+        for record in run.records:
+            label = run.title if record["converged"] else f"{run.title}, *{NOT_CONVERGED}*"
+            rows.append([label, str(record["seed"]), *_metric_cells(record["metrics"][direction], columns)])
+    for key, name in BASELINES.items():
+        metrics = same_pairs[0].first["baselines"][key]["metrics"][direction]
+        rows.append([name, "", *_metric_cells(metrics, columns)])
+    names = [NAMES[key] for key in columns]
+    return table(["Method", "Seed", *names], rows, right=names)
+
+
+def _metric_cells(metrics: dict, columns: Sequence[str]) -> list[str]:
+    digits = {"mean_distance": 2, "hubness": 2}
+    return [
+        "" if key not in metrics else _mrr(metrics) if key == "mrr" else number(metrics[key], digits.get(key, 1))
+        for key in columns
+    ]
+
+
+def paired(same_pairs: Sequence[Runs]) -> str:
+    """The differences of MRR between methods, query by query, in both directions."""
+    columns = [differences(same_pairs, direction) for direction in DIRECTIONS]
+    rows = [
+        [f"{found[0].one} − {found[0].other}", *(with_interval(d.value, d.interval, signed=True) for d in found)]
+        for found in zip(*columns, strict=True)
+    ]
+    return table(["Difference", *MRR_COLUMNS], rows, right=MRR_COLUMNS)
+
+
+def reading(same_pairs: Sequence[Runs]) -> str:
+    """The sentences under the home page's table: which method validation chooses, and what it gains on the test set."""
+    forth, back = DIRECTIONS
+    chosen = max(same_pairs, key=lambda run: run.valid_mrr)
+    data, linear = chosen.first["data"], chosen.first["baselines"]["linear_cca"]["metrics"]
+    compared = (chosen.title, BASELINES["linear_cca"])
+    gain = next(d for d in differences(same_pairs, forth) if (d.one, d.other) == compared)
+    return (
+        f"At the profile *{chosen.profile}* there are {data['train']:,} training and {data['test']:,} test pairs. "
+        f"The highest validation MRR belongs to **{chosen.title}**.\n\n"
+        f"On the test set it has an MRR of {number(chosen.mrr(forth))} from sheet to audio "
+        f"and {number(chosen.mrr(back))} from audio to sheet; "
+        f"linear CCA has {number(linear[forth]['mrr'])} and {number(linear[back]['mrr'])}. "
+        f"Query by query the gain over linear CCA is {with_interval(gain.value, gain.interval, signed=True)} "
+        "from sheet to audio.\n"
+    )
+
+
+def reported(entries: Sequence[dict], dataset: str) -> str:
+    """The published numbers of one data set, each with its source."""
+    rows = []
+    for entry in entries:
+        if entry["dataset"] == dataset:
+            shown = [f"{NAMES[key]} {_approximate(entry, key)}" for key in entry["metrics"]]
+            source = f"{escape(entry['source'])} {{cite:p}}`{entry['cite']}`"
+            data, split = f"`{entry['data']}`", escape(entry["split"])
+            rows.append([title(entry["method"]), data, split, "; ".join(shown), source])
+    return table(["Method", "Data", "Split", "Reported", "Source"], rows)
+
+
+def _approximate(entry: dict, key: str) -> str:
+    return f"{'≈ ' if entry['approximate'] else ''}{entry['metrics'][key]:g}"
+
+
+def provenance(runs: Sequence[Runs]) -> str:
+    """One row a record: the file, what ended the run, how long it took, where, and by which code."""
+    header = ["Record", "Profile", "Epochs", "Best", "Ended by", "Time", "Memory", "Machine", "Commit", "Code"]
+    rows = []
+    for run in runs:
+        for record in run.records:
+            rows.append([
+                f"{{download}}`{record['method']}, seed {record['seed']} <records/{file_name(record)}>`",
+                profile(Runs((record,))),
+                str(len(record["history"])),
+                str(record["best_epoch"]),
+                escape(record["stopped"]),
+                duration(record["wall_seconds"]),
+                f"{record['peak_memory_mb']:,.0f} MB",
+                machine(record),
+                f"`{record['commit']}`" if record["commit"] else "–",
+                f"`{record['code']}`",
+            ])  # fmt: skip
+    return table(header, rows, right=["Epochs", "Best", "Time", "Memory"])
+
+
+def sizes(runs: Sequence[Runs]) -> str:
+    """How many pairs each profile has, and the digest that names exactly these pairs."""
+    header = ["Profile", "Training pairs", "Validation pairs", "Test pairs", "Groups in test", "Digest"]
+    rows = []
+    for same_pairs in rivals(runs):
+        data = same_pairs[0].first["data"]
+        counts = [data["train"], data["valid"], data["test"], len(set(data["test_groups"]))]
+        rows.append([same_pairs[0].profile, *(f"{count:,}" for count in counts), f"`{data['digest'][:16]}`"])
+    return table(header, rows, right=header[1:5])
+
+
+def profiles() -> str:
+    """What the profiles fix: encoders, limit of epochs, pairs."""
+    header = ["Profile", "Width", "Filters", "Epochs at most", "Training pairs", "Validation", "Test"]
+    rows = []
+    for name in PROFILES:
+        chosen, size = settings(name), audio_score.PROFILES[name]
+        filters = "/".join(str(round(chosen.width * count)) for count in FILTERS)
+        cells = [name, _fraction(chosen.width), filters, f"{chosen.epochs:,}"]
+        rows.append(cells + [f"{count:,}" for count in (size.train, size.valid, size.test)])
+    return table(header, rows, right=header[3:])
+
+
+def all_settings() -> str:
+    """Every setting at every profile, under its name in the code."""
+    columns = [asdict(settings(name)) for name in PROFILES]
+    rows = [[f"`{key}`", *(_value(column[key]) for column in columns)] for key in columns[0]]
+    return table(["Setting", *PROFILES], rows, right=PROFILES)
+
+
+def grid() -> str:
+    """The settings among which linear CCA is chosen."""
+    rows = [
+        ["principal components of each view", ", ".join(map(str, baselines.COMPONENTS))],
+        ["ridge, relative to the mean variance", ", ".join(map(_value, baselines.RIDGES))],
+        ["canonical directions kept", ", ".join(map(str, baselines.DIRECTIONS))],
+    ]
+    return table(["Linear CCA", "Tried"], rows)
+
+
+def _fraction(value: float) -> str:
+    return str(Fraction(value).limit_denominator(24))
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "by method"
+    if isinstance(value, float):
+        return _fraction(value) if 0.04 < value < 1 and round(value, 3) != value else f"{value:g}"
+    return str(value)
