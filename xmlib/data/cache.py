@@ -1,0 +1,84 @@
+"""Files that are either complete or not there.
+
+Everything is written beside its place and renamed into it, so a killed build leaves nothing half-written and two builds
+at once do no harm. A folder of the cache is complete when its manifest, written last, names every file with its size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+MANIFEST = "manifest.json"
+
+
+def key(settings: Any) -> str:
+    """16 hexadecimal digits that change with any setting."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def write(path: Path, fill: Callable[[BinaryIO], Any]) -> None:
+    """Let `fill` write a file, which then appears at `path` in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            fill(file)
+            file.flush()
+            os.fsync(handle)  # the bytes reach the disk before the name does
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON in one step."""
+    write(path, lambda file: file.write((json.dumps(content, ensure_ascii=False) + "\n").encode()))
+
+
+def read_json(path: Path) -> Any | None:
+    """What a JSON file says; None where there is no file or only a part of one."""
+    try:
+        return json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def publish(folder: Path, fills: dict[str, Callable[[BinaryIO], Any]], manifest: dict[str, Any]) -> None:
+    """Write the files of a folder, then its manifest with their sizes."""
+    for name, fill in fills.items():
+        write(folder / name, fill)
+    sizes = {name: (folder / name).stat().st_size for name in fills}
+    write_json(folder / MANIFEST, {**manifest, "files": sizes})
+
+
+def published(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a complete folder, else None. A damaged folder is cleared, with one line on stderr."""
+    if not folder.exists():
+        return None
+    manifest = read_json(folder / MANIFEST)
+    if manifest is None and not (folder / MANIFEST).exists():
+        return None  # a build was stopped before the end
+    problem = "its manifest cannot be read" if not isinstance(manifest, dict) else _damage(folder, manifest)
+    if problem:
+        print(f"rebuilding {folder}: {problem}", file=sys.stderr)
+        shutil.rmtree(folder)
+        return None
+    return manifest
+
+
+def _damage(folder: Path, manifest: dict[str, Any]) -> str:
+    for name, size in manifest["files"].items():
+        found = (folder / name).stat().st_size if (folder / name).exists() else None
+        if found != size:
+            return f"{name} " + ("is missing" if found is None else f"has {found} bytes of {size}")
+    return ""

@@ -1,0 +1,224 @@
+"""Public-domain folk tunes from the music21 corpus, as plain notes.
+
+Three collections of single-line dance tunes in ABC notation: O'Neill (1850), Aird, Ryan's Mammoth. music21 reads
+the ABC; what comes out here is small, flat and free of music21, so that it can be stored as JSON and engraved,
+synthesised and compared without it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+VERSION = 1  # raise it when a tune may come out differently
+COLLECTIONS = ("oneills1850", "airdsAirs", "ryansMammoth")
+TICKS = 10080  # per quarter note; divisible by 2⁵, 3², 5 and 7, so every tuplet is a whole number
+MIDDLE_LINE = 4 * 7 + 6  # B4, the middle line of the treble staff, counted in scale steps from C0
+FEWEST_NOTES = 16
+NGRAM = 6  # intervals
+RELATED = 0.3  # shared n-grams, as a part of the smaller tune's
+
+
+class NotPlain(ValueError):
+    """The tune is outside what is engraved here: one line, one meter, one key."""
+
+
+class Source(NamedTuple):
+    """One tune as it stands in the corpus: `id` is collection/file/number within the file."""
+
+    id: str
+    abc: str
+
+
+class Event(NamedTuple):
+    """One note or rest. `step` is "" for a rest; `length` in ticks; `tied` means joined to the note before."""
+
+    step: str
+    octave: int
+    alter: int
+    length: int
+    kind: str  # MEI's @dur: "4" is a quarter
+    dots: int
+    tuplet: tuple[int, int, int] | None  # played, in the time of, length of the whole group in ticks
+    beam: str  # "start", "continue", "stop" or ""
+    tied: bool
+
+    @property
+    def pitch(self) -> int:
+        """MIDI number."""
+        return 12 * (self.octave + 1) + {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}[self.step] + self.alter
+
+    @property
+    def height(self) -> int:
+        """Scale steps above the middle line of the treble staff."""
+        return 7 * self.octave + "CDEFGAB".index(self.step) - MIDDLE_LINE
+
+
+class Bar(NamedTuple):
+    """One bar: its events and whether a repeat starts or ends here."""
+
+    repeat_start: bool
+    repeat_end: bool
+    events: list[Event]
+
+
+class Note(NamedTuple):
+    """One sounding note, ties joined: onset and length in ticks, MIDI pitch, bar and place of its head."""
+
+    onset: int
+    length: int
+    pitch: int
+    height: int
+    bar: int
+    event: int
+
+
+class Tune(NamedTuple):
+    """A tune as plain notes. `fifths`: sharps (> 0) or flats (< 0) of the key signature."""
+
+    id: str
+    title: str
+    fifths: int
+    meter: tuple[int, int]
+    bars: list[Bar]
+
+    def notes(self) -> list[Note]:
+        """The sounding notes in order; repeats are drawn, not played, so audio follows the page."""
+        found: list[Note] = []
+        time = 0
+        for b, bar in enumerate(self.bars):
+            for e, event in enumerate(bar.events):
+                if event.tied:
+                    found[-1] = found[-1]._replace(length=found[-1].length + event.length)
+                elif event.step:
+                    found.append(Note(time, event.length, event.pitch, event.height, b, e))
+                time += event.length
+        return found
+
+
+def corpus() -> Path:
+    """The folder of music21's corpus, found without importing music21 (0.3 s)."""
+    spec = importlib.util.find_spec("music21")
+    return Path(spec.origin).parent / "corpus"
+
+
+def sources() -> list[Source]:
+    """Every tune of the three collections, in the order of the files (4,248 of them)."""
+    found = []
+    for collection in COLLECTIONS:
+        for file in sorted((corpus() / collection).glob("*.abc")):
+            text = file.read_bytes().decode("latin-1").replace("\r\n", "\n")
+            pieces = re.split(r"(?m)^(?=X:)", text)[1:]
+            found += [Source(f"{collection}/{file.stem}/{i + 1}", clean(abc)) for i, abc in enumerate(pieces)]
+    return found
+
+
+def clean(abc: str) -> str:
+    """ABC without the leftovers of mail encoding in Ryan's Mammoth: `=3D`, `=20`, and `=` at the ends of lines."""
+    return re.sub(r"(?m)=?[ \t]*$", "", abc.replace("=3D", "=").replace("=20", " ")) + "\n"
+
+
+def parse(source: Source) -> Tune:
+    """The tune of one ABC source. Raises NotPlain, saying why, for a tune that is left out."""
+    from music21 import converter
+
+    score = converter.parseData(source.abc, format="abc")
+    if len(score.parts) != 1 or list(score.recurse().getElementsByClass("Voice")):
+        raise NotPlain("several voices")
+    meters = list(score.recurse().getElementsByClass("TimeSignature"))
+    keys = list(score.recurse().getElementsByClass("KeySignature"))
+    if len(meters) != 1 or len(keys) != 1:
+        raise NotPlain("not one time signature and one key")
+    bars = [_bar(measure) for measure in score.parts[0].getElementsByClass("Measure")]
+    bars = _join_ties([bar for bar in bars if bar.events])
+    title = str(score.metadata.title or "untitled") if score.metadata else "untitled"
+    tune = Tune(source.id, title.strip(), int(keys[0].sharps), (meters[0].numerator, meters[0].denominator), bars)
+    notes = tune.notes()
+    if len(notes) < FEWEST_NOTES:
+        raise NotPlain(f"fewer than {FEWEST_NOTES} notes")
+    if max(abs(note.height) for note in notes) > 12:
+        raise NotPlain("notes beyond the picture's height")
+    return tune
+
+
+def _bar(measure: Any) -> Bar:
+    events = [_event(item) for item in measure.notesAndRests if item.duration.quarterLength > 0]
+    left, right = measure.leftBarline, measure.rightBarline
+    is_repeat = lambda line, way: getattr(line, "direction", None) == way
+    return Bar(is_repeat(left, "start"), is_repeat(right, "end"), events)
+
+
+def _event(item: Any) -> Event:
+    if item.isChord:
+        raise NotPlain("chords")
+    duration = item.duration
+    kinds = {"whole": "1", "half": "2", "quarter": "4", "eighth": "8", "16th": "16", "32nd": "32", "64th": "64"}
+    length = duration.quarterLength * TICKS
+    if duration.type not in kinds or length != int(length) or len(duration.tuplets) > 1:
+        raise NotPlain(f"a note of length {duration.quarterLength} quarters")
+    tuplet = None
+    if duration.tuplets:
+        group = duration.tuplets[0]
+        tuplet = (group.numberNotesActual, group.numberNotesNormal, int(group.totalTupletLength() * TICKS))
+    if item.isRest:
+        return Event("", 0, 0, int(length), kinds[duration.type], duration.dots, tuplet, "", False)
+    beam = next((b.type for b in item.beams if b.number == 1), None) or ""
+    tied = item.tie is not None and item.tie.type in ("continue", "stop")
+    pitch = item.pitch
+    return Event(pitch.step, pitch.octave, int(pitch.alter), int(length), kinds[duration.type], duration.dots,
+                 tuplet, beam, tied)  # fmt: skip
+
+
+def _join_ties(bars: list[Bar]) -> list[Bar]:
+    """The same bars; a tie that does not join two equal pitches is undone."""
+    before = None
+    joined = []
+    for bar in bars:
+        events = []
+        for event in bar.events:
+            holds = event.tied and before is not None and before[:3] == event[:3]
+            events.append(event._replace(tied=holds))
+            before = event
+        joined.append(bar._replace(events=events))
+    return joined
+
+
+def from_json(stored: list[Any]) -> Tune:
+    """The tune that json wrote as nested lists."""
+    *head, meter, bars = stored
+    events = lambda rows: [Event(*row[:6], tuple(row[6]) if row[6] else None, *row[7:]) for row in rows]
+    return Tune(*head, tuple(meter), [Bar(start, end, events(rows)) for start, end, rows in bars])
+
+
+def typical_length(notes: list[Note]) -> int:
+    """The commonest time from one onset to the next, in ticks (the shorter one in a tie)."""
+    gaps = Counter(b.onset - a.onset for a, b in zip(notes, notes[1:]))
+    return min(gaps, key=lambda gap: (-gaps[gap], gap))
+
+
+def intervals(notes: list[Note]) -> set[tuple[int, ...]]:
+    """All runs of six successive intervals in semitones; the same for a tune and its transposition."""
+    steps = [b.pitch - a.pitch for a, b in zip(notes, notes[1:])]
+    return {tuple(steps[i : i + NGRAM]) for i in range(len(steps) - NGRAM + 1)}
+
+
+class Relatives:
+    """Finds the tunes that share a good part of their intervals with a new one."""
+
+    def __init__(self) -> None:
+        self.sizes: dict[str, int] = {}
+        self.holders: dict[tuple[int, ...], list[str]] = defaultdict(list)
+
+    def of(self, grams: set[tuple[int, ...]]) -> list[str]:
+        """Ids of added tunes sharing at least RELATED of the smaller n-gram set, sorted."""
+        shared = Counter(id for gram in sorted(grams) for id in self.holders.get(gram, ()))
+        return sorted(id for id, n in shared.items() if n >= RELATED * min(self.sizes[id], len(grams)))
+
+    def add(self, id: str, grams: set[tuple[int, ...]]) -> None:
+        """Make a tune findable."""
+        self.sizes[id] = len(grams)
+        for gram in grams:
+            self.holders[gram].append(id)

@@ -1,0 +1,61 @@
+"""What every data set hands out: three splits of pairs, cut when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+class View:
+    """One side of the pairs: `view[i]` is one item, `view[slice or array]` a batch, always float32.
+
+    `shape`: of one item. `cut`: gives the batch for an array of item numbers.
+    """
+
+    def __init__(self, length: int, shape: tuple[int, ...], cut: Callable[[np.ndarray], np.ndarray]) -> None:
+        self.length, self.shape, self.cut = length, shape, cut
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int | slice | np.ndarray) -> np.ndarray:
+        chosen = np.arange(self.length)[index]
+        return self.cut(chosen) if chosen.ndim else self.cut(chosen[None])[0]
+
+
+@dataclass
+class Split:
+    """Pairs of one split. `groups`: pairs with the same number come from related pieces.
+
+    `rows`: a structured array with what else is known of each pair, None where nothing is; `tunes`: what is known
+    of the pieces, `rows["tune"]` points into it.
+    """
+
+    view1: View
+    view2: View
+    ids: list[str]
+    groups: np.ndarray
+    labels: np.ndarray | None = None
+    texts: list[str] | None = None
+    rows: np.ndarray | None = None
+    tunes: list[dict[str, Any]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass
+class Splits:
+    """A data set. `settings`: all it was made from; `digest`: hash of its content (arrays, rows, order)."""
+
+    name: str
+    profile: str
+    seed: int
+    settings: dict[str, Any]
+    digest: str
+    train: Split
+    valid: Split
+    test: Split
