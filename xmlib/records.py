@@ -5,6 +5,7 @@
 
 import argparse
 import ast
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -32,6 +33,7 @@ RESULTS = ("history", "best_epoch", "stopped", "metrics", "ranks", "ties", "base
 UNEQUAL = {"seconds"}  # inside the results, what no two runs share
 
 
+@functools.cache  # once a process, at the start of a run: the files may be edited while it goes on
 def fingerprint() -> str:
     """Hash of the code that decides the numbers, without comments, docstrings and layout."""
     digest = hashlib.sha256()
@@ -54,6 +56,7 @@ def run_key(splits: Splits, method: str, settings: Settings, seed: int, device: 
 
 def checkpoint_path(splits: Splits, method: str, settings: Settings, seed: int, device: torch.device) -> Path:
     """Where the checkpoint of that run lives."""
+    commit()  # remembered from the start of the run, see `fingerprint`
     return paths.RUNS / run_key(splits, method, settings, seed, device) / "checkpoint.pt"
 
 
@@ -114,6 +117,7 @@ def _processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+@functools.cache
 def commit() -> str:
     """The commit checked out, with `+` where files differ from it; empty outside a git checkout."""
     try:

@@ -1,7 +1,8 @@
-"""Fragments and figures of the book, made of records and of nothing else: `python -m xmlib.report`.
+"""What the book shows of the runs: `python -m xmlib.report`, before the book is built.
 
-Reads book/records and book/reported.yml, writes book/_generated. The same records give the same bytes, and a file
-whose bytes would not change is left alone, so that the book rebuilds only the pages that a new record touches.
+Fragments and figures are made of records and book/reported.yml, and written to book/_generated; the pages of the
+methods are made of the executed notebooks in book/results. The same input gives the same bytes, and a file whose
+bytes would not change is left alone, so that the book rebuilds only the pages that a new record touches.
 `--readme` fills the part between the two `results` marks of README.md from the committed (medium, full) records.
 """
 
@@ -13,8 +14,9 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import yaml
+from matplotlib.figure import Figure
 
-from xmlib import figures, paths, records, tables
+from xmlib import figures, pages, paths, records, tables
 from xmlib.errors import InputError
 from xmlib.evaluate import DIRECTIONS
 from xmlib.files import write_bytes
@@ -56,24 +58,35 @@ def fragments(found: Sequence[dict], reported: Sequence[dict]) -> dict[str, str]
         "profiles.md": tables.profiles(),
         "settings.md": tables.all_settings(),
         "grid.md": tables.grid(),
+        "difficulty.md": pages.difficulties(),
     }
 
 
+def data_fragments() -> dict[str, str | bytes]:
+    """File name → what the page on the data shows of the pairs themselves, where they have been built."""
+    splits = pages.built_pairs()
+    if splits is None:
+        text = "The pairs have not been built on this machine; `python -m xmlib.data audio_score` builds them.\n"
+        return {"pairs.md": text, "tunes.md": text}
+    examples = draw(lambda: figures.pair_examples(splits.train, pages.example_rows(splits)))
+    return {"pairs.md": pages.pairs(splits), "pairs.svg": examples, "tunes.md": pages.tunes(splits)}
+
+
 def pictures(found: Sequence[dict]) -> dict[str, bytes]:
-    """File name → SVG: learning curves and ranks of every profile that has records."""
+    """File name → SVG: learning curves and ranks of every profile that has records, first seed of each method."""
     drawn = {}
     for same_pairs in reversed(rivals(group(found))):
-        profile = same_pairs[0].profile
-        drawn[f"curves-{profile}.svg"] = draw(figures.learning_curve, same_pairs)
-        drawn[f"ranks-{profile}.svg"] = draw(figures.rank_distribution, same_pairs)
+        first = [run.first for run in same_pairs]
+        drawn[f"curves-{same_pairs[0].profile}.svg"] = draw(lambda: figures.learning_curve(first))  # noqa: B023
+        drawn[f"ranks-{same_pairs[0].profile}.svg"] = draw(lambda: figures.rank_distribution(first))  # noqa: B023
     return drawn
 
 
-def draw(plot: Callable, same_pairs: Sequence[Runs]) -> bytes:
-    """An SVG of `plot(records, ax)`, with the first seed of each method; the same bytes for the same records."""
+def draw(plot: Callable) -> bytes:
+    """The SVG of what `plot` draws; the same bytes for the same drawing."""
     with plt.style.context(figures.STYLE):
-        figure, ax = plt.subplots(figsize=(7, 3.9))
-        plot([run.first for run in same_pairs], ax=ax)
+        drawn = plot()
+        figure = drawn if isinstance(drawn, Figure) else drawn.get_figure()
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None})
         plt.close(figure)
@@ -83,7 +96,7 @@ def draw(plot: Callable, same_pairs: Sequence[Runs]) -> bytes:
 def _headline(runs: list[Runs]) -> str:
     if not runs:
         return _missing("quick")
-    text = tables.headline(runs) + "\n" + tables.reading(rivals(runs)[0])
+    text = "\n".join([tables.headline(runs), tables.made_by(runs) + tables.reading(rivals(runs)[0])])
     if not all(run.converged for run in runs):
         text += (
             f"\nA run labelled *{tables.NOT_CONVERGED}* was ended by its number of epochs. "
@@ -93,11 +106,12 @@ def _headline(runs: list[Runs]) -> str:
 
 
 def _each_profile(runs: Sequence[Runs], show: Callable[[Sequence[Runs]], str]) -> str:
-    """The text for every profile under its own heading, longest first; a profile without records says so."""
-    parts = []
-    for profile in PROFILES:
-        shown = [show(same_pairs) for same_pairs in rivals(runs) if same_pairs[0].profile == profile]
-        parts.append(f"### Profile {profile}\n\n" + ("\n".join(shown) or _missing(profile)))
+    """The text for every profile under its own heading, longest first; profiles without records are named at the end."""
+    parts, there = [], {run.profile for run in runs}
+    for same_pairs in rivals(runs):
+        label = "" if any(run.converged for run in same_pairs) else f", {tables.NOT_CONVERGED}"
+        parts.append(f"### Profile {same_pairs[0].profile}{label}\n\n{show(same_pairs)}")
+    parts += [_missing(profile) for profile in PROFILES if profile not in there]
     return "\n".join(parts)
 
 
@@ -141,12 +155,17 @@ def _figure(name: str, alt: str, caption: str) -> str:
 def make(records_folder: Path, out: Path) -> list[Path]:
     """The files in `out` that were written or removed; everything in that folder belongs to this module."""
     found = load_records(records_folder)
-    wanted = {**fragments(found, _reported()), **pictures(found)}
+    wanted = {**fragments(found, _reported()), **pictures(found), **data_fragments()}
     changed = [out / name for name, content in wanted.items() if write(out / name, content)]
     for stale in sorted(set(out.iterdir()) - {out / name for name in wanted}):
         stale.unlink()
         changed.append(stale)
     return changed
+
+
+def make_pages(results: Path) -> list[Path]:
+    """The pages of the methods that were written, beside the folders of executed notebooks in `results`."""
+    return [results / name for name, content in pages.methods(results).items() if write(results / name, content)]
 
 
 def make_readme(records_folder: Path) -> list[Path]:
@@ -156,7 +175,7 @@ def make_readme(records_folder: Path) -> list[Path]:
     if not runs:
         return _changed(fill(README, "No medium or full run is committed yet; `make medium` makes them.\n"), README)
     table = tables.readme(runs, _reported())
-    drawn = write(README_FIGURE, draw(figures.learning_curve, rivals(runs)[0]))
+    drawn = write(README_FIGURE, draw(lambda: figures.learning_curve([run.first for run in rivals(runs)[0]])))
     return _changed(fill(README, table), README) + _changed(drawn, README_FIGURE)
 
 
@@ -190,11 +209,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 after a line that says what is wrong."""
     parser = argparse.ArgumentParser(prog="python -m xmlib.report", description=__doc__)
     parser.add_argument("--records", type=Path, default=paths.RECORDS, help="folder of records")
+    parser.add_argument("--results", type=Path, default=paths.RESULTS, help="folder of executed notebooks")
     parser.add_argument("--out", type=Path, default=paths.GENERATED, help="folder of fragments and figures")
     parser.add_argument("--readme", action="store_true", help="fill README.md and its figure instead")
     options = parser.parse_args(arguments)
     try:
-        changed = make_readme(options.records) if options.readme else make(options.records, options.out)
+        if options.readme:
+            changed = make_readme(options.records)
+        else:
+            changed = make(options.records, options.out) + make_pages(options.results)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -91,26 +91,36 @@ def seeds(run: Runs) -> str:
     return f"{len(run.records)} ({number(low)}–{number(high)})"
 
 
-def links(run: Runs) -> str:
-    """MyST links to the executed notebook of the method and to every record of these runs."""
-    page = f"[notebook](results/{run.first['dataset']}-{run.method}.ipynb)"
-    files = [f"{{download}}`seed {r['seed']} <records/{file_name(r)}>`" for r in run.records]
-    return ", ".join([page, *files])
+def page(run: Runs) -> str:
+    """A link to the executed notebook of the method."""
+    return f"[{run.title}](results/{run.first['dataset']}-{run.method}.ipynb)"
 
 
 def headline(runs: Sequence[Runs]) -> str:
     """The home page's table: the longest runs of each method, with the baselines on the same pairs below them."""
-    header = ["Method", *MRR_COLUMNS, *ABOUT, "Machine", "Made by"]
+    header = ["Method", *MRR_COLUMNS, *ABOUT]
     rows = []
     for same_pairs in rivals(runs):
-        rows += [[*_run_cells(run), machine(run.first), links(run)] for run in same_pairs]
+        rows += [[page(run), *_run_cells(run)] for run in same_pairs]
         rows += _baseline_rows(same_pairs, len(header))
     return table(header, rows, right=MRR_COLUMNS)
 
 
+def made_by(runs: Sequence[Runs]) -> str:
+    """The sentences on the machines of these runs, with a link to every record."""
+    machines: dict[str, list[str]] = {}
+    for run in runs:
+        for record in run.records:
+            file = f"{{download}}`{record['method']} {record['seed']} <records/{file_name(record)}>`"
+            machines.setdefault(machine(record), []).append(file)
+    return "".join(
+        f"Made on {name}. Records by method and seed: {', '.join(files)}.\n\n" for name, files in machines.items()
+    )
+
+
 def _run_cells(run: Runs) -> list[str]:
     scores = [with_interval(run.mrr(way), run.interval(way)) for way in DIRECTIONS]
-    return [f"**{run.title}**", *scores, profile(run), width(run), epochs(run), seeds(run)]
+    return [*scores, profile(run), width(run), epochs(run), seeds(run)]
 
 
 def _baseline_rows(same_pairs: Sequence[Runs], columns: int) -> list[list[str]]:
@@ -136,7 +146,15 @@ def readme(runs: Sequence[Runs], reported_numbers: Sequence[dict]) -> str:
         for run in same_pairs:
             time = duration(float(np.mean([record["wall_seconds"] for record in run.records])))
             found = [e for e in reported_numbers if (e["dataset"], e["method"]) == (run.first["dataset"], run.method)]
-            rows.append([*_run_cells(run), time, machine(run.first), ", ".join(_approximate(e, "mrr") for e in found)])
+            rows.append(
+                [
+                    run.title,
+                    *_run_cells(run),
+                    time,
+                    machine(run.first),
+                    ", ".join(_approximate(e, "mrr") for e in found),
+                ]
+            )
         rows += _baseline_rows(same_pairs, len(header))
     return (
         f"{table(header, rows, right=MRR_COLUMNS)}\n"
@@ -151,8 +169,8 @@ def all_metrics(same_pairs: Sequence[Runs], direction: str) -> str:
     rows = []
     for run in same_pairs:
         for record in run.records:
-            label = run.title if record["converged"] else f"{run.title}, *{NOT_CONVERGED}*"
-            rows.append([label, str(record["seed"]), *_metric_cells(record["metrics"][direction], columns)])
+            seed = f"{record['seed']}{'' if record['converged'] else ', *' + NOT_CONVERGED + '*'}"
+            rows.append([run.title, seed, *_metric_cells(record["metrics"][direction], columns)])
     for key, name in BASELINES.items():
         metrics = same_pairs[0].first["baselines"][key]["metrics"][direction]
         rows.append([name, "", *_metric_cells(metrics, columns)])
@@ -209,7 +227,10 @@ def reported(entries: Sequence[dict], dataset: str) -> str:
 
 
 def _approximate(entry: dict, key: str) -> str:
-    return f"{'≈ ' if entry['approximate'] else ''}{entry['metrics'][key]:g}"
+    value = entry["metrics"][key]
+    if entry["approximate"]:
+        return f"≈ {value:g}"
+    return number(value) if key in ("mrr", "mean_distance") else f"{value:g}"
 
 
 def provenance(runs: Sequence[Runs]) -> str:

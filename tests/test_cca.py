@@ -1,0 +1,234 @@
+"""The mathematics of CCA as facts: against autograd, an independent package, and invariances."""
+
+import numpy as np
+import pytest
+import torch
+from torch.autograd import gradcheck
+
+from xmlib.cca import CCALayer, DivergedError, cca, projections, singular_subspaces
+from xmlib.errors import InputError
+from xmlib.objectives import trace_norm
+
+RIDGE = 1e-3
+
+
+def correlated_views(n=60, d=5, noise=1.0, seed=0):
+    g = torch.Generator().manual_seed(seed)
+    h1 = torch.randn(n, d, generator=g, dtype=torch.float64)
+    mixing = torch.randn(d, d, generator=g, dtype=torch.float64)
+    return h1, h1 @ mixing + noise * torch.randn(n, d, generator=g, dtype=torch.float64)
+
+
+def views_with_correlations(correlations, n=80, seed=0):
+    """Two views whose sample covariances are exactly I and whose canonical correlations are exactly those given."""
+    d = len(correlations)
+    raw = torch.randn(n, 2 * d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    basis = torch.linalg.qr(raw - raw.mean(0)).Q * (n - 1) ** 0.5  # centred, orthonormal in covariance
+    corr = torch.tensor(correlations, dtype=torch.float64)
+    return basis[:, :d], basis[:, :d] * corr + basis[:, d:] * (1 - corr**2).sqrt()
+
+
+def layer_scores(h1, h2, k=None, alpha=1.0):
+    x, y = CCALayer(h1.shape[1], ridge=RIDGE, k=k, alpha=alpha).train()(h1, h2)
+    return x @ y.T
+
+
+def released_scores(h1, h2, k):
+    """The released recipe: symmetric whitening by eigh, eigenvectors of TTᵀ and TᵀT, signs fixed afterwards."""
+    c1, c2 = h1 - h1.mean(0), h2 - h2.mean(0)
+    n, d = h1.shape
+    eye = torch.eye(d, dtype=h1.dtype)
+    sxx, syy, sxy = c1.T @ c1 / (n - 1) + RIDGE * eye, c2.T @ c2 / (n - 1) + RIDGE * eye, c1.T @ c2 / (n - 1)
+
+    def inverse_root(s):
+        values, vectors = torch.linalg.eigh(s)
+        return vectors @ torch.diag(values**-0.5) @ vectors.T
+
+    wx, wy = inverse_root(sxx), inverse_root(syy)
+    T = wx @ sxy @ wy
+    U = torch.linalg.eigh(T @ T.T)[1].flip(1)[:, :k]
+    V = torch.linalg.eigh(T.T @ T)[1].flip(1)[:, :k]
+    V = V * torch.sign((U * (T @ V)).sum(0))
+    x, y = c1 @ wx @ U, c2 @ wy @ V
+    return torch.nn.functional.normalize(x, dim=1) @ torch.nn.functional.normalize(y, dim=1).T
+
+
+@pytest.mark.parametrize("k", [5, 3, 1])
+def test_the_layers_gradient_is_that_of_finite_differences(k):
+    h1, h2 = correlated_views(n=12)
+    assert gradcheck(lambda a, b: layer_scores(a, b, k), (h1.requires_grad_(), h2.requires_grad_()))
+
+
+def test_the_gradient_with_running_statistics_is_that_of_finite_differences():
+    h1, h2 = correlated_views(n=12, d=3)
+    past = correlated_views(n=12, d=3, seed=1)
+
+    def second_batch(a, b):
+        layer = CCALayer(3, alpha=0.4).train()
+        layer(*past)
+        x, y = layer(a, b)
+        return x @ y.T
+
+    assert gradcheck(second_batch, (h1.requires_grad_(), h2.requires_grad_()))
+
+
+@pytest.mark.parametrize("k", [5, 2])
+def test_the_layer_equals_autograd_through_the_released_recipe(k):
+    weights = torch.randn(60, 60, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    results = []
+    for scores_of in (lambda a, b: layer_scores(a, b, k), lambda a, b: released_scores(a, b, k)):
+        h1, h2 = (h.requires_grad_() for h in correlated_views())
+        scores = scores_of(h1, h2)
+        (scores * weights).sum().backward()
+        results.append((scores.detach(), h1.grad, h2.grad))
+    for ours, released in zip(*results, strict=True):
+        torch.testing.assert_close(ours, released, rtol=1e-8, atol=1e-10)
+
+
+def test_coincident_correlations_leave_the_gradient_finite_and_right():
+    h1, h2 = (h.requires_grad_() for h in views_with_correlations([0.8, 0.5, 0.5, 0.5, 0.1]))
+    assert gradcheck(lambda a, b: layer_scores(a, b)[:6, :6], (h1, h2), atol=1e-4)
+
+
+def test_the_released_recipe_fails_at_coincident_correlations():
+    h1, h2 = (h.requires_grad_() for h in views_with_correlations([0.8, 0.5, 0.5, 0.5, 0.1]))
+    ours, released = layer_scores(h1, h2), released_scores(h1, h2, 5)
+    released.sum().backward()
+    wrong = (ours - released).abs().max() > 1e-2
+    assert wrong or not torch.isfinite(h1.grad).all() or h1.grad.abs().max() > 1e3
+
+
+def test_vanishing_correlations_leave_the_gradient_finite():
+    h1, h2 = (h.requires_grad_() for h in views_with_correlations([0.8, 0.0, 0.0]))
+    layer_scores(h1, h2).square().sum().backward()
+    assert torch.isfinite(h1.grad).all() and torch.isfinite(h2.grad).all()
+
+
+def test_a_tie_across_the_border_of_the_kept_subspace_stays_finite():
+    T = torch.diag(torch.tensor([0.9, 0.5, 0.5], dtype=torch.float64)).requires_grad_()
+    U, V, _ = singular_subspaces(T, 2)
+    (U @ V.T).square()[0].sum().backward()
+    assert torch.isfinite(T.grad).all()
+
+
+def test_the_trace_norms_gradient_is_that_of_finite_differences_ties_included():
+    for h1, h2 in (correlated_views(n=12), views_with_correlations([0.7, 0.7, 0.2], n=12)):
+        assert gradcheck(trace_norm, (h1.requires_grad_(), h2.requires_grad_()))
+
+
+def test_the_trace_norm_is_minus_the_mean_correlation():
+    h1, h2 = correlated_views()
+    torch.testing.assert_close(trace_norm(h1, h2), -cca(h1, h2)[2].mean())
+
+
+def test_correlations_and_projections_equal_an_independent_package():
+    from cca_zoo.linear import CCA
+
+    h1, h2 = correlated_views(n=200)
+    A, B, corr = cca(h1, h2, ridge=0.0)
+    other = CCA(n_components=5).fit([h1.numpy(), h2.numpy()])
+    pairs = [np.corrcoef(a, b)[0, 1] for a, b in zip(*(v.T for v in other.transform([h1.numpy(), h2.numpy()])), strict=True)]
+    np.testing.assert_allclose(corr.numpy(), pairs, atol=1e-8)
+    for ours, theirs in zip((A, B), other.weights_, strict=True):
+        cosines = [abs(a @ b) / np.linalg.norm(a) / np.linalg.norm(b) for a, b in zip(ours.T.numpy(), theirs.T, strict=True)]
+        np.testing.assert_allclose(cosines, 1, atol=1e-8)
+
+
+def test_projected_views_are_white_and_diagonally_correlated():
+    h1, h2 = correlated_views(n=300)
+    A, B, corr = cca(h1, h2, ridge=0.0)
+    z1, z2 = (h1 - h1.mean(0)) @ A, (h2 - h2.mean(0)) @ B
+    n = len(h1) - 1
+    torch.testing.assert_close(z1.T @ z1 / n, torch.eye(5, dtype=torch.float64))
+    torch.testing.assert_close(z2.T @ z2 / n, torch.eye(5, dtype=torch.float64))
+    torch.testing.assert_close(z1.T @ z2 / n, torch.diag(corr))
+
+
+def test_an_invertible_change_of_basis_changes_neither_correlations_nor_scores():
+    h1, h2 = correlated_views(n=100)
+    basis = torch.randn(5, 5, generator=torch.Generator().manual_seed(9), dtype=torch.float64)
+    moved = h1 @ basis + 3.0, h2 @ torch.linalg.inv(basis) - 1.0
+    torch.testing.assert_close(cca(h1, h2, 0.0)[2], cca(*moved, 0.0)[2])
+    layers = [CCALayer(5, ridge=0.0).train() for _ in range(2)]
+    x, y = layers[0](h1, h2)
+    u, v = layers[1](*moved)
+    torch.testing.assert_close(x @ y.T, u @ v.T)
+
+
+def test_a_worked_example_in_two_dimensions():
+    h1, h2 = views_with_correlations([0.9, 0.3])
+    torch.testing.assert_close(cca(h1, h2, ridge=0.0)[2], torch.tensor([0.9, 0.3], dtype=torch.float64))
+    shrunk = cca(h1, h2, ridge=1.0)[2]  # both covariances become 2·I, so correlations halve
+    torch.testing.assert_close(shrunk, torch.tensor([0.45, 0.15], dtype=torch.float64))
+
+
+def test_evaluation_uses_the_refitted_projection_for_each_view_alone():
+    h1, h2 = correlated_views(n=200)
+    layer = CCALayer(5, ridge=RIDGE).eval()
+    layer.refit(h1, h2)
+    A, _, _ = cca(h1, h2, ridge=RIDGE)
+    expected = torch.nn.functional.normalize((h1[:7] - h1.mean(0)) @ A, dim=1)
+    torch.testing.assert_close(layer.embed1(h1[:7]), expected)
+    torch.testing.assert_close(layer(h1[:7], h2[:7])[1], layer.embed2(h2[:7]))
+
+
+def test_running_statistics_start_unbiased():
+    h1, h2 = correlated_views(n=100)
+    first = CCALayer(5, alpha=0.1).train()
+    first(h1, h2)
+    alone = CCALayer(5, alpha=1.0).train()
+    alone(h1, h2)
+    torch.testing.assert_close(first.corr, alone.corr)
+    torch.testing.assert_close(first.mean1, alone.mean1)
+
+
+def test_running_statistics_average_batches_with_the_weights_of_an_unbiased_mean():
+    batches = [correlated_views(seed=s) for s in (1, 2)]
+    layer = CCALayer(5, alpha=0.25).train()
+    for batch in batches:
+        layer(*batch)
+    weights = np.array([0.75 * 0.25, 0.25])
+    expected = sum(w * b[0].mean(0) for w, b in zip(weights / weights.sum(), batches, strict=True))
+    torch.testing.assert_close(layer.mean1, expected)
+
+
+@pytest.mark.parametrize("n", [4, 5])
+def test_too_few_pairs_are_refused_with_the_remedy(n):
+    h1, h2 = correlated_views(n=n)
+    for call in (lambda: cca(h1, h2), lambda: CCALayer(5).train()(h1, h2), lambda: trace_norm(h1, h2)):
+        with pytest.raises(InputError, match=f"n = {n} pairs for d = 5 dimensions.*at least 6"):
+            call()
+
+
+def test_views_of_unequal_length_are_refused():
+    h1, h2 = correlated_views()
+    with pytest.raises(InputError, match="60 and 59 rows"):
+        cca(h1, h2[1:])
+
+
+def test_values_that_are_not_finite_are_refused():
+    h1, h2 = correlated_views()
+    h1[3, 2] = torch.nan
+    with pytest.raises(DivergedError, match="NaN"):
+        cca(h1, h2)
+
+
+def test_kept_directions_beyond_the_width_are_refused():
+    with pytest.raises(InputError, match="k = 6"):
+        CCALayer(5, k=6)
+    with pytest.raises(InputError, match="alpha"):
+        CCALayer(5, alpha=0.0)
+
+
+def test_noise_alone_correlates_perfectly_when_pairs_are_few():
+    g = torch.Generator().manual_seed(0)
+    h1, h2 = torch.randn(11, 10, generator=g).double(), torch.randn(11, 10, generator=g).double()
+    assert cca(h1, h2, ridge=1e-12)[2].min() > 0.999
+
+
+def test_projections_keep_only_k_columns():
+    h1, h2 = correlated_views()
+    eye = torch.eye(5, dtype=torch.float64)
+    A, B, corr = projections(eye, eye, torch.diag(torch.tensor([0.9, 0.7, 0.5, 0.3, 0.1])).double(), k=2)
+    torch.testing.assert_close(A.T @ B, torch.eye(2, dtype=torch.float64))
+    assert corr.tolist() == pytest.approx([0.9, 0.7, 0.5, 0.3, 0.1])

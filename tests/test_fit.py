@@ -1,0 +1,249 @@
+"""Training as facts, on small made-up views."""
+
+import copy
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from xmlib import encoders, evaluate, fit, methods, profiles, records
+from xmlib.data import Split, Splits, View
+from xmlib.errors import InputError
+from xmlib.model import LinearHead
+
+SHAPES = ((1, 40, 50), (1, 92, 42))
+
+
+def made_up_split(n, seed, noise=0.3):
+    rng, mixing = np.random.default_rng(seed), np.random.default_rng(0)
+    hidden = rng.normal(size=(n, 6))
+    views = [np.tanh(hidden @ mixing.normal(size=(6, math.prod(s)))).reshape(n, *s) + noise * rng.normal(size=(n, *s)) for s in SHAPES]
+    view1, view2 = (View(n, shape, v.astype(np.float32).__getitem__) for shape, v in zip(SHAPES, views, strict=True))
+    return Split(view1, view2, [f"item{i}" for i in range(n)], np.arange(n) // 4)
+
+
+@pytest.fixture(scope="module")
+def splits():
+    return Splits("made_up", "toy", 0, {}, "digest", made_up_split(160, 1), made_up_split(50, 2), made_up_split(50, 3))
+
+
+def train(splits, method="ccal_cont", checkpoint=None, seed=1, **changes):
+    settings = profiles.settings("toy", **changes)
+    return fit.fit(methods.build(method, settings, seed), splits, method, settings, seed, checkpoint=checkpoint)
+
+
+def numbers(training):
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in training.history]
+
+
+def weights(training):
+    return training.model.state_dict()
+
+
+@pytest.mark.parametrize("method", methods.METHODS)
+def test_a_resumed_run_equals_an_uninterrupted_one_to_the_last_digit(splits, method, tmp_path):
+    whole = train(splits, method, epochs=4)
+    train(splits, method, tmp_path / "c.pt", epochs=2)
+    resumed = train(splits, method, tmp_path / "c.pt", epochs=4)
+    assert numbers(resumed) == numbers(whole)
+    assert all(torch.equal(a, b) for a, b in zip(weights(resumed).values(), weights(whole).values(), strict=True))
+
+
+def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(splits):
+    assert numbers(train(splits)) == numbers(train(splits))
+    assert numbers(train(splits)) != numbers(train(splits, seed=2))
+
+
+@pytest.mark.parametrize("method", methods.METHODS)
+def test_a_few_epochs_beat_chance_clearly(splits, method):
+    training = train(splits, method, epochs=12, width=0.25)
+    x, y = fit.embed(training.model, splits.test)
+    assert evaluate.mrr(x, y) > 2 * evaluate.chance_metrics(50)["mrr"]
+
+
+def test_a_cut_checkpoint_is_said_and_training_starts_again(splits, tmp_path, capsys):
+    path = tmp_path / "c.pt"
+    whole = train(splits, checkpoint=path)
+    path.write_bytes(path.read_bytes()[:1000])
+    assert numbers(train(splits, checkpoint=path)) == numbers(whole)
+    assert str(path) in capsys.readouterr().err
+
+
+class Scripted(fit.Training):
+    """The schedule alone: validation MRRs are read from a list, weights count the epochs trained."""
+
+    def __init__(self, mrrs, **changes):
+        settings = profiles.settings("toy", **changes)
+        self.mrrs, self.trained = list(mrrs), 0
+        split = made_up_split(40, 0)
+        model = methods.build("learned_cont", settings, 1)
+        super().__init__(model, Splits("s", "toy", 0, {}, "", split, split, split), methods.METHODS["learned_cont"], settings, 1, "cpu")
+
+    def _update_weights(self):
+        with torch.no_grad():
+            self.model.head.map1.weight[0, 0] += 1
+        return math.nan if math.isnan(self.mrrs[len(self.history)]) else 0.0
+
+    def _curves(self, loss):
+        return {"train_mrr": 0.0, "valid_mrr": self.mrrs[len(self.history)]}
+
+    def run(self):
+        while not self.finished:
+            self.epoch()
+        return self
+
+
+def test_the_schedule_waits_reloads_the_best_and_lowers_the_rate():
+    training = Scripted([0.1, 0.3, 0.2, 0.2, 0.25, 0.31, 0.2, 0.2, 0.1, 0.1] + [0.1] * 9, epochs=100, patience=3, refine_patience=2)
+    training.run()
+    assert [row["phase"] for row in training.history] == [0] * 5 + [1] * 3 + [2] * 2 + [3] * 2
+    assert [row["lr"] for row in training.history] == [2e-3] * 5 + [1e-3] * 3 + [5e-4] * 2 + [2.5e-4] * 2
+    assert training.converged
+    assert training.best["epoch"] == 6
+
+
+def test_a_tie_counts_as_better():
+    training = Scripted([0.3, 0.2, 0.3, 0.2, 0.2, 0.2] + [0.0] * 6, epochs=100, patience=3, refine_patience=1).run()
+    assert training.best["epoch"] == 3
+
+
+def test_each_refinement_starts_from_the_best_weights_not_the_last():
+    training = Scripted([0.3, 0.1, 0.1] + [0.0] * 3, epochs=4, patience=2, refine_patience=1)
+    start = training.model.head.map1.weight[0, 0].item()
+    training.run()  # epoch 1 is best; epochs 2 and 3 are forgotten; epoch 4 goes on from epoch 1
+    assert training.model.head.map1.weight[0, 0].item() == pytest.approx(start + 1)
+    assert training.phase == 2
+
+
+def test_a_loss_that_is_no_number_ends_the_phase_at_once():
+    training = Scripted([0.3, math.nan, 0.2, 0.4, 0.1, 0.1, 0.1], epochs=7, patience=30, refine_patience=10).run()
+    assert [row["phase"] for row in training.history][:4] == [0, 0, 1, 1]
+    assert training.best["epoch"] == 4
+
+
+def test_a_first_epoch_without_a_number_is_refused_with_advice():
+    with pytest.raises(InputError, match="lower lr"):
+        Scripted([math.nan] * 3, epochs=3).run()
+
+
+def test_l2_means_the_released_penalty_on_every_trainable(splits):
+    """One step with weight_decay equals one step on the loss plus λ·Σw² over all parameters, BN's and maps' included."""
+    settings = profiles.settings("toy", l2=0.05)
+    batch = fit.load_batch(splits.train, np.arange(40), "cpu")
+    trainings = [fit.Training(methods.build("learned_cont", settings, 1), splits, methods.METHODS["learned_cont"], s, 1, "cpu")
+                 for s in (settings, profiles.settings("toy", l2=1e-300))]  # fmt: skip
+    for training, penalty in zip(trainings, (0.0, 0.05), strict=True):
+        training.model.train()
+        squares = sum(p.square().sum() for p in training.model.parameters())
+        (training._objective(*batch) + penalty * squares).backward()
+        training.optimizer.step()
+    for a, b in zip(*(t.model.parameters() for t in trainings), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_weights_start_he_uniform_with_gain_one():
+    encoder = encoders.ConvEncoder(32, width=1.0)
+    convs = [m for m in encoder.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert [c.out_channels for c in convs] == [24, 24, 48, 48, 96, 96, 96, 96, 32]
+    for conv in convs:
+        bound = math.sqrt(3 / conv.weight[0].numel())
+        largest = float(conv.weight.abs().max())
+        assert 0.9 * bound < largest <= bound
+        assert conv.bias is None
+    assert {m.eps for m in encoder.modules() if isinstance(m, torch.nn.BatchNorm2d)} == {1e-4}
+
+
+def test_pooling_before_elu_changes_nothing():
+    maps = torch.randn(2, 3, 8, 8)
+    elu, pool = torch.nn.ELU(), torch.nn.MaxPool2d(2)
+    assert torch.equal(pool(elu(maps)), elu(pool(maps)))
+
+
+def test_methods_share_their_initial_encoders():
+    settings = profiles.settings("toy")
+    one, other = (methods.build(m, settings, 5).encoder1.state_dict() for m in ("ccal_tno", "learned_cont"))
+    assert all(torch.equal(a, b) for a, b in zip(one.values(), other.values(), strict=True))
+
+
+def test_refitting_on_fewer_pairs_uses_the_first_ones(splits):
+    settings = profiles.settings("toy", refit_n=50)
+    model = methods.build("ccal_tno", settings, 1)
+    h1, h2 = fit.refit(model, splits.train, settings.refit_n)
+    torch.testing.assert_close(model.head.mean1.float(), h1[:50].mean(0))
+    assert len(h1) == 160
+
+
+def test_evaluation_mode_does_not_depend_on_the_batch(splits):
+    model = methods.build("ccal_tno", profiles.settings("toy"), 1)
+    fit.refit(model, splits.train)
+    whole, _ = fit.embed(model, splits.test)
+    alone = model.embed1(torch.from_numpy(splits.test.view1[3:4]))
+    torch.testing.assert_close(alone[0], whole[3], rtol=1e-4, atol=1e-5)
+
+
+def test_the_learned_map_is_centred_by_the_training_mean_in_evaluation():
+    head = LinearHead(4)
+    h = torch.randn(20, 4) + 5
+    head.refit(h, h)
+    torch.testing.assert_close(head.eval().mean1, h.mean(0))
+
+
+def test_epochs_use_every_pair_at_most_once_and_only_full_batches():
+    rows = np.concatenate(fit.batches(103, 20, seed=1, epoch=0))
+    assert len(rows) == 100 == len(set(rows.tolist()))
+    assert not np.array_equal(rows, np.concatenate(fit.batches(103, 20, seed=1, epoch=1)))
+
+
+def test_a_view_with_nan_is_refused_with_the_item(splits):
+    broken = copy.copy(splits)
+    cut = splits.train.view2.cut
+
+    def with_nan(i):
+        out = cut(i).copy()
+        out[i == 7] = np.nan
+        return out
+
+    broken.train = copy.copy(splits.train)
+    broken.train.view2 = View(160, SHAPES[1], with_nan)
+    with pytest.raises(InputError, match="view2 of the train split holds NaN.*item7"):
+        train(broken)
+
+
+def test_a_batch_not_larger_than_d_is_refused():
+    with pytest.raises(InputError, match="batch of 32 pairs is too small for d = 32.*at least 33"):
+        profiles.settings("quick", batch=32)
+
+
+def test_fewer_training_pairs_than_a_batch_are_refused(splits):
+    with pytest.raises(InputError, match="160 training pairs, fewer than one batch of 200"):
+        train(splits, batch=200)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: methods.build("nonsense", profiles.settings("toy"), 1), "no method 'nonsense'.*ccal_tno, learned_cont, ccal_cont"),
+        (lambda: profiles.settings("huge"), "no profile 'huge'.*toy, quick, medium, full"),
+        (lambda: methods.device("tpu"), "no device 'tpu'.*auto, cpu, cuda"),
+        (lambda: profiles.settings("toy", epochs=-3), "epochs = -3 is negative"),
+    ],
+)
+def test_unknown_names_are_refused_with_the_choices(call, words):
+    with pytest.raises(InputError, match=words):
+        call()
+
+
+def test_asking_for_cuda_without_one_is_refused():
+    if torch.cuda.is_available():
+        assert methods.device("cuda").type == "cuda"
+    else:
+        with pytest.raises(InputError, match="no CUDA device"):
+            methods.device("cuda")
+
+
+def test_a_longer_limit_keeps_the_name_of_the_run_and_another_rate_does_not(splits):
+    def key(**changes):
+        return records.run_key(splits, "ccal_cont", profiles.settings("toy", **changes), 1, torch.device("cpu"))
+
+    assert key(epochs=3) == key(epochs=9) != key(lr=1e-4)

@@ -1,0 +1,315 @@
+"""The book's tables and figures say what the records say."""
+
+import html
+import json
+import os
+import re
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from conftest import absent
+
+from xmlib import evaluate, pages, paths, report, runs, tables
+from xmlib.errors import InputError
+
+FORTH, BACK = evaluate.DIRECTIONS
+N, GROUPS = 60, 12  # queries, and the groups of tunes they come from
+
+
+def scores(quality: float, seed: int, tie: bool = False) -> dict:
+    """What a record keeps of a test, for made-up ranks: the higher `quality`, the better."""
+    rng = np.random.default_rng(seed)
+    kept: dict = {"metrics": {}, "ranks": {}, "ties": {}}
+    for direction in evaluate.DIRECTIONS:
+        better = np.minimum((rng.exponential(1 / quality, N) ** 2).astype(int), N - 3)
+        tied = np.ones(N, dtype=int)
+        tied[5] = 3 if tie else 1
+        interval = evaluate.bootstrap_interval(evaluate.reciprocal_ranks(better, tied), test_groups())
+        kept["metrics"][direction] = evaluate.metrics_of(better, tied) | {
+            "mean_distance": 0.4, "mrr_interval": list(interval), "hubness": 1.5,
+        }  # fmt: skip
+        kept["ranks"][direction] = evaluate.expected_ranks(better, tied).tolist()
+        kept["ties"][direction] = {str(i): int(tied[i]) for i in np.flatnonzero(tied > 1)}
+    return kept
+
+
+def test_groups() -> list[int]:
+    return [i % GROUPS for i in range(N)]
+
+
+test_groups.__test__ = False
+
+
+def record(method: str = "ccal_cont", profile: str = "quick", seed: int = 1, quality: float = 1.0, **changes) -> dict:
+    """A small record with every key that the report reads."""
+    converged = changes.pop("converged", profile != "quick")
+    epochs = 4 if profile == "quick" else 9
+    curve = [round(quality / 3 * (1 - 0.7**e), 4) for e in range(1, epochs + 1)]
+    history = [
+        {
+            "epoch": e,
+            "phase": 0,
+            "lr": 2e-3,
+            "loss": 1 / e,
+            "train_mrr": min(1, 1.2 * v),
+            "valid_mrr": v,
+            "seconds": 1.0,
+        }
+        for e, v in enumerate(curve, start=1)
+    ]
+    return {
+        "format": 1, "notebook": "audio_score", "dataset": "audio_score", "method": method, "profile": profile,
+        "seed": seed, "parameters": {}, "settings": {"width": 1 / 3},
+        "data": {"digest": "d1" * 32, "train": 4000, "valid": 50, "test": N, "test_groups": test_groups(), "settings": {}},
+        "history": history, "best_epoch": epochs, "stopped": "patience" if converged else "epochs",
+        "converged": converged, "valid_mrr": curve[-1],
+        **scores(quality, seed),
+        "baselines": {"linear_cca": {"components": 9, **scores(0.7, 99)},
+                      "chance": {"metrics": dict.fromkeys(evaluate.DIRECTIONS, evaluate.chance_metrics(N))}},
+        "wall_seconds": 5700.0, "peak_memory_mb": 812.3,
+        "machine": {"processor": "A|B_processor* @ 2 GHz", "cores": 2, "threads": 1, "device": "cpu",
+                    "system": "Linux", "python": "3.11"},
+        "packages": {}, "commit": "0123456789ab", "code": "abcdef", **changes,
+    }  # fmt: skip
+
+
+def save(folder: Path, *records: dict) -> Path:
+    for item in records:
+        path = folder / tables.file_name(item)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(item))
+    return folder
+
+
+def cells(markdown: str) -> list[list[str]]:
+    """The cells of a Markdown table, header first, without the row of dashes."""
+    lines = [line for line in markdown.splitlines() if line.startswith("|")]
+    split = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    return [split[0], *split[2:]]
+
+
+def the_row(markdown: str, name: str) -> dict[str, str]:
+    header, *rows = cells(markdown)
+    return dict(zip(header, next(row for row in rows if name in row[0]), strict=True))
+
+
+def test_the_table_of_metrics_shows_the_numbers_of_the_records():
+    found = [record("ccal_tno", quality=1.4), record("ccal_cont", seed=2)]
+    shown = tables.all_metrics(runs.group(found), BACK)
+    for item in found:
+        expected = item["metrics"][BACK]
+        row = the_row(shown, runs.title(item["method"]))
+        assert row["Seed"] == f"{item['seed']}, *not converged*"
+        assert row["R@10"] == f"{expected['r10']:.1f}"
+        assert row["Median rank"] == f"{expected['median_rank']:.1f}"
+        low, high = expected["mrr_interval"]
+        assert row["MRR"] == f"{expected['mrr']:.3f} [{low:.3f}, {high:.3f}]"
+    linear = found[0]["baselines"]["linear_cca"]["metrics"][BACK]
+    assert the_row(shown, "Linear CCA")["MRR"].startswith(f"{linear['mrr']:.3f} [")
+    assert the_row(shown, "Chance")["MRR"] == f"{evaluate.chance_metrics(N)['mrr']:.3f}"
+
+
+def test_every_row_of_a_table_has_as_many_cells_as_the_header():
+    found = [
+        record(m, p, s) for m in ("ccal_tno", "ccal_cont") for p, s in (("medium", 1), ("medium", 2), ("quick", 1))
+    ]
+    for name, text in report.fragments(found, report._reported()).items():
+        for block in re.split(r"\n\s*\n", text):
+            if block.startswith("|"):
+                assert len({len(row) for row in cells(block)}) == 1, name
+
+
+def test_the_longest_runs_are_full_before_medium_before_quick_and_toy_is_never_shown():
+    found = [
+        record("ccal_tno", "quick"), record("ccal_tno", "medium"), record("ccal_tno", "full"),
+        record("ccal_cont", "quick"), record("ccal_cont", "medium"),
+        record("learned_cont", "quick"), record("learned_cont", "toy"),
+    ]  # fmt: skip
+    chosen = {run.method: run.profile for run in runs.longest(runs.group(found))}
+    assert chosen == {"ccal_tno": "full", "ccal_cont": "medium", "learned_cont": "quick"}
+    assert runs.group([record("ccal_tno", "toy")]) == []
+
+
+def test_only_runs_on_the_same_pairs_are_compared():
+    other = record("learned_cont")
+    other["data"]["digest"] = "e2" * 32
+    groups = runs.rivals(runs.group([record("ccal_tno"), record("ccal_cont"), other]))
+    assert sorted(sorted(run.method for run in group) for group in groups) == [
+        ["ccal_cont", "ccal_tno"],
+        ["learned_cont"],
+    ]
+
+
+def test_a_run_ended_by_its_epochs_is_labelled_not_converged_and_a_finished_one_is_not():
+    shown = tables.headline(runs.group([record("ccal_tno", "medium"), record("ccal_cont", "quick")]))
+    assert tables.NOT_CONVERGED in the_row(shown, runs.title("ccal_cont"))["Profile"]
+    assert the_row(shown, runs.title("ccal_tno"))["Profile"] == "medium"
+
+
+def test_one_seed_that_did_not_converge_labels_all_seeds():
+    shown = tables.headline(runs.group([record(seed=1, converged=True), record(seed=2, converged=False)]))
+    assert tables.NOT_CONVERGED in the_row(shown, runs.title("ccal_cont"))["Profile"]
+
+
+def test_several_seeds_give_their_mean_their_range_and_an_interval_around_the_mean():
+    found = [record(profile="medium", seed=seed) for seed in (1, 2, 3)]
+    (run,) = runs.group(reversed(found))
+    values = [item["metrics"][FORTH]["mrr"] for item in found]
+    row = the_row(tables.headline([run]), run.title)
+    low, high = run.interval(FORTH)
+    assert row[f"MRR {evaluate.DIRECTIONS[FORTH]}"] == f"{np.mean(values):.3f} [{low:.3f}, {high:.3f}]"
+    assert low < np.mean(values) < high
+    assert row["Seeds"] == f"3 ({min(values):.3f}–{max(values):.3f})"
+
+
+def test_the_recorded_ranks_give_the_recorded_mrr_at_ties_too():
+    item = record(**scores(1.0, 5, tie=True))
+    run = runs.Runs((item,))
+    assert np.mean(run.reciprocal_ranks(FORTH)) == pytest.approx(item["metrics"][FORTH]["mrr"], abs=1e-12)
+
+
+def test_paired_differences_are_the_differences_of_the_recorded_mrr():
+    one, other = record("ccal_tno", quality=1.5), record("ccal_cont")
+    found = {(d.one, d.other): d for d in runs.differences(runs.group([one, other]), FORTH)}
+    difference = found[runs.title("ccal_tno"), runs.title("ccal_cont")]
+    assert difference.value == pytest.approx(one["metrics"][FORTH]["mrr"] - other["metrics"][FORTH]["mrr"])
+    assert difference.interval[0] < difference.value < difference.interval[1]
+    assert len(found) == 3  # each method against linear CCA as well
+
+
+def test_a_method_compared_with_itself_differs_by_exactly_nothing():
+    twin = record("learned_cont") | scores(1.0, 1)
+    (difference, *_) = runs.differences(runs.group([record("ccal_cont"), twin]), FORTH)
+    assert (difference.value, difference.interval) == (0, (0, 0))
+
+
+def test_the_method_named_on_the_home_page_is_chosen_by_validation_and_not_by_test():
+    better_on_test = record("ccal_cont", quality=3.0) | {"valid_mrr": 0.1}
+    chosen = record("ccal_tno", quality=1.0) | {"valid_mrr": 0.2}
+    text = tables.reading(runs.group([better_on_test, chosen]))
+    assert f"belongs to **{runs.title('ccal_tno')}**" in text
+    assert f"{chosen['metrics'][FORTH]['mrr']:.3f}" in text
+
+
+def test_the_same_records_give_the_same_bytes_and_unchanged_files_are_left_alone(tmp_path):
+    folder = save(tmp_path / "records", record("ccal_tno"), record("ccal_cont"))
+    first = report.make(folder, tmp_path / "one")
+    report.make(folder, tmp_path / "two")
+    assert {p.name: p.read_bytes() for p in first} == {p.name: p.read_bytes() for p in (tmp_path / "two").iterdir()}
+    for path in first:
+        os.utime(path, (1, 1))
+    assert report.make(folder, tmp_path / "one") == []
+    assert {path.stat().st_mtime for path in first} == {1}
+
+
+def test_a_new_record_changes_files_and_what_no_record_asks_for_is_removed(tmp_path):
+    folder = save(tmp_path / "records", record(profile="medium"))
+    report.make(folder, tmp_path / "out")
+    assert (tmp_path / "out" / "curves-medium.svg").exists()
+    (folder / "medium" / "audio_score-ccal_cont-seed1.json").unlink()
+    changed = {path.name for path in report.make(save(folder, record()), tmp_path / "out")}
+    assert {"headline.md", "curves-quick.svg", "curves-medium.svg"} <= changed
+    assert not (tmp_path / "out" / "curves-medium.svg").exists()
+
+
+def test_without_records_every_fragment_says_what_makes_them(tmp_path):
+    report.make(tmp_path / "none", tmp_path / "out")
+    for name in ("headline.md", "curves.md", "metrics.md", "paired.md", "provenance.md", "sizes.md"):
+        assert "`make book`" in (tmp_path / "out" / name).read_text()
+    assert "`make medium`" in (tmp_path / "out" / "curves.md").read_text()
+
+
+def test_a_record_under_another_name_is_refused_with_the_right_one(tmp_path, capsys):
+    folder = save(tmp_path / "records", record(seed=1))
+    (folder / "quick" / "audio_score-ccal_cont-seed1.json").rename(folder / "quick" / "copy.json")
+    with pytest.raises(InputError, match=r"quick/audio_score-ccal_cont-seed1\.json"):
+        report.load_records(folder)
+    assert report.main(["--records", str(folder), "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+@pytest.mark.parametrize("text", ["a|b", "2*3_4", "`x`", "$5 {role}", "<b> & [c]", "two\nlines"])
+def test_text_from_a_machine_is_shown_as_it_is(text):
+    from markdown_it import MarkdownIt
+
+    shown = re.sub(r"<[^>]+>", "", MarkdownIt("commonmark").render(tables.escape(text)))
+    assert html.unescape(shown).strip() == " ".join(text.split())
+
+
+def test_durations_are_written_for_people():
+    assert [tables.duration(s) for s in (40, 89.6, 720, 5700, 3600)] == [
+        "40 s",
+        "90 s",
+        "12 min",
+        "1 h 35 min",
+        "1 h 0 min",
+    ]
+
+
+def test_reported_numbers_have_a_source_and_approximate_ones_are_marked():
+    entries = report._reported()
+    assert all(entry["source"] and entry["cite"] for entry in entries)
+    keys = re.findall(r"@\w+\{([^,]+),", (paths.ROOT / "book" / "references.bib").read_text())
+    assert {entry["cite"] for entry in entries} <= set(keys)
+    shown = the_row(tables.reported(entries, "audio_score"), runs.title("learned_cont"))["Reported"]
+    assert shown == "MRR ≈ 0.478"
+
+
+def test_the_readme_is_filled_between_its_marks_and_nowhere_else(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{report.MARKS[0]}\nold\n{report.MARKS[1]}\nafter\n")
+    assert report.fill(readme, "| new |\n")
+    assert readme.read_text() == f"before\n{report.MARKS[0]}\n\n| new |\n\n{report.MARKS[1]}\nafter\n"
+    assert not report.fill(readme, "| new |\n")
+    readme.write_text("no marks")
+    with pytest.raises(InputError, match="put both"):
+        report.fill(readme, "text")
+
+
+def test_the_readme_table_sets_the_reported_number_beside_ours():
+    entries = report._reported()
+    shown = tables.readme(runs.group([record("ccal_cont", "medium"), record("ccal_tno", "medium")]), entries)
+    assert the_row(shown, runs.title("ccal_cont"))["Reported ¹"] == "0.810"
+    assert the_row(shown, runs.title("ccal_tno"))["Reported ¹"] == "≈ 0.73"
+    assert the_row(shown, runs.title("ccal_tno"))["Time a run"] == "1 h 35 min"
+    assert "](" not in shown
+    assert "{" not in shown  # plain Markdown: no MyST in the README
+
+
+def test_a_method_page_has_the_method_as_its_title_and_labels_of_its_own(tmp_path):
+    figure = {"metadata": {"mystnb": {"figure": {"name": "fig-curve", "caption": "MRR"}}}, "source": "plot()"}
+    cells = [{"metadata": {}, "source": ["# Shared title\n", "text"]}, figure]
+    executed = tmp_path / "quick" / "audio_score-ccal_cont-seed1.ipynb"
+    executed.parent.mkdir()
+    executed.write_text(json.dumps({"cells": cells, "metadata": {}}))
+    shown = {name: json.loads(text)["cells"] for name, text in pages.methods(tmp_path).items()}
+    first, second = shown["audio_score-ccal_cont.ipynb"]
+    assert first["source"] == f"# {runs.title('ccal_cont')}\ntext"
+    assert second["metadata"]["mystnb"]["figure"]["name"] == "fig-curve-ccal_cont"
+    assert "`make book`" in shown["audio_score-ccal_tno.ipynb"][0]["source"]
+    nbformat.validate(json.loads(pages.methods(tmp_path)["audio_score-ccal_tno.ipynb"]))
+
+
+def rendered_tables(page: Path) -> list[list[str]]:
+    """The rows of the tables of a built page, as lists of texts."""
+    rows = re.findall(r"<tr\b.*?</tr>", page.read_text(encoding="utf-8"), re.DOTALL)
+    texts = [re.findall(r"<t[dh]\b[^>]*>(.*?)</t[dh]>", row, re.DOTALL) for row in rows]
+    return [[html.unescape(re.sub(r"<[^>]+>", "", cell)).strip() for cell in row] for row in texts]
+
+
+@pytest.mark.parametrize("direction", evaluate.DIRECTIONS)
+def test_the_numbers_of_the_built_book_equal_the_records(direction):
+    page = paths.ROOT / "_build" / "html" / "comparison.html"
+    found = [item for run in runs.group(report.load_records(paths.RECORDS)) for item in run.records]
+    if not page.exists() or not found:
+        absent("the book or its records have not been built (make book)")
+    rows = {tuple(row) for row in rendered_tables(page)}
+    for item in found:
+        metrics = item["metrics"][direction]
+        low, high = metrics["mrr_interval"]
+        shares = [f"{metrics[key]:.1f}" for key in ("r1", "r5", "r10", "r25", "median_rank", "mean_rank")]
+        seed = str(item["seed"]) + ("" if item["converged"] else ", not converged")
+        mrr = f"{metrics['mrr']:.3f} [{low:.3f}, {high:.3f}]"
+        assert any(row[:9] == (runs.title(item["method"]), seed, *shares, mrr) for row in rows), (item["method"], mrr)
