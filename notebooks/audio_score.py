@@ -157,8 +157,9 @@ plt.show()
 # %% [markdown]
 # ## What it finds
 #
-# Four queries: one found at once, one nearly found, a typical failure and the worst. The first column is the query.
-# Beside it are the five best excerpts, each below the snippet that it belongs to. A green frame marks the right one.
+# Four queries: one found at once, one nearly found, a typical failure and the worst. The first column is the
+# query above the excerpt that it should find. Beside it are the five best excerpts, each below the snippet that it
+# belongs to. A green frame marks the right one.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-retrieved", "caption": "Test snippets and the five best excerpts for each."}}
 queries, expected = figures.telling_queries(test["ranks"]["view1_to_view2"])

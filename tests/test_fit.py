@@ -148,7 +148,7 @@ def test_weights_start_he_uniform_with_gain_one():
     assert [c.out_channels for c in convs] == [24, 24, 48, 48, 96, 96, 96, 96, 32]
     for conv in convs:
         bound = math.sqrt(3 / conv.weight[0].numel())
-        largest = float(conv.weight.abs().max())
+        largest = conv.weight.abs().max().item()
         assert 0.9 * bound < largest <= bound
         assert conv.bias is None
     assert {m.eps for m in encoder.modules() if isinstance(m, torch.nn.BatchNorm2d)} == {1e-4}

@@ -12,6 +12,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
+from matplotlib.ticker import MaxNLocator
 
 from xmlib.evaluate import DIRECTIONS
 from xmlib.methods import METHODS
@@ -50,6 +51,7 @@ def learning_curve(records: list[dict], ax: Axes | None = None) -> Axes:
     handles, labels = ax.get_legend_handles_labels()
     kept = [(h, METHOD_NAMES.get(t, t)) for h, t in zip(handles, labels, strict=True) if t not in ("method", "pairs")]
     ax.legend(*zip(*kept, strict=True))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set(xlabel="epoch", ylabel="MRR, sheet → audio", ylim=(0, 1.02))
     return ax
 
@@ -113,17 +115,18 @@ def telling_queries(ranks) -> tuple[list[int], list[float]]:
 
 
 def retrieved(split, queries, candidates, scores_ranks) -> Figure:
-    """Queries and what they found: the snippet, then the five best excerpts, each under its own snippet.
+    """Queries and what they found: the snippet above its own excerpt, then the five best, each under its own snippet.
 
     `queries`: row numbers; `candidates`: (queries, 5) row numbers, best first; `scores_ranks`: rank of the right one.
-    The right answer has a green frame.
+    The right excerpt has a green frame, in the first column and wherever it was found.
     """
     figure, axes = plt.subplots(2 * len(queries), 6, figsize=(8.2, 2.6 * len(queries)), height_ratios=(0.8, 1.2) * len(queries))
     for i, (query, found, rank) in enumerate(zip(queries, candidates, scores_ranks, strict=True)):
         top, bottom = axes[2 * i], axes[2 * i + 1]
         show_snippet(top[0], split.view1[int(query)])
         top[0].set_title(f"query: rank {rank:g}", fontsize=9)
-        bottom[0].axis("off")
+        show_spectrogram(bottom[0], split.view2[int(query)])
+        _frame(bottom[0])
         for column, candidate in enumerate(found, start=1):
             show_snippet(top[column], split.view1[int(candidate)])
             show_spectrogram(bottom[column], split.view2[int(candidate)])

@@ -74,7 +74,7 @@ def _digest(path: Path) -> str:
 
 def _hash(text: str, suffix: str) -> str:
     notebook = jupytext.reads(text, fmt="py:percent") if suffix == ".py" else nbformat.reads(text, as_version=4)
-    return hashlib.sha256(json.dumps(cells(notebook)).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(cells(notebook), sort_keys=True).encode()).hexdigest()
 
 
 def _committed(path: Path) -> str:

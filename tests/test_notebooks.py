@@ -1,0 +1,156 @@
+"""The notebooks: twins in step, parameters that explain themselves, and a run from start to end."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import nbformat
+import pytest
+
+from xmlib import methods, notebooks, paths, records
+from xmlib.errors import InputError
+
+SOURCES = sorted(paths.NOTEBOOKS.glob("*.py"))
+AUDIO = paths.NOTEBOOKS / "audio_score.ipynb"
+INLINE = {k: v for k, v in os.environ.items() if k != "MPLBACKEND"} | {"OMP_NUM_THREADS": "1"}  # figures as in Jupyter
+
+
+@pytest.fixture
+def twins(tmp_path):
+    for suffix in (".py", ".ipynb"):
+        shutil.copy(AUDIO.with_suffix(suffix), tmp_path)
+    py = tmp_path / "audio_score.py"
+    return py, {"audio_score": notebooks._digest(py)}
+
+
+def papermill(*arguments, cwd=paths.ROOT, **environment):
+    command = [sys.executable, "-m", "papermill", "--no-progress-bar", *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, check=False, env=INLINE | environment
+    )
+
+
+@pytest.mark.parametrize("py", SOURCES, ids=lambda p: p.stem)
+def test_the_ipynb_is_byte_for_byte_what_the_py_says_without_outputs(py):
+    assert py.with_suffix(".ipynb").read_text() == notebooks.from_py(py.read_text())
+
+
+def test_an_edit_to_the_py_alone_is_taken_over(twins):
+    py, stamps = twins
+    py.write_text(py.read_text().replace("# ## Training", "# ## Training, edited"))
+    assert "audio_score.ipynb taken over" in notebooks.sync(py, stamps)
+    assert "Training, edited" in py.with_suffix(".ipynb").read_text()
+    assert notebooks.sync(py, stamps) == ""
+
+
+def test_an_edit_to_the_ipynb_alone_is_taken_over(twins):
+    py, stamps = twins
+    ipynb = py.with_suffix(".ipynb")
+    ipynb.write_text(ipynb.read_text().replace("## Training", "## Training, edited"))
+    assert "audio_score.py taken over" in notebooks.sync(py, stamps)
+    assert "# ## Training, edited" in py.read_text()
+    assert notebooks.sync(py, stamps) == ""
+
+
+def test_outputs_in_the_ipynb_are_no_edit(twins):
+    py, stamps = twins
+    ipynb = py.with_suffix(".ipynb")
+    notebook = nbformat.read(ipynb, as_version=4)
+    next(c for c in notebook.cells if c.cell_type == "code").outputs = [nbformat.v4.new_output("stream", text="hello")]
+    nbformat.write(notebook, ipynb)
+    assert notebooks.sync(py, stamps) == ""
+
+
+def test_edits_to_both_twins_stop_and_say_so(twins):
+    py, stamps = twins
+    ipynb = py.with_suffix(".ipynb")
+    py.write_text(py.read_text().replace("# ## Training", "# ## One"))
+    ipynb.write_text(ipynb.read_text().replace("## Training", "## Other"))
+    before = py.read_text(), ipynb.read_text()
+    with pytest.raises(InputError, match="Both audio_score.py and audio_score.ipynb were edited"):
+        notebooks.sync(py, stamps)
+    assert (py.read_text(), ipynb.read_text()) == before
+
+
+def test_every_parameter_is_explained_by_papermills_help():
+    shown = papermill("--help-notebook", AUDIO).stdout
+    source = next(c.source for c in nbformat.read(AUDIO, as_version=4).cells if "parameters" in c.metadata.get("tags", []))
+    for line in source.splitlines():
+        declaration, explanation = line.split("  # ")
+        assert f"{declaration.split(':')[0]}: " in shown
+        assert explanation[:40] in shown
+
+
+def test_the_record_keeps_every_parameter(tmp_path):
+    source = next(c.source for c in nbformat.read(AUDIO, as_version=4).cells if "parameters" in c.metadata.get("tags", []))
+    names = {line.split(":")[0] for line in source.splitlines()}
+    recorded = next(c.source for c in nbformat.read(AUDIO, as_version=4).cells if "parameters = dict(" in c.source)
+    assert all(f"{name}={name}" in recorded for name in names)
+
+
+def test_an_unknown_method_fails_within_seconds_and_lists_the_methods(tmp_path):
+    start = time.monotonic()
+    run = papermill(AUDIO, tmp_path / "out.ipynb", "-p", "method", "nonsense")
+    assert run.returncode != 0
+    assert time.monotonic() - start < 30  # 10 s on an idle machine; tests may share it
+    assert "There is no method 'nonsense'; choose one of ccal_tno, learned_cont, ccal_cont" in run.stderr
+
+
+@pytest.fixture(scope="module")
+def toy_runs(tmp_path_factory):
+    """One executed notebook and record per method, run side by side from a folder that is not the repository."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    records_of = {}
+    for method in methods.METHODS:
+        record = folder / f"{method}.json"
+        run = papermill(
+            AUDIO, folder / f"{method}.ipynb", "-p", "method", method, "-p", "profile", "toy", "-p", "record", record,
+            cwd=folder, XMLIB_RUNS=str(folder / "runs"),
+        )  # fmt: skip
+        assert run.returncode == 0, run.stderr[-3000:]
+        records_of[method] = record
+    return records_of
+
+
+@pytest.mark.parametrize("method", methods.METHODS)
+def test_every_method_runs_on_toy_from_another_folder_and_leaves_a_record(toy_runs, method):
+    record = records.load(toy_runs[method])
+    assert (record["method"], record["profile"], len(record["history"])) == (method, "toy", 3)
+    assert len(record["ranks"]["view1_to_view2"]) == record["data"]["test"] == 60
+    outputs = [o for c in nbformat.read(toy_runs[method].with_suffix(".ipynb"), as_version=4).cells for o in c.get("outputs", [])]
+    assert sum("image/png" in o.get("data", {}) for o in outputs) == 5  # pairs, model, curve, ranks, retrieved
+    assert not [o for o in outputs if o.output_type == "stream" and "Warning" in o.text]
+
+
+def test_the_baselines_of_a_run_do_not_depend_on_its_method(toy_runs):
+    sides = [records.load(path)["baselines"] for path in toy_runs.values()]
+    assert sides[0] == sides[1] == sides[2]
+
+
+def test_a_record_is_repeated_to_the_last_digit_by_the_command(toy_runs):
+    command = [sys.executable, "-m", "xmlib.records", "rerun", str(toy_runs["ccal_cont"])]
+    run = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr[-2000:]
+    assert "Equal" in run.stdout
+
+
+def test_a_changed_number_in_a_record_is_found(toy_runs):
+    record = records.load(toy_runs["ccal_cont"])
+    other = json.loads(json.dumps(record))
+    other["history"][1]["loss"] += 1e-12
+    other["history"][1]["seconds"] += 5
+    assert [line.split(":")[0] for line in records.differences(record, other)] == ["history[1].loss"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(None, "There is no record"), ("{", "broken JSON"), ('{"format": 99}', "not a record of format 1")]
+)
+def test_a_file_that_is_no_record_is_refused_with_exit_status_2(tmp_path, capsys, content, words):
+    path = tmp_path / "r.json"
+    if content:
+        path.write_text(content)
+    assert records.main(["rerun", str(path)]) == 2
+    assert words in capsys.readouterr().err
