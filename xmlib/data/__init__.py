@@ -21,11 +21,11 @@ DATASETS = {"audio_score": _audio_score}
 
 
 def load(name: str, profile: str = "quick", seed: int = 23, **options: Any) -> Splits:
-    """The pairs of a data set. Raises InputError for a name, profile or option that is not there.
+    """The pairs of a data set. Raises InputError for a name or profile that is not there.
 
-    `options` of audio_score: `difficulty` ("hard" or "easy"), `train_pairs`, `cache_folder`, `processes`, and
-    `dataset_file`, a copy of the original audio_sheet_music.npz to be used instead.
+    `options` of audio_score: `difficulty` ("hard" or "easy"), `train_pairs`, `cache_folder` and `processes`, as in
+    `audio_score.load`, and `dataset_file`, a copy of the original audio_sheet_music.npz to be used instead.
     """
     if name not in DATASETS:
-        raise InputError(f"data set {name!r} is unknown; choose one of: {', '.join(DATASETS)}")
+        raise InputError(f"data set {name!r} is unknown; choose one of: {', '.join(DATASETS)}.")
     return DATASETS[name](profile, seed, **options)

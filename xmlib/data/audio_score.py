@@ -56,22 +56,22 @@ def load(
     """
     size = _size(profile, train_pairs)
     if difficulty not in DIFFICULTIES:
-        raise InputError(f"difficulty {difficulty!r} is unknown; choose one of: {', '.join(DIFFICULTIES)}")
+        raise InputError(f"difficulty {difficulty!r} is unknown; choose one of: {', '.join(DIFFICULTIES)}.")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise InputError(f"seed {seed!r} is not a whole number from 0 to 2³²−1; give one, such as 23")
+        raise InputError(f"seed {seed!r} is not a whole number from 0 to 2³²−1; give one, such as 23.")
     decided = settings(size, seed, difficulty)
     home = Path(cache_folder or paths.DATA) / "audio_score"
     folder = home / f"pairs-{cache.key(decided)}"
     manifest = cache.published(folder) or _build(folder, home, decided, size, DIFFICULTIES[difficulty], seed, processes)
     splits = pairs.open_splits(folder, manifest)
-    return Splits("audio_score", profile, seed, manifest["settings"], manifest["digest"], **splits)
+    return Splits("audio_score", profile, seed, manifest["settings"], manifest["digest"], **splits, folder=folder)
 
 
 def _size(profile: str, train_pairs: int) -> Size:
     if profile not in PROFILES:
-        raise InputError(f"profile {profile!r} is unknown; choose one of: {', '.join(PROFILES)}")
+        raise InputError(f"profile {profile!r} is unknown; choose one of: {', '.join(PROFILES)}.")
     if isinstance(train_pairs, bool) or not isinstance(train_pairs, int) or train_pairs < 0:
-        raise InputError(f"train_pairs {train_pairs!r} is not a count; give a whole number, 0 for the profile's own")
+        raise InputError(f"train_pairs {train_pairs!r} is not a count; give a whole number, 0 for the profile's own.")
     return replace(PROFILES[profile], train=train_pairs) if train_pairs else PROFILES[profile]
 
 
@@ -79,9 +79,16 @@ def _build(folder: Path, home: Path, decided: dict[str, Any], *arguments: Any) -
     """The manifest of a folder built now, or by the process that was building it already."""
     from xmlib.data import build
 
-    home.mkdir(parents=True, exist_ok=True)
-    with FileLock(home / ".lock"):
-        return cache.published(folder) or build.build(folder, home, decided, *arguments)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with FileLock(home / ".lock"):
+            cache.sweep(home)
+            return cache.published(folder) or build.build(folder, home, decided, *arguments)
+    except OSError as error:
+        raise InputError(
+            f"The data set cannot be built in {home} ({error.strerror or error}); if the disk is full or closed, "
+            "set XMLIB_DATA to another folder."
+        ) from None
 
 
 def settings(size: Size, seed: int, difficulty: str) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import sys
 import zipfile
+import zlib
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,7 +36,7 @@ def build(
             break
     arrays, described = assemble(plans)
     digest = content_digest(pair_ids(arrays["rows"], described), *arrays.values())
-    fills = {f"{name}.npy": lambda file, array=array: np.save(file, array) for name, array in arrays.items()}
+    fills = {f"{name}.npy": partial(np.save, arr=array) for name, array in arrays.items()}
     manifest = {"digest": digest, "settings": settings, "tunes": described, "skipped": tunes.skipped}
     cache.publish(folder, fills, manifest)
     return cache.published(folder)
@@ -58,12 +60,10 @@ class Tunes:
         """Have the first `count` tunes parsed."""
         wanted = self.sources[len(self.parsed) : count]
         jobs = [[*s, str(self.file(s.id))] for s in wanted if cache.read_json(self.file(s.id)) is None]
-        problems = workers.run(f"{__name__}:parse_job", jobs, "reading tunes", self.processes)
-        for (*_, target), problem in zip(jobs, problems, strict=True):
-            if problem:
-                cache.write_json(Path(target), {"skipped": problem})
+        answers = workers.run(f"{__name__}:parse_job", jobs, "reading tunes", self.processes)
+        problems = {job[0]: answer for job, answer in zip(jobs, answers, strict=True)}
         for source in wanted:
-            stored = cache.read_json(self.file(source.id))
+            stored = cache.read_json(self.file(source.id)) or {"skipped": problems.get(source.id)}
             if "skipped" in stored:
                 self.skip(source.id, stored["skipped"])
             self.parsed.append(folk_tunes.from_json(stored["tune"]) if "tune" in stored else None)
@@ -84,7 +84,9 @@ class Tunes:
 def parse_job(id: str, abc: str, target: str) -> None:
     """Parse one tune into a JSON file (run in a helper process)."""
     try:
-        content = {"tune": folk_tunes.parse(Source(id, abc))}
+        content: dict[str, Any] = {"tune": folk_tunes.parse(Source(id, abc))}
+    except workers.FATAL:
+        raise
     except Exception as error:  # whatever music21 raises on odd ABC: the tune is left out, and the file says why
         content = {"skipped": f"{type(error).__name__}: {error}"}
     cache.write_json(Path(target), content)
@@ -121,18 +123,17 @@ def render_job(tune_file: str, target: str, instrument: int, seconds_per_tick: f
     tune = folk_tunes.from_json(cache.read_json(Path(tune_file))["tune"])
     strip, columns = engrave.strip(tune)
     frames = synthesize.spectrogram(tune.notes(), instrument, seconds_per_tick)
-    arrays = {"strip": strip, "columns": columns, "frames": frames}
-    cache.write(Path(target), lambda file: np.savez_compressed(file, **arrays))
+    cache.write(Path(target), lambda file: np.savez_compressed(file, strip=strip, columns=columns, frames=frames))
 
 
 def read_piece(path: Path) -> dict[str, np.ndarray] | None:
     """Picture, columns and spectrogram of one tune; None where the file is missing or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return {name: file[name] for name in ("strip", "columns", "frames")}
     except FileNotFoundError:
         return None
-    except (zipfile.BadZipFile, zipfile.zlib.error, OSError, EOFError, ValueError, KeyError):
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, KeyError):
         print(f"rebuilding {path}: it is damaged", file=sys.stderr)
         return None
 

@@ -12,11 +12,12 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 MANIFEST = "manifest.json"
+PART = ".part-"  # begins the name of a file being written
 
 
 def key(settings: Any) -> str:
@@ -27,7 +28,7 @@ def key(settings: Any) -> str:
 def write(path: Path, fill: Callable[[BinaryIO], Any]) -> None:
     """Let `fill` write a file, which then appears at `path` in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=PART)
     try:
         with os.fdopen(handle, "wb") as file:
             fill(file)
@@ -36,7 +37,7 @@ def write(path: Path, fill: Callable[[BinaryIO], Any]) -> None:
         os.chmod(name, 0o644)
         os.replace(name, path)
     except BaseException:
-        os.unlink(name)
+        Path(name).unlink(missing_ok=True)
         raise
 
 
@@ -53,7 +54,13 @@ def read_json(path: Path) -> Any | None:
         return None
 
 
-def publish(folder: Path, fills: dict[str, Callable[[BinaryIO], Any]], manifest: dict[str, Any]) -> None:
+def sweep(folder: Path) -> None:
+    """Remove what killed builds left half-written. Call it only while no other build runs."""
+    for part in folder.rglob(f"{PART}*"):
+        part.unlink(missing_ok=True)
+
+
+def publish(folder: Path, fills: Mapping[str, Callable[[BinaryIO], Any]], manifest: dict[str, Any]) -> None:
     """Write the files of a folder, then its manifest with their sizes."""
     for name, fill in fills.items():
         write(folder / name, fill)
@@ -68,7 +75,8 @@ def published(folder: Path) -> dict[str, Any] | None:
     manifest = read_json(folder / MANIFEST)
     if manifest is None and not (folder / MANIFEST).exists():
         return None  # a build was stopped before the end
-    problem = "its manifest cannot be read" if not isinstance(manifest, dict) else _damage(folder, manifest)
+    sizes = manifest.get("files") if isinstance(manifest, dict) else None
+    problem = _damage(folder, sizes) if isinstance(sizes, dict) else "its manifest cannot be read"
     if problem:
         print(f"rebuilding {folder}: {problem}", file=sys.stderr)
         shutil.rmtree(folder)
@@ -76,8 +84,9 @@ def published(folder: Path) -> dict[str, Any] | None:
     return manifest
 
 
-def _damage(folder: Path, manifest: dict[str, Any]) -> str:
-    for name, size in manifest["files"].items():
+def _damage(folder: Path, sizes: dict[str, int]) -> str:
+    """What is wrong with the files of a folder, "" if nothing."""
+    for name, size in sizes.items():
         found = (folder / name).stat().st_size if (folder / name).exists() else None
         if found != size:
             return f"{name} " + ("is missing" if found is None else f"has {found} bytes of {size}")

@@ -14,6 +14,7 @@ import numpy as np
 
 from xmlib.data import folk_tunes
 from xmlib.data.folk_tunes import Note, Tune
+from xmlib.data.relatives import Relatives, intervals
 from xmlib.errors import InputError
 
 VERSION = 1  # raise it when the choice may come out differently
@@ -31,7 +32,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Difficulty:
-    """Instruments of each split (General MIDI programs from 0) and how long the commonest note value lasts.
+    """Instruments of each split (General MIDI proruns from 0) and how long the commonest note value lasts.
 
     `step`: seconds, from–to, log-uniform per tune; None plays every quarter note in 0.5 s.
     """
@@ -58,20 +59,20 @@ def choose(size: Size, seed: int, tunes: Callable[[int], Tune | None], total: in
     `tunes(k)`: the k-th tune of the shuffled corpus, None if it cannot be used. Raises InputError when the corpus
     runs out.
     """
-    relatives, chosen, k = folk_tunes.Relatives(), {}, 0
+    relatives, chosen, k = Relatives(), {}, 0
     for split in ("test", "valid", "train"):
         wanted = getattr(size, split)
         seen: set[tuple] = set()
         while len(seen) < wanted:
             if k == total:
                 raise InputError(
-                    f"{split} pairs = {wanted}: the corpus gives at most {len(seen)} with these settings; ask for fewer"
+                    f"{wanted} {split} pairs are asked for; the corpus gives no more than {len(seen)}: ask for fewer."
                 )
             tune, k = tunes(k), k + 1
             if tune is None:
                 continue
-            grams = folk_tunes.intervals(tune.notes())
-            kin = [chosen[id] for id in relatives.of(grams)]
+            runs = intervals(tune.notes())
+            kin = [chosen[id] for id in relatives.of(runs)]
             if any(other.split != split for other in kin):
                 continue
             notes = pick(tune, min(size.per_tune, wanted - len(seen)), seen, seed)
@@ -80,7 +81,7 @@ def choose(size: Size, seed: int, tunes: Callable[[int], Tune | None], total: in
             chosen[tune.id] = Chosen(tune, split, min([other.group for other in kin], default=len(chosen)), notes)
             for other in kin:  # the new tune may join groups that were apart
                 _rename(chosen.values(), other.group, chosen[tune.id].group)
-            relatives.add(tune.id, grams)
+            relatives.add(tune.id, runs)
     return list(chosen.values())
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ VERSION = 1  # raise it when a picture may come out differently
 LINE_GAP = 6  # pixels between staff lines
 HEIGHT, WIDTH = 80, 100  # pixels of one snippet, before halving
 HEAD_WIDTHS = {"E0A2": 405, "E0A3": 314, "E0A4": 314}  # whole, half and black notehead, in font units
+ACCIDENTALS = {-2: "ff", -1: "f", 0: "n", 1: "s", 2: "x"}
 UNITS = 20  # SVG units per pixel: verovio's 10 per page unit at scale 50
 OPTIONS = {
     "inputFrom": "mei", "breaks": "none", "adjustPageWidth": True, "adjustPageHeight": True, "pageWidth": 100000,
@@ -44,7 +46,7 @@ def mei(tune: Tune) -> str:
     """The tune as MEI, every note with the id n<bar>-<event>."""
     key = f"{abs(tune.fifths)}{'s' if tune.fifths > 0 else 'f'}" if tune.fifths else "0"
     ties = _ties(tune)
-    bars = "".join(_bar(tune, b, bar, ties) for b, bar in enumerate(tune.bars))
+    bars = "".join(_bar(tune.fifths, b, bar, ties) for b, bar in enumerate(tune.bars))
     return (
         '<?xml version="1.0" encoding="UTF-8"?><mei xmlns="http://www.music-encoding.org/ns/mei" meiversion="5.0">'
         "<meiHead><fileDesc><titleStmt><title/></titleStmt><pubStmt/></fileDesc></meiHead>"
@@ -91,18 +93,19 @@ def pixels(svg: str) -> np.ndarray:
 
 
 def _ties(tune: Tune) -> dict[tuple[int, int], str]:
-    """MEI's @tie of every tied note: i(nitial), m(edial) or t(erminal)."""
-    places = [(b, e) for b, bar in enumerate(tune.bars) for e in range(len(bar.events))]
-    tied = [tune.bars[b].events[e].tied for b, e in places] + [False]
-    names = {(False, True): "i", (True, True): "m", (True, False): "t"}
-    return {place: names[tied[i : i + 2] == [True] * 2 and (True, True) or (tied[i], tied[i + 1])]
-            for i, place in enumerate(places) if tied[i] or tied[i + 1]}  # fmt: skip
+    """MEI's @tie of every tied note, by bar and event: i(nitial), m(edial) or t(erminal)."""
+    flat = [((b, e), event.tied) for b, bar in enumerate(tune.bars) for e, event in enumerate(bar.events)]
+    following = [tied for _, tied in flat[1:]] + [False]
+    kinds = {(False, True): "i", (True, True): "m", (True, False): "t"}
+    return {
+        place: kinds[tied, goes_on] for (place, tied), goes_on in zip(flat, following, strict=True) if tied or goes_on
+    }
 
 
-def _bar(tune: Tune, number: int, bar: Bar, ties: dict[tuple[int, int], str]) -> str:
+def _bar(fifths: int, number: int, bar: Bar, ties: dict[tuple[int, int], str]) -> str:
     """One measure. An accidental is written where the pitch is not what key and bar so far say."""
     opening, closing = _groups(bar.events)
-    spelled = _signature(tune.fifths)
+    spelled = _signature(fifths)
     out = []
     for e, event in enumerate(bar.events):
         name = f'xml:id="n{number}-{e}" dur="{event.kind}"' + (f' dots="{event.dots}"' if event.dots else "")
@@ -113,15 +116,15 @@ def _bar(tune: Tune, number: int, bar: Bar, ties: dict[tuple[int, int], str]) ->
                 name += f' tie="{tie}"'
             if not event.tied and spelled.get((event.step, event.octave), spelled[event.step]) != event.alter:
                 spelled[event.step, event.octave] = event.alter
-                name += f' accid="{ {-2: "ff", -1: "f", 0: "n", 1: "s", 2: "x"}[event.alter]}"'
+                name += f' accid="{ACCIDENTALS[event.alter]}"'
         out.append(f"<{'note' if event.step else 'rest'} {name}/>")
         out += closing[e]
     lines = (' left="rptstart"' if bar.repeat_start else "") + (' right="rptend"' if bar.repeat_end else "")
-    return (f'<measure n="{number + 1}"{lines}><staff n="1"><layer n="1">'
-            f"{''.join(out)}</layer></staff></measure>")  # fmt: skip
+    content = f'<staff n="1"><layer n="1">{"".join(out)}</layer></staff>'
+    return f'<measure n="{number + 1}"{lines}>{content}</measure>'
 
 
-def _signature(fifths: int) -> dict:
+def _signature(fifths: int) -> dict[Any, int]:
     """Alteration of each step under a key signature."""
     altered = "FCGDAEB"[:fifths] if fifths > 0 else "BEADGCF"[:-fifths]
     return {step: (1 if fifths > 0 else -1) * (step in altered) for step in "ABCDEFG"}
@@ -129,28 +132,45 @@ def _signature(fifths: int) -> dict:
 
 def _groups(events: list[Event]) -> tuple[list[list[str]], list[list[str]]]:
     """Tags to open before and to close after each event: tuplets, and the beams that nest with them."""
-    tuplets, beams, start, total = [], [], None, 0
-    for i, event in enumerate(events):  # a tuplet ends when its length is full or the ratio changes
-        if start is not None and event.tuplet != events[start].tuplet:
-            tuplets.append((start, i - 1))
-            start = None
-        if event.tuplet and start is None:
-            start, total = i, 0
-        total += event.length
-        if start is not None and (total >= event.tuplet[2] or i == len(events) - 1):
-            tuplets.append((start, i))
-            start = None
-    begun = None
-    for i, event in enumerate(events):
-        if event.beam == "start":
-            begun = i
-        elif event.beam == "stop" and begun is not None:
-            beams.append((begun, i))
-            begun = None
-    crossing = lambda a, b: a[0] < b[0] <= a[1] < b[1] or b[0] < a[0] <= b[1] < a[1]
+    tuplets = _tuplets(events)
     spans = [(a, b, f'tuplet num="{events[a].tuplet[0]}" numbase="{events[a].tuplet[1]}"') for a, b in tuplets]
-    spans += [(*beam, "beam") for beam in beams if not any(crossing(beam, t) for t in tuplets)]
+    spans += [(*beam, "beam") for beam in _beams(events) if not any(_cross(beam, other) for other in tuplets)]
     spans.sort(key=lambda span: (span[0] - span[1], span[2] == "beam"))  # the longest outside
     opening = [[f"<{tag}>" for a, _, tag in spans if a == i] for i in range(len(events))]
     closing = [[f"</{tag.split()[0]}>" for _, b, tag in reversed(spans) if b == i] for i in range(len(events))]
     return opening, closing
+
+
+def _tuplets(events: list[Event]) -> list[tuple[int, int]]:
+    """First and last event of every tuplet: it ends when its length is full or the ratio changes."""
+    found: list[tuple[int, int]] = []
+    start, length = None, 0
+    for i, event in enumerate(events):
+        if start is not None and event.tuplet != events[start].tuplet:
+            found.append((start, i - 1))
+            start = None
+        if event.tuplet and start is None:
+            start, length = i, 0
+        length += event.length
+        if start is not None and (length >= event.tuplet[2] or i == len(events) - 1):
+            found.append((start, i))
+            start = None
+    return found
+
+
+def _beams(events: list[Event]) -> list[tuple[int, int]]:
+    """First and last event of every beam."""
+    found: list[tuple[int, int]] = []
+    start = None
+    for i, event in enumerate(events):
+        if event.beam == "start":
+            start = i
+        elif event.beam == "stop" and start is not None:
+            found.append((start, i))
+            start = None
+    return found
+
+
+def _cross(a: tuple[int, int], b: tuple[int, int]) -> bool:
+    """Whether two spans overlap and neither holds the other."""
+    return a[0] < b[0] <= a[1] < b[1] or b[0] < a[0] <= b[1] < a[1]

@@ -1,25 +1,27 @@
 """Public-domain folk tunes from the music21 corpus, as plain notes.
 
-Three collections of single-line dance tunes in ABC notation: O'Neill (1850), Aird, Ryan's Mammoth. music21 reads
-the ABC; what comes out here is small, flat and free of music21, so that it can be stored as JSON and engraved,
-synthesised and compared without it.
+Three collections of single-line tunes in ABC notation: O'Neill's Music of Ireland, Aird's airs, Ryan's
+Mammoth. music21 reads the ABC; what comes out here is small, flat and free of music21, so that it can be stored as
+JSON and engraved, synthesised and compared without it.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import re
-from collections import Counter, defaultdict
+from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 VERSION = 1  # raise it when a tune may come out differently
 COLLECTIONS = ("oneills1850", "airdsAirs", "ryansMammoth")
 TICKS = 10080  # per quarter note; divisible by 2⁵, 3², 5 and 7, so every tuplet is a whole number
+KINDS = {"whole": "1", "half": "2", "quarter": "4", "eighth": "8", "16th": "16", "32nd": "32", "64th": "64"}
+SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 MIDDLE_LINE = 4 * 7 + 6  # B4, the middle line of the treble staff, counted in scale steps from C0
 FEWEST_NOTES = 16
-NGRAM = 6  # intervals
-RELATED = 0.3  # shared n-grams, as a part of the smaller tune's
+HIGHEST = 12  # scale steps from the middle line that fit into the picture
 
 
 class NotPlain(ValueError):
@@ -49,7 +51,7 @@ class Event(NamedTuple):
     @property
     def pitch(self) -> int:
         """MIDI number."""
-        return 12 * (self.octave + 1) + {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}[self.step] + self.alter
+        return 12 * (self.octave + 1) + SEMITONES[self.step] + self.alter
 
     @property
     def height(self) -> int:
@@ -139,37 +141,34 @@ def parse(source: Source) -> Tune:
     notes = tune.notes()
     if len(notes) < FEWEST_NOTES:
         raise NotPlain(f"fewer than {FEWEST_NOTES} notes")
-    if max(abs(note.height) for note in notes) > 12:
+    if max(abs(note.height) for note in notes) > HIGHEST:
         raise NotPlain("notes beyond the picture's height")
     return tune
 
 
 def _bar(measure: Any) -> Bar:
     events = [_event(item) for item in measure.notesAndRests if item.duration.quarterLength > 0]
-    left, right = measure.leftBarline, measure.rightBarline
-    is_repeat = lambda line, way: getattr(line, "direction", None) == way
-    return Bar(is_repeat(left, "start"), is_repeat(right, "end"), events)
+    left, right = (getattr(line, "direction", "") for line in (measure.leftBarline, measure.rightBarline))
+    return Bar(left == "start", right == "end", events)
 
 
 def _event(item: Any) -> Event:
     if item.isChord:
         raise NotPlain("chords")
     duration = item.duration
-    kinds = {"whole": "1", "half": "2", "quarter": "4", "eighth": "8", "16th": "16", "32nd": "32", "64th": "64"}
     length = duration.quarterLength * TICKS
-    if duration.type not in kinds or length != int(length) or len(duration.tuplets) > 1:
+    if duration.type not in KINDS or length != int(length) or len(duration.tuplets) > 1:
         raise NotPlain(f"a note of length {duration.quarterLength} quarters")
     tuplet = None
     if duration.tuplets:
         group = duration.tuplets[0]
         tuplet = (group.numberNotesActual, group.numberNotesNormal, int(group.totalTupletLength() * TICKS))
     if item.isRest:
-        return Event("", 0, 0, int(length), kinds[duration.type], duration.dots, tuplet, "", False)
+        return Event("", 0, 0, int(length), KINDS[duration.type], duration.dots, tuplet, "", False)
     beam = next((b.type for b in item.beams if b.number == 1), None) or ""
     tied = item.tie is not None and item.tie.type in ("continue", "stop")
-    pitch = item.pitch
-    return Event(pitch.step, pitch.octave, int(pitch.alter), int(length), kinds[duration.type], duration.dots,
-                 tuplet, beam, tied)  # fmt: skip
+    spelling = item.pitch.step, item.pitch.octave, int(item.pitch.alter)
+    return Event(*spelling, int(length), KINDS[duration.type], duration.dots, tuplet, beam, tied)
 
 
 def _join_ties(bars: list[Bar]) -> list[Bar]:
@@ -188,37 +187,17 @@ def _join_ties(bars: list[Bar]) -> list[Bar]:
 
 def from_json(stored: list[Any]) -> Tune:
     """The tune that json wrote as nested lists."""
-    *head, meter, bars = stored
-    events = lambda rows: [Event(*row[:6], tuple(row[6]) if row[6] else None, *row[7:]) for row in rows]
-    return Tune(*head, tuple(meter), [Bar(start, end, events(rows)) for start, end, rows in bars])
+    id, title, fifths, meter, bars = stored
+    read = [Bar(start, end, [_event_from_json(row) for row in rows]) for start, end, rows in bars]
+    return Tune(id, title, fifths, (meter[0], meter[1]), read)
+
+
+def _event_from_json(row: list[Any]) -> Event:
+    event = Event(*row)
+    return event._replace(tuplet=(*event.tuplet,) if event.tuplet else None)
 
 
 def typical_length(notes: list[Note]) -> int:
     """The commonest time from one onset to the next, in ticks (the shorter one in a tie)."""
-    gaps = Counter(b.onset - a.onset for a, b in zip(notes, notes[1:]))
+    gaps = Counter(b.onset - a.onset for a, b in pairwise(notes))
     return min(gaps, key=lambda gap: (-gaps[gap], gap))
-
-
-def intervals(notes: list[Note]) -> set[tuple[int, ...]]:
-    """All runs of six successive intervals in semitones; the same for a tune and its transposition."""
-    steps = [b.pitch - a.pitch for a, b in zip(notes, notes[1:])]
-    return {tuple(steps[i : i + NGRAM]) for i in range(len(steps) - NGRAM + 1)}
-
-
-class Relatives:
-    """Finds the tunes that share a good part of their intervals with a new one."""
-
-    def __init__(self) -> None:
-        self.sizes: dict[str, int] = {}
-        self.holders: dict[tuple[int, ...], list[str]] = defaultdict(list)
-
-    def of(self, grams: set[tuple[int, ...]]) -> list[str]:
-        """Ids of added tunes sharing at least RELATED of the smaller n-gram set, sorted."""
-        shared = Counter(id for gram in sorted(grams) for id in self.holders.get(gram, ()))
-        return sorted(id for id, n in shared.items() if n >= RELATED * min(self.sizes[id], len(grams)))
-
-    def add(self, id: str, grams: set[tuple[int, ...]]) -> None:
-        """Make a tune findable."""
-        self.sizes[id] = len(grams)
-        for gram in grams:
-            self.holders[gram].append(id)

@@ -37,14 +37,20 @@ def open_splits(folder: Path, manifest: dict[str, Any]) -> dict[str, Split]:
 def _split(rows: np.ndarray, strips: np.ndarray, frames: np.ndarray, tunes: list[dict[str, Any]]) -> Split:
     view1 = View(len(rows), (1, HEIGHT // 2, WIDTH // 2), lambda i: cut_pictures(strips, rows["column"][i]))
     view2 = View(len(rows), (1, frames.shape[1], EXCERPT), lambda i: cut_sounds(frames, rows["frame"][i]))
-    pieces = [{**tune, "strip": strips[slice(*tune["strip"])].T, "frames": frames[slice(*tune["frames"])].T}
-              for tune in tunes]  # fmt: skip
+    pieces = [_piece(tune, strips, frames) for tune in tunes]
     return Split(view1, view2, pair_ids(rows, tunes), rows["group"].astype(np.int64), rows=rows, tunes=pieces)
+
+
+def _piece(tune: dict[str, Any], strips: np.ndarray, frames: np.ndarray) -> dict[str, Any]:
+    """A tune with its picture `strip` (80, width) and spectrogram `frames` (92, length), and where each begins."""
+    (left, right), (first, last) = tune["strip"], tune["frames"]
+    begin = {"first_column": left, "first_frame": first}  # to be taken from a row's `column` and `frame`
+    return {**tune, **begin, "strip": strips[left:right].T, "frames": frames[first:last].T}
 
 
 def pair_ids(rows: np.ndarray, tunes: list[dict[str, Any]]) -> list[str]:
     """collection/file/tune#note of each row."""
-    return [f"{tunes[tune]['id']}#{note}" for tune, note in zip(rows["tune"].tolist(), rows["note"].tolist())]
+    return [f"{tunes[tune]['id']}#{note}" for tune, note in rows[["tune", "note"]].tolist()]
 
 
 def cut_pictures(strips: np.ndarray, columns: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,8 @@ class Split:
     groups: np.ndarray
     labels: np.ndarray | None = None
     texts: list[str] | None = None
-    rows: np.ndarray | None = None
-    tunes: list[dict[str, Any]] = field(default_factory=list)
+    rows: np.ndarray | None = field(default=None, repr=False)
+    tunes: list[dict[str, Any]] = field(default_factory=list, repr=False)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -49,7 +50,10 @@ class Split:
 
 @dataclass
 class Splits:
-    """A data set. `settings`: all it was made from; `digest`: hash of its content (arrays, rows, order)."""
+    """A data set. `settings`: all it was made from; `digest`: hash of its content (arrays, rows, order).
+
+    `folder`: where it lies in the cache, None if it is not from there.
+    """
 
     name: str
     profile: str
@@ -59,3 +63,4 @@ class Splits:
     train: Split
     valid: Split
     test: Split
+    folder: Path | None = None
