@@ -6,9 +6,8 @@ PORT ?= 8000
 ARGS ?=
 
 PY := .venv/bin/python
-# A killed grid leaves its lock behind; outputs are moved into place whole, so the lock protects nothing here.
-GRID = PATH="$(CURDIR)/.venv/bin:$$PATH" $(PY) -m snakemake --cores $(CORES) --nolock --rerun-incomplete \
-	--keep-going --quiet host reason --
+# A killed grid leaves its lock behind, which must not stop the next one; what it left unfinished is run again.
+GRID = $(PY) -m snakemake --cores $(CORES) --nolock --rerun-incomplete --keep-going --quiet host reason
 SITE = .venv/bin/jupyter-book build book --config _config.yml --path-output . -W -n --keep-going --quiet
 
 .DEFAULT_GOAL := help
@@ -26,13 +25,13 @@ sync: .venv/.installed  # stops when both files of a notebook were edited
 	@$(PY) -m xmlib.notebooks sync
 
 book: sync  ## run what is out of date (profile quick) and build the site in _build/html
-	@$(GRID) quick $(ARGS)
+	@$(GRID) -- quick
 	@$(PY) -m xmlib.report
 	@$(PY) book/vendor.py
 	@$(SITE)
 	@echo "The book is in _build/html; 'make serve' shows it."
 
-test: .venv/.installed  ## run the tests (ARGS='-k name' for some of them)
+test: .venv/.installed  ## run the tests (ARGS="-k name" for some of them)
 	@$(PY) -m pytest $(ARGS)
 
 check: .venv/.installed  ## lint, format, types, notebook pairs
@@ -46,13 +45,13 @@ serve: .venv/.installed  ## show the site on this machine at http://127.0.0.1:80
 	@$(PY) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
 medium: sync  ## the grid at half width, hours (ARGS=--dry-run says what is left)
-	@$(GRID) medium $(ARGS)
+	@$(GRID) $(ARGS) -- medium
 
 full: sync  ## the grid as released, days on a CPU (ARGS=--dry-run says what is left)
-	@$(GRID) full $(ARGS)
+	@$(GRID) $(ARGS) -- full
 
 bench: .venv/.installed  ## every script in benchmarks/
-	@for script in benchmarks/*.py; do echo "$$script"; $(PY) "$$script" || exit 1; done
+	@for script in $(sort $(wildcard benchmarks/*.py)); do echo "$$script"; $(PY) "$$script" || exit 1; done
 
 clean:  ## remove what make book generated; data, checkpoints and records stay
 	@rm -rf _build book/_generated book/results book/assets/vendor

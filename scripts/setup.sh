@@ -27,11 +27,13 @@ run() {  # quiet when it works, everything when it does not
 if ! cmp -s requirements.lock "$mark"; then
     [ $# -gt 0 ] || set -- python3.11 python3.12 python3.13 python3
     python=$(choose "$@")
+    start=$(date +%s)
     echo "Installing the packages of requirements.lock into .venv ($("$python" -V); some minutes, 2.6 GB) …"
     "$python" -m venv --clear .venv
     : >"$log"
     run .venv/bin/python -m pip install --disable-pip-version-check -r requirements.lock
     cp requirements.lock "$mark"
+    echo "Installed in $(($(date +%s) - start)) s."
 fi
 : >"$log"
 run .venv/bin/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .
