@@ -121,14 +121,16 @@ x, y = fit.embed(model, splits.test, on_device)
 test = evaluate.both_ways(x, y, groups=splits.test.groups)
 sides = {"chance": baselines.chance(len(splits.test)), "linear_cca": baselines.linear_cca(splits)}
 result = records.make("audio_score", parameters, splits, settings, training, test, sides)
-records.save(result, record or paths.RUNS / "records" / f"{checkpoint.parent.name}.json");
+records.save(result, record or paths.RUNS / "records" / f"{checkpoint.parent.name}.json")
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-curve", "caption": "MRR after each epoch, sheet → audio, among the validation pairs and among a fixed random training subset of the same size."}}
 figures.learning_curve([result])
 plt.show()
 
 # %% tags=["hide-input"]
-label = "" if result["converged"] else "This run **did not converge**: the limit on its epochs ended it, not its patience. "
+label = (
+    "" if result["converged"] else "This run **did not converge**: the limit on its epochs ended it, not its patience. "
+)
 Markdown(
     f"{label}The best of {len(training.history)} epochs on validation was epoch {result['best_epoch']}, "
     f"with an MRR of {result['valid_mrr']:.3f}. Training took {training.seconds / 60:.1f} minutes on "
@@ -148,7 +150,11 @@ for direction, arrow in evaluate.DIRECTIONS.items():
     own, linear = (evaluate.recorded_reciprocal_ranks(s, direction) for s in (result, sides["linear_cca"]))
     low, high = evaluate.paired_interval(own, linear, groups=splits.test.groups)
     difference[arrow] = f"{own.mean() - linear.mean():+.3f} ({low:+.3f} to {high:+.3f})"
-Markdown("MRR above linear CCA on the same queries, with a 95 % interval: " + "; ".join(f"{k} {v}" for k, v in difference.items()) + ".")
+Markdown(
+    "MRR above linear CCA on the same queries, with a 95 % interval: "
+    + "; ".join(f"{k} {v}" for k, v in difference.items())
+    + "."
+)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-ranks", "caption": "Share of test snippets whose excerpt is among the first k."}}
 figures.rank_distribution([result])

@@ -101,7 +101,8 @@ def test_the_released_recipe_fails_at_coincident_correlations():
 def test_vanishing_correlations_leave_the_gradient_finite():
     h1, h2 = (h.requires_grad_() for h in views_with_correlations([0.8, 0.0, 0.0]))
     layer_scores(h1, h2).square().sum().backward()
-    assert torch.isfinite(h1.grad).all() and torch.isfinite(h2.grad).all()
+    assert torch.isfinite(h1.grad).all()
+    assert torch.isfinite(h2.grad).all()
 
 
 def test_a_tie_across_the_border_of_the_kept_subspace_stays_finite():
@@ -127,10 +128,14 @@ def test_correlations_and_projections_equal_an_independent_package():
     h1, h2 = correlated_views(n=200)
     A, B, corr = cca(h1, h2, ridge=0.0)
     other = CCA(n_components=5).fit([h1.numpy(), h2.numpy()])
-    pairs = [np.corrcoef(a, b)[0, 1] for a, b in zip(*(v.T for v in other.transform([h1.numpy(), h2.numpy()])), strict=True)]
+    pairs = [
+        np.corrcoef(a, b)[0, 1] for a, b in zip(*(v.T for v in other.transform([h1.numpy(), h2.numpy()])), strict=True)
+    ]
     np.testing.assert_allclose(corr.numpy(), pairs, atol=1e-8)
     for ours, theirs in zip((A, B), other.weights_, strict=True):
-        cosines = [abs(a @ b) / np.linalg.norm(a) / np.linalg.norm(b) for a, b in zip(ours.T.numpy(), theirs.T, strict=True)]
+        cosines = [
+            abs(a @ b) / np.linalg.norm(a) / np.linalg.norm(b) for a, b in zip(ours.T.numpy(), theirs.T, strict=True)
+        ]
         np.testing.assert_allclose(cosines, 1, atol=1e-8)
 
 

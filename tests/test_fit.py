@@ -18,7 +18,10 @@ SHAPES = ((1, 40, 50), (1, 92, 42))
 def made_up_split(n, seed, noise=0.3):
     rng, mixing = np.random.default_rng(seed), np.random.default_rng(0)
     hidden = rng.normal(size=(n, 6))
-    views = [np.tanh(hidden @ mixing.normal(size=(6, math.prod(s)))).reshape(n, *s) + noise * rng.normal(size=(n, *s)) for s in SHAPES]
+    views = [
+        np.tanh(hidden @ mixing.normal(size=(6, math.prod(s)))).reshape(n, *s) + noise * rng.normal(size=(n, *s))
+        for s in SHAPES
+    ]
     view1, view2 = (View(n, shape, v.astype(np.float32).__getitem__) for shape, v in zip(SHAPES, views, strict=True))
     return Split(view1, view2, [f"item{i}" for i in range(n)], np.arange(n) // 4)
 
@@ -78,7 +81,14 @@ class Scripted(fit.Training):
         self.mrrs, self.trained = list(mrrs), 0
         split = made_up_split(40, 0)
         model = methods.build("learned_cont", settings, 1)
-        super().__init__(model, Splits("s", "toy", 0, {}, "", split, split, split), methods.METHODS["learned_cont"], settings, 1, "cpu")
+        super().__init__(
+            model,
+            Splits("s", "toy", 0, {}, "", split, split, split),
+            methods.METHODS["learned_cont"],
+            settings,
+            1,
+            "cpu",
+        )
 
     def _update_weights(self):
         with torch.no_grad():
@@ -95,7 +105,9 @@ class Scripted(fit.Training):
 
 
 def test_the_schedule_waits_reloads_the_best_and_lowers_the_rate():
-    training = Scripted([0.1, 0.3, 0.2, 0.2, 0.25, 0.31, 0.2, 0.2, 0.1, 0.1] + [0.1] * 9, epochs=100, patience=3, refine_patience=2)
+    training = Scripted(
+        [0.1, 0.3, 0.2, 0.2, 0.25, 0.31, 0.2, 0.2, 0.1, 0.1] + [0.1] * 9, epochs=100, patience=3, refine_patience=2
+    )
     training.run()
     assert [row["phase"] for row in training.history] == [0] * 5 + [1] * 3 + [2] * 2 + [3] * 2
     assert [row["lr"] for row in training.history] == [2e-3] * 5 + [1e-3] * 3 + [5e-4] * 2 + [2.5e-4] * 2
@@ -128,17 +140,20 @@ def test_a_first_epoch_without_a_number_is_refused_with_advice():
 
 
 def test_l2_means_the_released_penalty_on_every_trainable(splits):
-    """One step with weight_decay equals one step on the loss plus λ·Σw² over all parameters, BN's and maps' included."""
+    """One step with weight_decay equals one step on the loss plus λ·Σw² over all parameters, BN's and maps' too."""
     settings = profiles.settings("toy", l2=0.05)
     batch = fit.load_batch(splits.train, np.arange(40), "cpu")
-    trainings = [fit.Training(methods.build("learned_cont", settings, 1), splits, methods.METHODS["learned_cont"], s, 1, "cpu")
-                 for s in (settings, profiles.settings("toy", l2=1e-300))]  # fmt: skip
+    trainings = [
+        fit.Training(methods.build("learned_cont", s, 1), splits, methods.METHODS["learned_cont"], s, 1, "cpu")
+        for s in (settings, profiles.settings("toy", l2=1e-300))
+    ]
     for training, penalty in zip(trainings, (0.0, 0.05), strict=True):
         training.model.train()
         squares = sum(p.square().sum() for p in training.model.parameters())
         (training._objective(*batch) + penalty * squares).backward()
         training.optimizer.step()
-    for a, b in zip(*(t.model.parameters() for t in trainings), strict=True):
+    one, other = ([t.optimizer.state[p]["exp_avg"] for p in t.model.parameters()] for t in trainings)
+    for a, b in zip(one, other, strict=True):  # Adam's first moments show the gradients, its first steps only signs
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
 
 
@@ -223,7 +238,10 @@ def test_fewer_training_pairs_than_a_batch_are_refused(splits):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: methods.build("nonsense", profiles.settings("toy"), 1), "no method 'nonsense'.*ccal_tno, learned_cont, ccal_cont"),
+        (
+            lambda: methods.build("nonsense", profiles.settings("toy"), 1),
+            "no method 'nonsense'.*ccal_tno, learned_cont, ccal_cont",
+        ),
         (lambda: profiles.settings("huge"), "no profile 'huge'.*toy, quick, medium, full"),
         (lambda: methods.device("tpu"), "no device 'tpu'.*auto, cpu, cuda"),
         (lambda: profiles.settings("toy", epochs=-3), "epochs = -3 is negative"),

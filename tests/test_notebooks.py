@@ -28,9 +28,7 @@ def twins(tmp_path):
 
 def papermill(*arguments, cwd=paths.ROOT, **environment):
     command = [sys.executable, "-m", "papermill", "--no-progress-bar", *map(str, arguments)]
-    return subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, check=False, env=INLINE | environment
-    )
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, env=INLINE | environment)
 
 
 @pytest.mark.parametrize("py", SOURCES, ids=lambda p: p.stem)
@@ -77,7 +75,9 @@ def test_edits_to_both_twins_stop_and_say_so(twins):
 
 def test_every_parameter_is_explained_by_papermills_help():
     shown = papermill("--help-notebook", AUDIO).stdout
-    source = next(c.source for c in nbformat.read(AUDIO, as_version=4).cells if "parameters" in c.metadata.get("tags", []))
+    source = next(
+        c.source for c in nbformat.read(AUDIO, as_version=4).cells if "parameters" in c.metadata.get("tags", [])
+    )
     for line in source.splitlines():
         declaration, explanation = line.split("  # ")
         assert f"{declaration.split(':')[0]}: " in shown
@@ -85,7 +85,9 @@ def test_every_parameter_is_explained_by_papermills_help():
 
 
 def test_the_record_keeps_every_parameter(tmp_path):
-    source = next(c.source for c in nbformat.read(AUDIO, as_version=4).cells if "parameters" in c.metadata.get("tags", []))
+    source = next(
+        c.source for c in nbformat.read(AUDIO, as_version=4).cells if "parameters" in c.metadata.get("tags", [])
+    )
     names = {line.split(":")[0] for line in source.splitlines()}
     recorded = next(c.source for c in nbformat.read(AUDIO, as_version=4).cells if "parameters = dict(" in c.source)
     assert all(f"{name}={name}" in recorded for name in names)
@@ -120,7 +122,11 @@ def test_every_method_runs_on_toy_from_another_folder_and_leaves_a_record(toy_ru
     record = records.load(toy_runs[method])
     assert (record["method"], record["profile"], len(record["history"])) == (method, "toy", 3)
     assert len(record["ranks"]["view1_to_view2"]) == record["data"]["test"] == 60
-    outputs = [o for c in nbformat.read(toy_runs[method].with_suffix(".ipynb"), as_version=4).cells for o in c.get("outputs", [])]
+    outputs = [
+        o
+        for c in nbformat.read(toy_runs[method].with_suffix(".ipynb"), as_version=4).cells
+        for o in c.get("outputs", [])
+    ]
     assert sum("image/png" in o.get("data", {}) for o in outputs) == 5  # pairs, model, curve, ranks, retrieved
     assert not [o for o in outputs if o.output_type == "stream" and "Warning" in o.text]
 
@@ -146,7 +152,8 @@ def test_a_changed_number_in_a_record_is_found(toy_runs):
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [(None, "There is no record"), ("{", "broken JSON"), ('{"format": 99}', "not a record of format 1")]
+    ("content", "words"),
+    [(None, "There is no record"), ("{", "broken JSON"), ('{"format": 99}', "not a record of format 1")],
 )
 def test_a_file_that_is_no_record_is_refused_with_exit_status_2(tmp_path, capsys, content, words):
     path = tmp_path / "r.json"

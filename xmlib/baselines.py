@@ -43,7 +43,8 @@ def _fit_and_score(splits: Splits) -> dict:
         mrr = evaluate.mrr(*project(valid))
         if mrr > best["valid_mrr"]:
             best, chosen = {**choice, "valid_mrr": mrr}, project
-    return best | evaluate.both_ways(*chosen(test), groups=splits.test.groups)
+    x, y = chosen(test)
+    return best | evaluate.both_ways(x, y, groups=splits.test.groups)
 
 
 def _candidates(train: tuple[Tensor, Tensor], limit: int) -> Iterable:

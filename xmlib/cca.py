@@ -20,16 +20,17 @@ def cca(h1: Tensor, h2: Tensor, ridge: float = 1e-3) -> tuple[Tensor, Tensor, Te
 
     `h1`, `h2`: (n, d), row i of one belongs to row i of the other; centred here. `ridge` is added to the diagonals
     of both covariances. Projected views are `(h1 - h1.mean(0)) @ A` and `(h2 - h2.mean(0)) @ B`.
-    Raises `InputError` for n ≤ d, where correlations of 1 come from noise alone, and for unequal lengths.
+    Raises `InputError` for n ≤ d, where correlations of 1 come from noise alone, and for unequal lengths;
+    `DivergedError` for values that are not finite.
     """
     check_views(h1, h2)
-    sxx, syy, sxy = covariances(*(h.double() - h.double().mean(0) for h in (h1, h2)), ridge)
-    A, B, corr = projections(sxx, syy, sxy)
+    x, y = h1.double(), h2.double()
+    A, B, corr = projections(*covariances(x - x.mean(0), y - y.mean(0), ridge))
     return A.to(h1.dtype), B.to(h2.dtype), corr.to(h1.dtype)
 
 
 def check_views(h1: Tensor, h2: Tensor) -> None:
-    """Raises `InputError` unless `h1`, `h2` have equal length n and n exceeds their widths."""
+    """Raises `InputError` unless both views have n rows, more than columns; `DivergedError` unless all are finite."""
     if len(h1) != len(h2):
         raise InputError(f"The two views have {len(h1)} and {len(h2)} rows; CCA needs them in pairs, row by row.")
     n, d = len(h1), max(h1.shape[1], h2.shape[1])
@@ -144,8 +145,8 @@ class CCALayer(nn.Module):
         """
         if self.training:
             check_views(h1, h2)
-            mean1, mean2, *second_moments = self._updated(h1.double(), h2.double())
-            A, B, corr = projections(*second_moments, self.k)
+            mean1, mean2, sxx, syy, sxy = self._updated(h1.double(), h2.double())
+            A, B, corr = projections(sxx, syy, sxy, self.k)
             self._store(mean1, mean2, A, B, corr)
             return self._project(h1, mean1, A), self._project(h2, mean2, B)
         return self.embed1(h1), self.embed2(h2)
@@ -167,10 +168,11 @@ class CCALayer(nn.Module):
         check_views(h1, h2)
         h1, h2 = h1.double(), h2.double()
         mean1, mean2 = h1.mean(0), h2.mean(0)
-        self._store(mean1, mean2, *projections(*covariances(h1 - mean1, h2 - mean2, self.ridge), self.k))
+        sxx, syy, sxy = covariances(h1 - mean1, h2 - mean2, self.ridge)
+        self._store(mean1, mean2, *projections(sxx, syy, sxy, self.k))
 
     def _updated(self, h1: Tensor, h2: Tensor) -> list[Tensor]:
-        """Means, sxx, syy, sxy after this batch; the batch is centred by the running mean, and only it has a gradient."""
+        """Means, sxx, syy, sxy after this batch; centred by the running mean; only the batch has a gradient."""
         self.batches += 1
         unbias = 1 - (1 - self.alpha) ** int(self.batches)
         means = [self._average(name, h.mean(0)) / unbias for name, h in (("mean1", h1), ("mean2", h2))]

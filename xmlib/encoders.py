@@ -31,7 +31,7 @@ class ConvEncoder(nn.Module):
 
 
 def _block(channels_in: int, channels_out: int) -> nn.Sequential:
-    """conv → BN → ELU, twice, → max-pool. ELU never decreases, so pooling first gives the same at a quarter the work."""
+    """conv → BN → ELU, twice, → max-pool. ELU never decreases, so pooling before it gives the same for less work."""
     return nn.Sequential(
         *_conv(channels_in, channels_out),
         nn.ELU(inplace=True),

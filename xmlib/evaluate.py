@@ -116,7 +116,7 @@ def chance_metrics(n: int) -> dict[str, float]:
 
 
 def hubness(x: Tensor, y: Tensor, k: int = 10, chunk: int = 512) -> float:
-    """Skewness of the k-occurrence: how often each candidate is among the k best of any query (Radovanović et al. 2010).
+    """Skewness of the k-occurrence: how often each candidate is among the k best of a query (Radovanović 2010).
 
     About 0 when all candidates are found alike; large when a few hubs fill most lists. 0 where all occur equally often.
     """

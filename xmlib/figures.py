@@ -66,7 +66,9 @@ def rank_distribution(records: list[dict], ax: Axes | None = None) -> Axes:
         sns.ecdfplot(x=ranks, ax=ax, color=METHOD_COLORS[method], label=METHOD_NAMES[method])
     n = len(curves[0][1])
     ax.plot(np.arange(1, n + 1), np.arange(1, n + 1) / n, color=METHOD_COLORS["chance"], label=METHOD_NAMES["chance"])
-    ax.set(xscale="log", xlim=(1, n), ylim=(0, 1), xlabel=f"k, of {n} candidates", ylabel="queries found in the first k")
+    ax.set(
+        xscale="log", xlim=(1, n), ylim=(0, 1), xlabel=f"k, of {n} candidates", ylabel="queries found in the first k"
+    )
     ax.legend(loc="lower right")
     return ax
 
@@ -120,7 +122,9 @@ def retrieved(split, queries, candidates, scores_ranks) -> Figure:
     `queries`: row numbers; `candidates`: (queries, 5) row numbers, best first; `scores_ranks`: rank of the right one.
     The right excerpt has a green frame, in the first column and wherever it was found.
     """
-    figure, axes = plt.subplots(2 * len(queries), 6, figsize=(8.2, 2.6 * len(queries)), height_ratios=(0.8, 1.2) * len(queries))
+    figure, axes = plt.subplots(
+        2 * len(queries), 6, figsize=(8.2, 2.6 * len(queries)), height_ratios=(0.8, 1.2) * len(queries)
+    )
     for i, (query, found, rank) in enumerate(zip(queries, candidates, scores_ranks, strict=True)):
         top, bottom = axes[2 * i], axes[2 * i + 1]
         show_snippet(top[0], split.view1[int(query)])
@@ -154,7 +158,14 @@ def model_diagram(model, shapes: tuple, method: str, ax: Axes | None = None) -> 
         filters = [layer.out_channels for layer in encoder.modules() if hasattr(layer, "out_channels")]
         size = sum(p.numel() for p in encoder.parameters())
         _box(ax, 1.1, y, 1.9, f"{name}\n{'×'.join(map(str, shape))}", "#f3f3f3")
-        _box(ax, 4.2, y, 3.1, f"4 × (two 3×3 conv, BN, ELU; pool)\n{'/'.join(map(str, filters[:-1:2]))} filters\n{size:,} weights", "#dcebf5")
+        _box(
+            ax,
+            4.2,
+            y,
+            3.1,
+            f"4 × (two 3×3 conv, BN, ELU; pool)\n{'/'.join(map(str, filters[:-1:2]))} filters\n{size:,} weights",
+            "#dcebf5",
+        )
         _box(ax, 6.75, y, 1.2, f"{filters[-1]}\nfeatures", "#f3f3f3")
         _arrow(ax, (2.05, y), (2.65, y))
         _arrow(ax, (5.75, y), (6.15, y))
@@ -165,7 +176,9 @@ def model_diagram(model, shapes: tuple, method: str, ax: Axes | None = None) -> 
 
 
 def _box(ax: Axes, x: float, y: float, width: float, text: str, color: str) -> None:
-    box = FancyBboxPatch((x - width / 2, y - 0.62), width, 1.24, boxstyle="round,pad=0,rounding_size=0.1", fc=color, ec="#666666")
+    box = FancyBboxPatch(
+        (x - width / 2, y - 0.62), width, 1.24, boxstyle="round,pad=0,rounding_size=0.1", fc=color, ec="#666666"
+    )
     ax.add_patch(box)
     ax.text(x, y, text, ha="center", va="center", fontsize=8.5)
 

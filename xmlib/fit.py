@@ -117,7 +117,9 @@ class Training:
 
     def _load_weights(self, weights: dict) -> None:
         if "model" not in weights:
-            raise InputError("The very first epoch gave a loss that is not a number: lower lr, or look for NaN in the views.")
+            raise InputError(
+                "The very first epoch gave a loss that is not a number: lower lr, or look for NaN in the views."
+            )
         self.model.load_state_dict(weights["model"])
         self.optimizer.load_state_dict(copy.deepcopy(weights["optimizer"]))
 
@@ -169,7 +171,9 @@ def fit(
 def check_splits(splits: Splits, s: Settings) -> None:
     """Raises `InputError` where training could not even start."""
     if len(splits.train) < s.batch:
-        raise InputError(f"There are {len(splits.train)} training pairs, fewer than one batch of {s.batch}: lower batch.")
+        raise InputError(
+            f"There are {len(splits.train)} training pairs, fewer than one batch of {s.batch}: lower batch."
+        )
     for name in ("train", "valid", "test"):
         split = getattr(splits, name)
         for start in range(0, len(split), EVAL_BATCH):
@@ -178,11 +182,13 @@ def check_splits(splits: Splits, s: Settings) -> None:
                 bad = ~np.isfinite(getattr(split, view)[rows]).reshape(len(rows), -1).all(1)
                 if bad.any():
                     item = split.ids[rows[bad][0]]
-                    raise InputError(f"{view} of the {name} split holds NaN or infinite values, first in item {item!r}.")
+                    raise InputError(
+                        f"{view} of the {name} split holds NaN or infinite values, first in item {item!r}."
+                    )
 
 
 def batches(n: int, batch: int, seed: int, epoch: int) -> list[np.ndarray]:
-    """Row numbers of every full batch of an epoch; a function of seed and epoch alone, so that a resume needs no state."""
+    """Row numbers of every full batch of an epoch, from seed and epoch alone, so that a resume needs no state."""
     order = np.random.default_rng([seed, epoch]).permutation(n)
     return [order[i : i + batch] for i in range(0, n - batch + 1, batch)]
 

@@ -69,6 +69,7 @@ METHODS = {
     ),
 }
 
+
 def build(method: str, s: Settings, seed: int) -> TwoView:
     """The untrained model of a method: the same seed gives the same encoders, whatever the head."""
     head = METHODS[choose("method", method, METHODS)].head

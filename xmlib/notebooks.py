@@ -23,7 +23,9 @@ STAMPS = paths.ROOT / ".jupytext-stamps.json"  # what both twins were when last 
 
 def cells(notebook) -> list:
     """What must agree between twins: kind, source and tags of every cell."""
-    return [(c.cell_type, c.source.rstrip(), c.metadata.get("tags", []), c.metadata.get("mystnb")) for c in notebook.cells]
+    return [
+        (c.cell_type, c.source.rstrip(), c.metadata.get("tags", []), c.metadata.get("mystnb")) for c in notebook.cells
+    ]
 
 
 def from_py(text: str) -> str:

@@ -23,7 +23,7 @@ def ranking_loss(x: Tensor, y: Tensor, margin: float = 0.5, both_ways: bool = Fa
     """Mean hinge over every mismatched pair in the batch (book, eq. ranking).
 
     `x`, `y`: unit-length embeddings, (n, d); row i of one belongs to row i of the other. x queries y.
-    `both_ways`: y queries x as well, and the two means are added; the released code does this for the learned head only.
+    `both_ways`: y queries x as well, and the two means are added; released for the learned head only.
     """
     scores = x @ y.T  # (n, n), row = query
     loss = _hinge(scores, margin)

@@ -3,17 +3,22 @@
 import json
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from xmlib import paths, tables
 from xmlib.data import Splits, audio_score, cache, load
-from xmlib.data.synthesize import FRAMES_PER_SECOND
+from xmlib.data.engrave import HEIGHT, WIDTH
+from xmlib.data.synthesize import EXCERPT, FRAMES_PER_SECOND
 from xmlib.methods import METHODS
 from xmlib.runs import title
 
 SHOWN = "quick", 1  # profile and seed whose executed notebook becomes the page of a method
 DIFFICULTY = "hard"
 FRAMES_PER_MINUTE = 60 * FRAMES_PER_SECOND
+STRIP, SOUND = 900, 300  # of a tune, how many pixel columns and frames its figure shows
 
 
 def methods(results: Path) -> dict[str, str]:
@@ -27,7 +32,7 @@ def methods(results: Path) -> dict[str, str]:
 
 
 def method_page(executed: Path, method: str) -> str:
-    """An executed notebook as a page: with the method as its title, and with figure labels of its own.
+    """An executed notebook as a page: the method is its title, its figures have labels of their own and alt texts.
 
     All methods share one notebook; without this their pages would share a title, and their labels would clash.
     """
@@ -36,6 +41,8 @@ def method_page(executed: Path, method: str) -> str:
         figure = cell["metadata"].get("mystnb", {}).get("figure", {})
         if "name" in figure:
             figure["name"] += f"-{method}"
+        if "caption" in figure:
+            cell["metadata"]["mystnb"].setdefault("image", {}).setdefault("alt", figure["caption"])
     first = next(cell for cell in notebook["cells"] if "".join(cell["source"]).startswith("# "))
     _, _, rest = "".join(first["source"]).partition("\n")
     first["source"] = f"# {title(method)}\n{rest}"
@@ -62,11 +69,37 @@ def example_rows(splits: Splits, count: int = 4) -> np.ndarray:
     return np.linspace(0, len(splits.train) - 1, count).astype(int)
 
 
-def pairs(splits: Splits) -> str:
-    """The figure of example pairs, with the titles of their tunes."""
+def draw_tune(splits: Splits, row: int) -> Figure:
+    """The beginning of a tune, engraved and as a spectrogram; frames mark what two of its pairs cut out."""
     train = splits.train
-    titles = [tables.escape(train.tunes[train.rows["tune"][row]]["title"]) for row in example_rows(splits)]
+    number = train.rows["tune"][row]
+    tune, before = train.tunes[number], train.tunes[:number]
+    own = train.rows[train.rows["tune"] == number]
+    columns = own["column"] - sum(other["strip"].shape[1] for other in before)  # rows count from the first tune on
+    frames = own["frame"] - sum(other["frames"].shape[1] for other in before)
+    figure, axes = plt.subplots(2, 1, figsize=(7, 2.9), height_ratios=(80, 130))
+    axes[0].imshow(tune["strip"][:, :STRIP], cmap="gray", vmin=0, vmax=255, aspect="auto")
+    axes[1].imshow(tune["frames"][:, :SOUND].astype(np.float32), origin="lower", aspect="auto")
+    whole = np.flatnonzero((columns >= 0) & (columns + WIDTH < STRIP) & (frames >= 0) & (frames + EXCERPT < SOUND))
+    for i, color in zip(sorted({*whole[:1], *whole[-1:]}), ("#009E73", "#CC79A7"), strict=False):
+        axes[0].add_patch(Rectangle((columns[i], 1), WIDTH, HEIGHT - 3, fill=False, edgecolor=color, linewidth=2.5))
+        bands = len(tune["frames"])
+        axes[1].add_patch(Rectangle((frames[i], 0.5), EXCERPT, bands - 2, fill=False, edgecolor=color, linewidth=2.5))
+    for ax in axes:
+        ax.set(xticks=[], yticks=[])
+        ax.grid(False)
+        ax.spines[:].set_visible(False)
+    return figure
+
+
+def pairs(splits: Splits) -> str:
+    """The figures of a tune and of example pairs, with the titles of the tunes."""
+    train = splits.train
+    titles = [tables.escape(train.tunes[train.rows["tune"][row]]["title"].rstrip(".")) for row in example_rows(splits)]
     return (
+        "```{figure} _generated/tune.svg\n:name: fig-tune\n:width: 100%\n"
+        ":alt: A staff of music above a spectrogram; two frames on each, alike in colour.\n\n"
+        f"The beginning of *{titles[0]}*. What two pairs cut out is framed, each in one colour.\n```\n\n"
         "```{figure} _generated/pairs.svg\n:name: fig-pairs\n:width: 100%\n"
         ":alt: Four snippets of sheet music; below each a spectrogram. A green line marks the note and its onset.\n\n"
         "Four training pairs: above the snippet, below the excerpt of its sound. "
@@ -76,16 +109,15 @@ def pairs(splits: Splits) -> str:
 
 def tunes(splits: Splits) -> str:
     """How many tunes, groups and minutes of sound the pairs of each split come from."""
-    header = ["Split", "Pairs", "Tunes", "Groups of related tunes", "Minutes of sound", "Instruments"]
+    header = ["Split", "Pairs", "Tunes", "Groups of related tunes", "Minutes of sound"]
     rows = []
     for name in ("train", "valid", "test"):
         split = getattr(splits, name)
         own = [tune for tune in split.tunes if tune["split"] == name]
-        minutes = sum(end - start for start, end in (tune["frames"] for tune in own)) / FRAMES_PER_MINUTE
+        minutes = sum(tune["frames"].shape[1] for tune in own) / FRAMES_PER_MINUTE
         counts = [len(split), len(own), len(set(split.groups)), round(minutes)]
-        played = ", ".join(audio_score.INSTRUMENTS[number] for number in sorted({t["instrument"] for t in own}))
-        rows.append([name, *(f"{count:,}" for count in counts), played])
-    return tables.table(header, rows, right=header[1:5])
+        rows.append([name, *(f"{count:,}" for count in counts)])
+    return tables.table(header, rows, right=header[1:])
 
 
 def difficulties() -> str:

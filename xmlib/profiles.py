@@ -1,6 +1,7 @@
 """Every number of a run, and the table of profiles that set them."""
 
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from xmlib.errors import InputError
 
@@ -29,7 +30,7 @@ class Settings:
     curve_n: int = 5000  # at most so many validation pairs, and as many training pairs, for the curves
 
 
-PROFILES = {
+PROFILES: dict[str, dict[str, Any]] = {
     "toy": dict(width=1 / 12, epochs=3, batch=40),  # seconds; for the tests
     "quick": dict(width=1 / 3, epochs=14),  # the beginning of a medium run: same networks, same data
     "medium": dict(width=1 / 3),  # 8/16/32/32 filters: AVX2 works on 8 channels at a time

@@ -49,7 +49,16 @@ def fingerprint() -> str:
 def run_key(splits: Splits, method: str, settings: Settings, seed: int, device: torch.device) -> str:
     """Name of a run's folder: equal for two runs if and only if the longer continues the shorter."""
     kept = asdict(settings) | {"epochs": None}  # the limit does not change the epochs before it
-    decides = [method, kept, seed, splits.digest, str(device), torch.get_num_threads(), torch.__version__, fingerprint()]
+    decides = [
+        method,
+        kept,
+        seed,
+        splits.digest,
+        str(device),
+        torch.get_num_threads(),
+        torch.__version__,
+        fingerprint(),
+    ]
     key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
     return f"{splits.name}-{method}-seed{seed}-{key}"
 
@@ -67,7 +76,7 @@ def make(notebook: str, parameters: dict, splits: Splits, settings: Settings, tr
         "notebook": notebook,
         "dataset": splits.name,
         **{name: parameters[name] for name in ("method", "profile", "seed")},
-        "parameters": parameters,
+        "parameters": parameters | {"record": ""},  # where it lies is no part of it
         "settings": asdict(settings),
         "data": {
             "digest": splits.digest,

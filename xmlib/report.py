@@ -47,7 +47,7 @@ def fragments(found: Sequence[dict], reported: Sequence[dict]) -> dict[str, str]
     runs = group(found)
     return {
         "headline.md": _headline(longest(runs)),
-        "curves.md": _each_profile(runs, _curves),
+        "curves.md": _each_profile(runs, _curves) + _missing_profiles(runs),
         "ranks.md": _each_profile(runs, _ranks),
         "metrics.md": _each_profile(runs, _metrics),
         "paired.md": _each_profile(runs, tables.paired),
@@ -68,8 +68,13 @@ def data_fragments() -> dict[str, str | bytes]:
     if splits is None:
         text = "The pairs have not been built on this machine; `python -m xmlib.data audio_score` builds them.\n"
         return {"pairs.md": text, "tunes.md": text}
-    examples = draw(lambda: figures.pair_examples(splits.train, pages.example_rows(splits)))
-    return {"pairs.md": pages.pairs(splits), "pairs.svg": examples, "tunes.md": pages.tunes(splits)}
+    rows = pages.example_rows(splits)
+    return {
+        "pairs.md": pages.pairs(splits),
+        "tunes.md": pages.tunes(splits),
+        "tune.svg": draw(lambda: pages.draw_tune(splits, rows[0])),
+        "pairs.svg": draw(lambda: figures.pair_examples(splits.train, rows)),
+    }
 
 
 def pictures(found: Sequence[dict]) -> dict[str, bytes]:
@@ -106,13 +111,17 @@ def _headline(runs: list[Runs]) -> str:
 
 
 def _each_profile(runs: Sequence[Runs], show: Callable[[Sequence[Runs]], str]) -> str:
-    """The text for every profile under its own heading, longest first; profiles without records are named at the end."""
-    parts, there = [], {run.profile for run in runs}
+    """The text of every profile that has records under its own heading, longest first."""
+    parts = []
     for same_pairs in rivals(runs):
         label = "" if any(run.converged for run in same_pairs) else f", {tables.NOT_CONVERGED}"
         parts.append(f"### Profile {same_pairs[0].profile}{label}\n\n{show(same_pairs)}")
-    parts += [_missing(profile) for profile in PROFILES if profile not in there]
-    return "\n".join(parts)
+    return "\n".join(parts) or _missing("quick")
+
+
+def _missing_profiles(runs: Sequence[Runs]) -> str:
+    there = {run.profile for run in runs} or {"quick"}  # without any records that profile has been named already
+    return "".join("\n" + _missing(profile) for profile in PROFILES if profile not in there)
 
 
 def _missing(profile: str) -> str:

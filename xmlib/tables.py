@@ -111,11 +111,9 @@ def made_by(runs: Sequence[Runs]) -> str:
     machines: dict[str, list[str]] = {}
     for run in runs:
         for record in run.records:
-            file = f"{{download}}`{record['method']} {record['seed']} <records/{file_name(record)}>`"
+            file = f"{{download}}`{record['method']}, seed {record['seed']} <records/{file_name(record)}>`"
             machines.setdefault(machine(record), []).append(file)
-    return "".join(
-        f"Made on {name}. Records by method and seed: {', '.join(files)}.\n\n" for name, files in machines.items()
-    )
+    return "".join(f"Made on {name}. Records: {', '.join(files)}.\n\n" for name, files in machines.items())
 
 
 def _run_cells(run: Runs) -> list[str]:
