@@ -62,7 +62,7 @@ def record(method: str = "ccal_cont", profile: str = "quick", seed: int = 1, qua
     return {
         "format": 1, "notebook": "audio_score", "dataset": "audio_score", "method": method, "profile": profile,
         "seed": seed, "parameters": {}, "settings": {"width": 1 / 3},
-        "data": {"digest": "d1" * 32, "train": 4000, "valid": 50, "test": N, "test_groups": test_groups(), "settings": {}},
+        "data": {"digest": "d1" * 32, "train": 4000, "valid": 50, "test": N, "test_groups": test_groups()},
         "history": history, "best_epoch": epochs, "stopped": "patience" if converged else "epochs",
         "converged": converged, "valid_mrr": curve[-1],
         **scores(quality, seed),
@@ -312,4 +312,4 @@ def test_the_numbers_of_the_built_book_equal_the_records(direction):
         shares = [f"{metrics[key]:.1f}" for key in ("r1", "r5", "r10", "r25", "median_rank", "mean_rank")]
         seed = str(item["seed"]) + ("" if item["converged"] else ", not converged")
         mrr = f"{metrics['mrr']:.3f} [{low:.3f}, {high:.3f}]"
-        assert any(row[:9] == (runs.title(item["method"]), seed, *shares, mrr) for row in rows), (item["method"], mrr)
+        assert any(row[:9] == (runs.title(item["method"]), seed, mrr, *shares) for row in rows), (item["method"], mrr)

@@ -163,7 +163,7 @@ def readme(runs: Sequence[Runs], reported_numbers: Sequence[dict]) -> str:
 
 def all_metrics(same_pairs: Sequence[Runs], direction: str) -> str:
     """Every record on the same pairs, one row a seed, in one direction, with the baselines below."""
-    columns = [*CUTOFFS, *RANKS, "mrr", *REST]
+    columns = ["mrr", *CUTOFFS, *RANKS, *REST]
     rows = []
     for run in same_pairs:
         for record in run.records:

@@ -1,0 +1,201 @@
+"""Every page of the built site, opened in a real browser: complete, quiet, and without a network."""
+
+import functools
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urldefrag, urljoin
+
+import pytest
+from conftest import absent
+
+from xmlib import paths
+
+SITE = paths.ROOT / "_build" / "html"
+NOT_PAGES = ("_static", "_sources", "_downloads", "_images", "_modules")
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+ADDRESS = "http://127.0.0.1:"
+# What one page says of itself once it stands still.
+FINDINGS = """() => ({
+  mathLeft: [...document.querySelectorAll('.math')].filter(e => !e.querySelector('mjx-container')).length,
+  mathWrong: document.querySelectorAll('mjx-merror, merror, [data-mjx-error]').length,
+  broken: [...document.images].filter(i => i.naturalWidth === 0).map(i => i.src),
+  unnamed: [...document.images].filter(i => !i.hasAttribute('alt') || i.alt === i.getAttribute('src')).map(i => i.src),
+  overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  wide: [...document.querySelectorAll('article img, article svg:not(mjx-container svg)')]
+        .filter(i => i.getBoundingClientRect().width > 390)
+        .map(i => i.outerHTML.slice(0, 80)),
+  links: [...document.querySelectorAll('a[href]')].map(a => a.href),
+  anchors: [...document.querySelectorAll('[id], a[name]')].map(e => e.id || e.name),
+  title: document.title,
+})"""
+
+
+def page_names() -> list[str]:
+    if not (SITE / "index.html").exists():
+        return ["index.html"]  # one test then, which says that there is no site
+    found = sorted(p.relative_to(SITE).as_posix() for p in SITE.rglob("*.html"))
+    return [name for name in found if not name.startswith(NOT_PAGES)]
+
+
+PAGES = page_names()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    if not (SITE / "index.html").exists():
+        absent("there is no site in _build/html (make book)")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(SITE)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"{ADDRESS}{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str, address: str) -> Iterator:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def visits(browser, address: str) -> dict[str, dict]:
+    """Page → what it says of itself and what went wrong, every page opened once, at the size of a phone."""
+    context = browser.new_context(viewport=PHONE)
+    found = {name: visit(context, address, name) for name in PAGES}
+    context.close()
+    return found
+
+
+def visit(context, address: str, name: str) -> dict:
+    page, wrong = context.new_page(), []
+    page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
+    page.on("console", lambda said: wrong.append(f"console: {said.text}") if said.type == "error" else None)
+    page.on("response", lambda got: wrong.append(f"{got.status}: {got.url}") if got.status >= 400 else None)
+    page.on("requestfailed", lambda lost: wrong.append(f"failed: {lost.url}"))
+    page.on("request", lambda sent: wrong.append(f"leaves: {sent.url}") if leaves(sent.url, address) else None)
+    page.goto(address + name, wait_until="load")
+    if page.evaluate("!!window.MathJax"):
+        page.evaluate("MathJax.startup.promise.then(() => null)")
+    page.evaluate(
+        "Promise.all([...document.images].map(i => { i.loading = 'eager'; return i.decode().catch(() => {}) }))"
+    )
+    said = page.evaluate(FINDINGS) | {"wrong": wrong}
+    page.close()
+    return said
+
+
+def leaves(url: str, address: str) -> bool:
+    return not url.startswith((address, "data:", "blob:", "about:"))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_no_error_and_asks_for_nothing_outside(visits, name):
+    assert visits[name]["wrong"] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_all_mathematics_on_a_page_is_drawn(visits, name):
+    assert visits[name]["mathLeft"] == 0
+    assert visits[name]["mathWrong"] == 0
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_image_is_there_and_has_words_for_who_cannot_see_it(visits, name):
+    assert visits[name]["broken"] == []
+    assert visits[name]["unnamed"] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_fits_a_phone(visits, name):
+    assert visits[name]["overflow"] <= 0
+    assert visits[name]["wide"] == []
+
+
+def test_every_internal_link_leads_to_a_page_and_to_a_place_on_it(visits, address):
+    anchors = {name: set(said["anchors"]) for name, said in visits.items()}
+    dead = set()
+    for name, said in visits.items():
+        for link in said["links"]:
+            if not link.startswith(address):
+                continue
+            target, place = urldefrag(link.removeprefix(address))
+            target = target.split("?")[0] or "index.html"
+            if not (SITE / target).exists() or (place and place not in anchors.get(target, {place})):
+                dead.add(f"{name} → {target}#{place}")
+    assert dead == set()
+
+
+def test_the_mathematics_is_there_at_all(browser, address):
+    page = browser.new_page()
+    page.goto(address + "methods.html", wait_until="load")
+    page.evaluate("MathJax.startup.promise.then(() => null)")
+    assert page.locator("mjx-container svg").count() > 20
+    page.close()
+
+
+def test_the_titles_of_the_pages_differ(visits):
+    titles = [said["title"] for said in visits.values()]
+    assert len(set(titles)) == len(titles)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_text_and_the_diagram_can_be_read_in_the_reader_s_own_theme(browser, address, theme):
+    context = browser.new_context(viewport=DESK, color_scheme=theme)
+    page = context.new_page()
+    page.goto(address, wait_until="load")
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    for selector in (".bd-article p", ".idea text"):
+        property = "fill" if "text" in selector else "color"
+        ink = page.evaluate(f"getComputedStyle(document.querySelector('{selector}')).{property}")
+        assert contrast(ink, ground) > 7, f"{selector}: {ink} on {ground}"
+    context.close()
+
+
+def contrast(ink: str, ground: str) -> float:
+    """The contrast of two CSS colours as WCAG defines it, from 1 to 21."""
+    one, other = (luminance(color) for color in (ink, ground))
+    return (max(one, other) + 0.05) / (min(one, other) + 0.05)
+
+
+def luminance(color: str) -> float:
+    parts = [int(part) / 255 for part in color.removeprefix("rgb(").removesuffix(")").split(",")]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_the_keyboard_s_place_on_the_page_is_visible(browser, address):
+    page = browser.new_page()
+    page.goto(address, wait_until="load")
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        tag, outline = page.evaluate("(e => [e.outerHTML, getComputedStyle(e).outlineStyle])(document.activeElement)")
+        assert outline != "none", tag[:200]
+    page.close()
+
+
+def test_the_home_page_opens_from_a_file_too(browser, address):
+    page, wrong = browser.new_page(), []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", lambda sent: wrong.append(sent.url) if not sent.url.startswith(("file:", "data:")) else None)
+    page.goto((SITE / "index.html").as_uri(), wait_until="load")
+    page.get_by_role("link", name="Notation", exact=True).first.click()
+    assert page.url == urljoin((SITE / "index.html").as_uri(), "notation.html")
+    assert wrong == []
+    page.close()
