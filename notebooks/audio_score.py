@@ -91,7 +91,7 @@ figures.model_diagram(model, (splits.train.view1.shape, splits.train.view2.shape
 plt.show()
 
 # %% tags=["hide-input"]
-pd.Series(asdict(settings), name="value").to_frame()
+pd.Series({name: str(value) for name, value in asdict(settings).items()}, name="value").to_frame()
 
 # %% [markdown]
 # ## Training

@@ -15,14 +15,18 @@ from xmlib.model import LinearHead
 SHAPES = ((1, 40, 50), (1, 92, 42))
 
 
-def made_up_split(n, seed, noise=0.3):
-    rng, mixing = np.random.default_rng(seed), np.random.default_rng(0)
-    hidden = rng.normal(size=(n, 6))
-    views = [
-        np.tanh(hidden @ mixing.normal(size=(6, math.prod(s)))).reshape(n, *s) + noise * rng.normal(size=(n, *s))
-        for s in SHAPES
-    ]
-    view1, view2 = (View(n, shape, v.astype(np.float32).__getitem__) for shape, v in zip(SHAPES, views, strict=True))
+def made_up_split(n, seed, causes=4):
+    """Pictures of gratings, one spatial frequency a cause; how strong each is, both views share."""
+    rng = np.random.default_rng(seed)
+    strength = np.exp(rng.normal(size=(n, causes, 1, 1)))
+    views = []
+    for _, height, width in SHAPES:
+        rows, columns = np.arange(height)[:, None], np.arange(width)
+        phase = rng.uniform(0, 2 * np.pi, size=(n, causes, 1, 1))
+        waves = [np.cos(np.pi * (k + 1) / causes * (rows if k % 2 else columns) + phase[:, k]) for k in range(causes)]
+        picture = (strength * np.stack([np.broadcast_to(w, (n, height, width)) for w in waves], axis=1)).sum(1)
+        views.append(np.tanh(picture / 4)[:, None].astype(np.float32))
+    view1, view2 = (View(n, shape, v.__getitem__) for shape, v in zip(SHAPES, views, strict=True))
     return Split(view1, view2, [f"item{i}" for i in range(n)], np.arange(n) // 4)
 
 
@@ -60,8 +64,9 @@ def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(splits):
 
 @pytest.mark.parametrize("method", methods.METHODS)
 def test_a_few_epochs_beat_chance_clearly(splits, method):
-    training = train(splits, method, epochs=12, width=0.25)
-    x, y = fit.embed(training.model, splits.test)
+    x, y = fit.embed(
+        train(splits, method, epochs=10, d=4, width=1 / 6).model, splits.test
+    )  # as many dimensions as causes
     assert evaluate.mrr(x, y) > 2 * evaluate.chance_metrics(50)["mrr"]
 
 
@@ -113,6 +118,11 @@ def test_the_schedule_waits_reloads_the_best_and_lowers_the_rate():
     assert [row["lr"] for row in training.history] == [2e-3] * 5 + [1e-3] * 3 + [5e-4] * 2 + [2.5e-4] * 2
     assert training.converged
     assert training.best["epoch"] == 6
+
+
+def test_annealing_lowers_the_rate_in_equal_steps_towards_zero():
+    training = Scripted([0.1] * 4, epochs=4, anneal=True).run()
+    assert [row["lr"] for row in training.history] == pytest.approx([2e-3, 1.5e-3, 1e-3, 0.5e-3])
 
 
 def test_a_tie_counts_as_better():
@@ -265,3 +275,4 @@ def test_a_longer_limit_keeps_the_name_of_the_run_and_another_rate_does_not(spli
         return records.run_key(splits, "ccal_cont", profiles.settings("toy", **changes), 1, torch.device("cpu"))
 
     assert key(epochs=3) == key(epochs=9) != key(lr=1e-4)
+    assert key(epochs=3, anneal=True) != key(epochs=9, anneal=True)

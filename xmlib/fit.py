@@ -52,6 +52,8 @@ class Training:
     def epoch(self) -> dict:
         """Train for one epoch, refit the head, score the curves, move the schedule; returns the epoch's row."""
         start = time.perf_counter()
+        if self.settings.anneal:
+            self._set_rate(self.settings.lr * (1 - len(self.history) / self.settings.epochs))
         loss = self._update_weights()
         row = {"epoch": len(self.history) + 1, "phase": self.phase, "lr": self.optimizer.param_groups[0]["lr"]}
         row |= {"loss": loss, **self._curves(loss)}
@@ -108,9 +110,12 @@ class Training:
         if self.waited >= patience or not math.isfinite(row["loss"]):
             lr = self.optimizer.param_groups[0]["lr"] * self.settings.lr_factor
             self._load_weights(self.best)
-            for group in self.optimizer.param_groups:
-                group["lr"] = lr
+            self._set_rate(lr)
             self.phase, self.waited = self.phase + 1, 0
+
+    def _set_rate(self, lr: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
 
     def _weights(self) -> dict:
         return {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}

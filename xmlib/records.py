@@ -48,7 +48,9 @@ def fingerprint() -> str:
 
 def run_key(splits: Splits, method: str, settings: Settings, seed: int, device: torch.device) -> str:
     """Name of a run's folder: equal for two runs if and only if the longer continues the shorter."""
-    kept = asdict(settings) | {"epochs": None}  # the limit does not change the epochs before it
+    kept = asdict(settings)
+    if not settings.anneal:
+        kept["epochs"] = None  # the limit does not change the epochs before it
     decides = [
         method,
         kept,
