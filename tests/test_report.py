@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import absent
 
-from xmlib import evaluate, pages, paths, report, runs, tables
+from xmlib import evaluate, pages, paths, records, report, runs, tables
 from xmlib.errors import InputError
 
 FORTH, BACK = evaluate.DIRECTIONS
@@ -115,7 +115,7 @@ def test_every_row_of_a_table_has_as_many_cells_as_the_header():
     found = [
         record(m, p, s) for m in ("ccal_tno", "ccal_cont") for p, s in (("medium", 1), ("medium", 2), ("quick", 1))
     ]
-    for name, text in report.fragments(found, report._reported()).items():
+    for name, text in report.fragments(found, records.reported()).items():
         for block in re.split(r"\n\s*\n", text):
             if block.startswith("|"):
                 assert len({len(row) for row in cells(block)}) == 1, name
@@ -249,7 +249,7 @@ def test_durations_are_written_for_people():
 
 
 def test_reported_numbers_have_a_source_and_approximate_ones_are_marked():
-    entries = report._reported()
+    entries = records.reported()
     assert all(entry["source"] and entry["cite"] for entry in entries)
     keys = re.findall(r"@\w+\{([^,]+),", (paths.ROOT / "book" / "references.bib").read_text())
     assert {entry["cite"] for entry in entries} <= set(keys)
@@ -269,7 +269,7 @@ def test_the_readme_is_filled_between_its_marks_and_nowhere_else(tmp_path):
 
 
 def test_the_readme_table_sets_the_reported_number_beside_ours():
-    entries = report._reported()
+    entries = records.reported()
     shown = tables.readme(runs.group([record("ccal_cont", "medium"), record("ccal_tno", "medium")]), entries)
     assert the_row(shown, runs.title("ccal_cont"))["Reported ¹"] == "0.810"
     assert the_row(shown, runs.title("ccal_tno"))["Reported ¹"] == "≈ 0.73"

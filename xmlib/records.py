@@ -19,6 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+import yaml
 
 from xmlib import paths
 from xmlib.data import Splits
@@ -165,6 +166,12 @@ def load(path: Path | str) -> dict:
 def load_all(folder: Path | None = None) -> list[dict]:
     """Every record below a folder (default: the book's), in order of path."""
     return [load(path) for path in sorted((folder or paths.RECORDS).glob("*/*.json"))]
+
+
+def reported(dataset: str = "") -> list[dict]:
+    """The published numbers in book/reported.yml, each with its source; of one data set, or of all."""
+    entries = yaml.safe_load((paths.ROOT / "book" / "reported.yml").read_text(encoding="utf-8"))
+    return [entry for entry in entries if dataset in ("", entry["dataset"])]
 
 
 def rerun(path: Path | str) -> list[str]:

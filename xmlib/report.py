@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import yaml
 from matplotlib.figure import Figure
 
 from xmlib import figures, pages, paths, records, tables
@@ -25,7 +24,6 @@ from xmlib.runs import PROFILES, Runs, group, longest, rivals
 COMMITTED = ("full", "medium")  # quick records stay on the machine that made them
 MARKS = ("<!-- results -->", "<!-- /results -->")
 MAKE = {"quick": "make book", "medium": "make medium", "full": "make full"}
-REPORTED = paths.ROOT / "book" / "reported.yml"
 README = paths.ROOT / "README.md"
 README_FIGURE = paths.ROOT / "book" / "assets" / "curves.svg"
 
@@ -164,7 +162,7 @@ def _figure(name: str, alt: str, caption: str) -> str:
 def make(records_folder: Path, out: Path) -> list[Path]:
     """The files in `out` that were written or removed; everything in that folder belongs to this module."""
     found = load_records(records_folder)
-    wanted = {**fragments(found, _reported()), **pictures(found), **data_fragments()}
+    wanted = {**fragments(found, records.reported()), **pictures(found), **data_fragments()}
     changed = [out / name for name, content in wanted.items() if write(out / name, content)]
     for stale in sorted(set(out.iterdir()) - {out / name for name in wanted}):
         stale.unlink()
@@ -183,17 +181,13 @@ def make_readme(records_folder: Path) -> list[Path]:
     runs = longest(group(found))
     if not runs:
         return _changed(fill(README, "No medium or full run is committed yet; `make medium` makes them.\n"), README)
-    table = tables.readme(runs, _reported())
+    table = tables.readme(runs, records.reported())
     drawn = write(README_FIGURE, draw(lambda: figures.learning_curve([run.first for run in rivals(runs)[0]])))
     return _changed(fill(README, table), README) + _changed(drawn, README_FIGURE)
 
 
 def _changed(did: bool, path: Path) -> list[Path]:
     return [path] if did else []
-
-
-def _reported() -> list[dict]:
-    return yaml.safe_load(REPORTED.read_text(encoding="utf-8"))
 
 
 def fill(readme: Path, text: str) -> bool:
