@@ -120,9 +120,9 @@ def test_the_schedule_waits_reloads_the_best_and_lowers_the_rate():
     assert training.best["epoch"] == 6
 
 
-def test_annealing_lowers_the_rate_in_equal_steps_towards_zero():
-    training = Scripted([0.1] * 4, epochs=4, anneal=True).run()
-    assert [row["lr"] for row in training.history] == pytest.approx([2e-3, 1.5e-3, 1e-3, 0.5e-3])
+def test_annealing_lowers_the_rate_in_equal_steps_towards_zero_at_the_end():
+    training = Scripted([0.1] * 6, epochs=6, anneal=0.5).run()
+    assert [row["lr"] for row in training.history] == pytest.approx([2e-3, 2e-3, 2e-3, 2e-3, 4e-3 / 3, 2e-3 / 3])
 
 
 def test_a_tie_counts_as_better():
@@ -191,17 +191,16 @@ def test_methods_share_their_initial_encoders():
     assert all(torch.equal(a, b) for a, b in zip(one.values(), other.values(), strict=True))
 
 
-def test_refitting_on_fewer_pairs_uses_the_first_ones(splits):
-    settings = profiles.settings("toy", refit_n=50)
-    model = methods.build("ccal_tno", settings, 1)
-    h1, h2 = fit.refit(model, splits.train, settings.refit_n)
-    torch.testing.assert_close(model.head.mean1.float(), h1[:50].mean(0))
-    assert len(h1) == 160
+@pytest.mark.parametrize("refit_n", [0, 50, 100])
+def test_the_head_is_refitted_on_as_many_training_pairs_as_asked(splits, refit_n):
+    training = train(splits, "ccal_tno", epochs=1, refit_n=refit_n)
+    h1, _ = fit.features(training.model, splits.train, rows=training.order[: refit_n or 160])
+    torch.testing.assert_close(training.model.head.mean1.float(), h1.mean(0), rtol=1e-4, atol=1e-5)
 
 
 def test_evaluation_mode_does_not_depend_on_the_batch(splits):
     model = methods.build("ccal_tno", profiles.settings("toy"), 1)
-    fit.refit(model, splits.train)
+    model.head.refit(*fit.features(model, splits.train))
     whole, _ = fit.embed(model, splits.test)
     alone = model.embed1(torch.from_numpy(splits.test.view1[3:4]))
     torch.testing.assert_close(alone[0], whole[3], rtol=1e-4, atol=1e-5)
@@ -275,4 +274,4 @@ def test_a_longer_limit_keeps_the_name_of_the_run_and_another_rate_does_not(spli
         return records.run_key(splits, "ccal_cont", profiles.settings("toy", **changes), 1, torch.device("cpu"))
 
     assert key(epochs=3) == key(epochs=9) != key(lr=1e-4)
-    assert key(epochs=3, anneal=True) != key(epochs=9, anneal=True)
+    assert key(epochs=3, anneal=0.5) != key(epochs=9, anneal=0.5)

@@ -37,8 +37,10 @@ class Training:
         self.phase, self.waited = 0, 0
         self.best: dict = {"mrr": -math.inf}
         self.seconds = 0.0
-        curve_n = min(s.curve_n, len(splits.valid), len(splits.train))
-        self.curve_rows = np.random.default_rng(seed).permutation(len(splits.train))[:curve_n]  # fixed for the run
+        self.order = np.random.default_rng(seed).permutation(
+            len(splits.train)
+        )  # of refits and curves, fixed for the run
+        self.curve_n = min(s.curve_n, len(splits.valid), len(splits.train))
 
     @property
     def converged(self) -> bool:
@@ -53,7 +55,8 @@ class Training:
         """Train for one epoch, refit the head, score the curves, move the schedule; returns the epoch's row."""
         start = time.perf_counter()
         if self.settings.anneal:
-            self._set_rate(self.settings.lr * (1 - len(self.history) / self.settings.epochs))
+            left = 1 - len(self.history) / self.settings.epochs
+            self._set_rate(self.settings.lr * min(1, left / self.settings.anneal))
         loss = self._update_weights()
         row = {"epoch": len(self.history) + 1, "phase": self.phase, "lr": self.optimizer.param_groups[0]["lr"]}
         row |= {"loss": loss, **self._curves(loss)}
@@ -91,12 +94,13 @@ class Training:
         """MRR (view 1 queries view 2) on the fixed training subset and on validation, after refitting the head."""
         if not math.isfinite(loss):
             return {"train_mrr": math.nan, "valid_mrr": math.nan}
-        h1, h2 = refit(self.model, self.splits.train, self.settings.refit_n, self.device)
-        rows = torch.as_tensor(self.curve_rows, device=h1.device)
+        refitted = self.settings.refit_n or len(self.order)
+        h1, h2 = features(self.model, self.splits.train, self.device, self.order[: max(refitted, self.curve_n)])
         head = self.model.head
+        head.refit(h1[:refitted], h2[:refitted])
         with torch.no_grad():
-            train = evaluate.mrr(head.embed1(h1[rows]), head.embed2(h2[rows]))
-            valid = evaluate.mrr(*embed(self.model, self.splits.valid, self.device, self.settings.curve_n))
+            train = evaluate.mrr(head.embed1(h1[: self.curve_n]), head.embed2(h2[: self.curve_n]))
+            valid = evaluate.mrr(*embed(self.model, self.splits.valid, self.device, np.arange(self.curve_n)))
         return {"train_mrr": train, "valid_mrr": valid}
 
     def _move_schedule(self, row: dict) -> None:
@@ -204,28 +208,25 @@ def load_batch(split: Split, rows: np.ndarray, device: torch.device | str) -> tu
 
 
 @torch.no_grad()
-def features(model: TwoView, split: Split, device: torch.device | str, n: int = 0) -> tuple[Tensor, Tensor]:
-    """Encoder outputs (n, d) of the first n pairs of a split (0: all), in evaluation mode."""
+def features(
+    model: TwoView, split: Split, device: torch.device | str = "cpu", rows: np.ndarray | None = None
+) -> tuple[Tensor, Tensor]:
+    """Encoder outputs (n, d) of those rows of a split (None: all, in order), in evaluation mode."""
     model.eval()
-    count = min(n or len(split), len(split))
-    chunks = [np.arange(i, min(i + EVAL_BATCH, count)) for i in range(0, count, EVAL_BATCH)]
-    outputs = [model.features(*load_batch(split, rows, device)) for rows in chunks]
+    rows = np.arange(len(split)) if rows is None else rows
+    chunks = [rows[i : i + EVAL_BATCH] for i in range(0, len(rows), EVAL_BATCH)]
+    outputs = [model.features(*load_batch(split, chunk, device)) for chunk in chunks]
     h1, h2 = (torch.cat(side) for side in zip(*outputs, strict=True))
     return h1, h2
 
 
-def embed(model: TwoView, split: Split, device: torch.device | str = "cpu", n: int = 0) -> tuple[Tensor, Tensor]:
-    """Unit-length embeddings (n, k) of both views of the first n pairs of a split (0: all), in evaluation mode."""
-    h1, h2 = features(model, split, device, n)
-    with torch.no_grad():
-        return model.head.embed1(h1), model.head.embed2(h2)
-
-
-def refit(model: TwoView, train: Split, n: int = 0, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
-    """Fit the head's stored statistics to the first n training pairs (0: all); returns the encoder outputs used."""
-    h1, h2 = features(model, train, device)
-    model.head.refit(h1[: n or None], h2[: n or None])
-    return h1, h2
+@torch.no_grad()
+def embed(
+    model: TwoView, split: Split, device: torch.device | str = "cpu", rows: np.ndarray | None = None
+) -> tuple[Tensor, Tensor]:
+    """Unit-length embeddings (n, k) of both views of those rows of a split (None: all), in evaluation mode."""
+    h1, h2 = features(model, split, device, rows)
+    return model.head.embed1(h1), model.head.embed2(h2)
 
 
 def load_checkpoint(path: Path, device: torch.device | str) -> dict | None:
