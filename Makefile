@@ -2,12 +2,14 @@
 
 PYTHON ?= python3.11 python3.12 python3.13 python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
+# The three quick runs go side by side even on two cores: one after the other two, the third would leave a core idle.
+QUICK := $(shell [ $(CORES) -gt 3 ] && echo $(CORES) || echo 3)
 PORT ?= 8000
 ARGS ?=
 
 PY := .venv/bin/python
 # A killed grid leaves its lock behind, which must not stop the next one; what it left unfinished is run again.
-GRID = $(PY) -m snakemake --cores $(CORES) --nolock --rerun-incomplete --keep-going --quiet host reason
+GRID = $(PY) -m snakemake --nolock --rerun-incomplete --keep-going --show-failed-logs --quiet host reason
 SITE = .venv/bin/jupyter-book build book --config _config.yml --path-output . -W -n --keep-going --quiet
 
 .DEFAULT_GOAL := help
@@ -25,7 +27,7 @@ sync: .venv/.installed  # stops when both files of a notebook were edited
 	@$(PY) -m xmlib.notebooks sync
 
 book: sync  ## run what is out of date (profile quick) and build the site in _build/html
-	@$(GRID) -- quick
+	@$(GRID) --cores $(QUICK) -- quick
 	@$(PY) -m xmlib.report
 	@$(PY) book/vendor.py
 	@$(SITE)
@@ -45,10 +47,10 @@ serve: .venv/.installed  ## show the site on this machine at http://127.0.0.1:80
 	@$(PY) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
 medium: sync  ## the grid at a third of the width with the full schedule, hours (ARGS=--dry-run says what is left)
-	@$(GRID) $(ARGS) -- medium
+	@$(GRID) --cores $(CORES) $(ARGS) -- medium
 
 full: sync  ## the grid as released, days on a CPU (ARGS=--dry-run says what is left)
-	@$(GRID) $(ARGS) -- full
+	@$(GRID) --cores $(CORES) $(ARGS) -- full
 
 bench: .venv/.installed  ## every script in benchmarks/
 	@for script in $(sort $(wildcard benchmarks/*.py)); do echo "$$script"; $(PY) "$$script" || exit 1; done

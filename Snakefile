@@ -1,6 +1,7 @@
 # The grid: notebook × method × seed, one papermill run each. `snakemake --cores 2 quick` (or medium, or full).
 # Restartable twice over: finished runs are kept, and an interrupted one goes on from its checkpoint.
 
+import shlex
 import sys
 
 METHODS = ["ccal_tno", "learned_cont", "ccal_cont"]
@@ -9,16 +10,14 @@ RECORD = "book/records/{profile}/audio_score-{method}-seed{seed}.json"
 NOTEBOOK = "book/results/{profile}/audio_score-{method}-seed{seed}.ipynb"
 AFTERWARDS = {"report.py", "runs.py", "tables.py", "pages.py", "notebooks.py"}  # no run depends on these
 CODE = sorted(str(p) for p in Path("xmlib").rglob("*.py") if p.name not in AFTERWARDS)
+SHOWN = ["xmlib/matplotlibrc", "book/reported.yml", "requirements.lock"]  # what else a notebook's page depends on
 
-# One thread a run: two runs side by side beat one after the other on two threads. But an odd number of runs would leave
-# a core idle at the end, so where runs are few one of them takes two threads, first and alone.
-WIDE = {("quick", "ccal_tno"): 2}
-
+# One thread a run: runs side by side use the cores better than threads, and the numbers do not depend on the load.
 COMMAND = (
     "OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads} "
-    f"{sys.executable} -m papermill --no-progress-bar {{input.notebook}} {{params.notebook}} "
+    f"{shlex.quote(sys.executable)} -m papermill --no-progress-bar --log-output {{input.notebook}} {{params.notebook}} "
     "-p method {wildcards.method} -p profile {wildcards.profile} -p seed {wildcards.seed} "
-    "-p threads {threads} -p record {params.record} > {log} 2>&1"
+    "-p threads {threads} -p record {params.record:q} > {log} 2>&1"
 )
 
 
@@ -32,36 +31,38 @@ rule quick:
 rule toy:
     input: records("toy")
 
+# Hours long and committed, so only those that are missing; `python -m xmlib.records list` says which are of old code.
 rule medium:
-    input: records("medium")
+    input: [path for path in records("medium") if not Path(path).exists()]
 
 rule full:
-    input: records("full")
+    input: [path for path in records("full") if not Path(path).exists()]
 
-# The data set is built once, before the runs that share it.
+# The data set is built once, before the runs that share it, and so is linear CCA.
 rule pairs:
     input: CODE
     output: touch("runs/built/{profile}")
     message: "Building the pairs of profile {wildcards.profile}, or finding them built"
     log: "runs/logs/{profile}/pairs.log"
     threads: workflow.cores
-    shell: f"{sys.executable} -m xmlib.data audio_score --profile {{wildcards.profile}} 2>&1 | tee {{log}}"
+    shell:
+        f"{shlex.quote(sys.executable)} -m xmlib.data audio_score --profile {{wildcards.profile}} 2>&1 | tee {{log}} && "
+        f"{shlex.quote(sys.executable)} -m xmlib.baselines {{wildcards.profile}} >> {{log}} 2>&1"
 
 # Made again whenever the notebook or the code has changed.
 rule short_run:
     message: "Training {wildcards.method}, profile {wildcards.profile}, seed {wildcards.seed}: progress in {log}"
-    input: notebook="notebooks/audio_score.ipynb", code=CODE, pairs="runs/built/{profile}"
+    input: notebook="notebooks/audio_score.ipynb", code=CODE, shown=SHOWN, pairs="runs/built/{profile}"
     output: record=RECORD, notebook=NOTEBOOK
     params: record=lambda w, output: Path(output.record).resolve(), notebook=lambda w, output: output.notebook
     log: "runs/logs/{profile}/{method}-seed{seed}.log"
     wildcard_constraints: profile="toy|quick"
-    threads: lambda w: WIDE.get((w.profile, w.method), 1)
+    threads: 1
     shell: COMMAND
 
-# Hours long and committed, so only made where they are missing; `python -m xmlib.records list` says which are of old code.
 rule long_run:
     message: "Training {wildcards.method}, profile {wildcards.profile}, seed {wildcards.seed}: progress in {log}"
-    input: notebook=ancient("notebooks/audio_score.ipynb"), pairs=ancient("runs/built/{profile}")
+    input: notebook=ancient("notebooks/audio_score.ipynb")
     output: record=RECORD
     params: record=lambda w, output: Path(output.record).resolve(), notebook=lambda w: NOTEBOOK.format(**w)
     log: "runs/logs/{profile}/{method}-seed{seed}.log"

@@ -96,9 +96,12 @@ pd.Series({name: str(value) for name, value in asdict(settings).items()}, name="
 # %% [markdown]
 # ## Training
 #
-# After every epoch the head is refitted on all training pairs, and validation is scored. Training stops when the
-# validation MRR has not been matched for `patience` epochs. The best state is then loaded again, the rate lowered, and
-# training goes on with less patience. A checkpoint after each epoch lets an interrupted run go on where it was.
+# After every epoch the head is refitted on training pairs (`refit_n` of them, 0 means all), and validation is scored.
+# Training stops when the validation MRR has not been matched for `patience` epochs. The best state is then loaded again,
+# the rate lowered, and training goes on with less patience. Quick runs end before that, with a rate that falls to 0.
+# In the end the best state is kept, its head refitted on all training pairs.
+#
+# A checkpoint after each epoch lets an interrupted run go on where it was.
 
 # %%
 checkpoint = records.checkpoint_path(splits, method, settings, seed, on_device)
@@ -195,5 +198,5 @@ plt.show()
 # ## What differs from the paper
 #
 # The paper's own recordings and scores are not used unless `dataset_file` names the released file. The networks are
-# narrower than the released ones in all profiles but `full`. The head is refitted on all training pairs after every
-# epoch, and the learned map is centred by the training mean. The deviations page lists every other difference.
+# narrower than the released ones in all profiles but `full`. The head ends up fitted to all training pairs, and the
+# learned map is centred by the training mean. The deviations page lists every other difference.

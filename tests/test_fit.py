@@ -35,9 +35,10 @@ def splits():
     return Splits("made_up", "toy", 0, {}, "digest", made_up_split(160, 1), made_up_split(50, 2), made_up_split(50, 3))
 
 
-def train(splits, method="ccal_cont", checkpoint=None, seed=1, **changes):
+def train(splits, method="ccal_cont", checkpoint=None, seed=1, on_epoch=lambda row: None, **changes):
     settings = profiles.settings("toy", **changes)
-    return fit.fit(methods.build(method, settings, seed), splits, method, settings, seed, checkpoint=checkpoint)
+    model = methods.build(method, settings, seed)
+    return fit.fit(model, splits, method, settings, seed, checkpoint=checkpoint, on_epoch=on_epoch)
 
 
 def numbers(training):
@@ -55,6 +56,35 @@ def test_a_resumed_run_equals_an_uninterrupted_one_to_the_last_digit(splits, met
     resumed = train(splits, method, tmp_path / "c.pt", epochs=4)
     assert numbers(resumed) == numbers(whole)
     assert all(torch.equal(a, b) for a, b in zip(weights(resumed).values(), weights(whole).values(), strict=True))
+
+
+def test_a_run_killed_inside_a_refinement_or_an_annealing_goes_on_as_if_nothing_had_happened(splits, tmp_path):
+    for changes in (dict(patience=1, refine_patience=1, lr=0.05), dict(anneal=0.5)):
+        whole = train(splits, epochs=7, **changes)
+        for stop in (2, 5):
+            path = tmp_path / f"{len(changes)}-{stop}.pt"
+            with pytest.raises(KeyboardInterrupt):
+                train(splits, checkpoint=path, epochs=7, on_epoch=killer(stop), **changes)
+            assert numbers(train(splits, checkpoint=path, epochs=7, **changes)) == numbers(whole)
+        if "patience" in changes:
+            assert {row["phase"] for row in whole.history} > {0, 1}
+
+
+def killer(after):
+    def on_epoch(row):
+        if row["epoch"] == after:
+            raise KeyboardInterrupt
+
+    return on_epoch
+
+
+def test_a_lower_limit_than_a_checkpoint_has_reached_leaves_it_alone(splits, tmp_path, capsys):
+    path = tmp_path / "c.pt"
+    train(splits, checkpoint=path, epochs=3)
+    before = path.read_bytes()
+    assert len(train(splits, checkpoint=path, epochs=1).history) == 1
+    assert path.read_bytes() == before
+    assert "already at epoch 3" in capsys.readouterr().err
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(splits):
@@ -104,7 +134,7 @@ class Scripted(fit.Training):
         return {"train_mrr": 0.0, "valid_mrr": self.mrrs[len(self.history)]}
 
     def run(self):
-        while not self.finished:
+        while not self.stopped:
             self.epoch()
         return self
 
@@ -116,7 +146,7 @@ def test_the_schedule_waits_reloads_the_best_and_lowers_the_rate():
     training.run()
     assert [row["phase"] for row in training.history] == [0] * 5 + [1] * 3 + [2] * 2 + [3] * 2
     assert [row["lr"] for row in training.history] == [2e-3] * 5 + [1e-3] * 3 + [5e-4] * 2 + [2.5e-4] * 2
-    assert training.converged
+    assert training.stopped == "patience"
     assert training.best["epoch"] == 6
 
 
@@ -144,6 +174,26 @@ def test_a_loss_that_is_no_number_ends_the_phase_at_once():
     assert training.best["epoch"] == 4
 
 
+def test_a_run_that_diverged_is_not_called_converged():
+    assert Scripted([0.3] + [math.nan] * 9, epochs=9).run().stopped == "divergence"
+
+
+def test_validation_is_scored_whole_however_few_pairs_there_are_to_train_on(splits):
+    few = copy.copy(splits)
+    few.train = made_up_split(40, 1)
+    settings = profiles.settings("toy")
+    training = fit.Training(
+        methods.build("ccal_tno", settings, 1), few, methods.METHODS["ccal_tno"], settings, 1, "cpu"
+    )
+    assert (training.valid_n, training.curve_n) == (50, 40)
+
+
+def test_a_setting_of_zero_or_false_is_taken_as_said():
+    asked = dict(l2=0.0, both_ways=False, anneal=0.0, refit_n=0)
+    settings = profiles.settings("quick", **asked)
+    assert {name: getattr(settings, name) for name in asked} == asked
+
+
 def test_a_first_epoch_without_a_number_is_refused_with_advice():
     with pytest.raises(InputError, match="lower lr"):
         Scripted([math.nan] * 3, epochs=3).run()
@@ -155,7 +205,7 @@ def test_l2_means_the_released_penalty_on_every_trainable(splits):
     batch = fit.load_batch(splits.train, np.arange(40), "cpu")
     trainings = [
         fit.Training(methods.build("learned_cont", s, 1), splits, methods.METHODS["learned_cont"], s, 1, "cpu")
-        for s in (settings, profiles.settings("toy", l2=1e-300))
+        for s in (settings, profiles.settings("toy", l2=0.0))
     ]
     for training, penalty in zip(trainings, (0.0, 0.05), strict=True):
         training.model.train()
@@ -191,10 +241,20 @@ def test_methods_share_their_initial_encoders():
     assert all(torch.equal(a, b) for a, b in zip(one.values(), other.values(), strict=True))
 
 
-@pytest.mark.parametrize("refit_n", [0, 50, 100])
-def test_the_head_is_refitted_on_as_many_training_pairs_as_asked(splits, refit_n):
+@pytest.mark.parametrize("refit_n", [0, 50])
+def test_the_head_that_is_handed_over_is_fitted_to_all_training_pairs(splits, refit_n):
     training = train(splits, "ccal_tno", epochs=1, refit_n=refit_n)
-    h1, _ = fit.features(training.model, splits.train, rows=training.order[: refit_n or 160])
+    h1, _ = fit.features(training.model, splits.train)
+    torch.testing.assert_close(training.model.head.mean1.float(), h1.mean(0), rtol=1e-4, atol=1e-5)
+
+
+def test_during_training_the_head_is_refitted_on_as_many_pairs_as_asked(splits):
+    settings = profiles.settings("toy", refit_n=50)
+    training = fit.Training(
+        methods.build("ccal_tno", settings, 1), splits, methods.METHODS["ccal_tno"], settings, 1, torch.device("cpu")
+    )
+    training.epoch()
+    h1, _ = fit.features(training.model, splits.train, rows=training.order[:50])
     torch.testing.assert_close(training.model.head.mean1.float(), h1.mean(0), rtol=1e-4, atol=1e-5)
 
 

@@ -189,7 +189,7 @@ def test_the_method_named_on_the_home_page_is_chosen_by_validation_and_not_by_te
     better_on_test = record("ccal_cont", quality=3.0) | {"valid_mrr": 0.1}
     chosen = record("ccal_tno", quality=1.0) | {"valid_mrr": 0.2}
     text = tables.reading(runs.group([better_on_test, chosen]))
-    assert f"belongs to **{runs.title('ccal_tno')}**" in text
+    assert f"**{runs.title('ccal_tno')}** has the highest validation MRR" in text
     assert f"{chosen['metrics'][FORTH]['mrr']:.3f}" in text
 
 

@@ -13,13 +13,14 @@ class ConvEncoder(nn.Module):
     """Convolutional encoder of one-channel pictures: (n, 1, h, w) in, (n, d) out.
 
     Four blocks of two 3×3 convolutions, each with batch norm and ELU, and a 2×2 max-pool; then a 1×1 convolution
-    to `d` maps with batch norm and the mean over positions. `width` scales the released 24/48/96/96 filters.
+    to `d` maps with batch norm and the mean over positions. `width` scales the released 24/48/96/96 filters, rounded
+    down to multiples of 8, since vector units compute so many channels at once.
     No non-linearity follows the last layer: CCA wants unbounded features.
     """
 
     def __init__(self, d: int = 32, width: float = 1.0):
         super().__init__()
-        channels = [1] + [max(1, round(width * f)) for f in FILTERS]
+        channels = [1] + [8 * max(1, int(width * f / 8 + 1e-9)) for f in FILTERS]
         blocks = [_block(a, b) for a, b in zip(channels, channels[1:], strict=False)]
         self.layers = nn.Sequential(*blocks, nn.Conv2d(channels[-1], d, 1, bias=False), nn.BatchNorm2d(d, eps=BN_EPS))
         self.apply(init_as_released)

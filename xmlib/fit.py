@@ -40,23 +40,22 @@ class Training:
         self.order = np.random.default_rng(seed).permutation(
             len(splits.train)
         )  # of refits and curves, fixed for the run
-        self.curve_n = min(s.curve_n, len(splits.valid), len(splits.train))
+        self.valid_n = min(s.curve_n, len(splits.valid))
+        self.curve_n = min(self.valid_n, len(splits.train))
 
     @property
-    def converged(self) -> bool:
-        """Whether patience has run out in the first phase and in every refinement."""
-        return self.phase > self.settings.refinements
-
-    @property
-    def finished(self) -> bool:
-        return self.converged or len(self.history) >= self.settings.epochs
+    def stopped(self) -> str:
+        """What ended the run: `patience`, in the first phase and every refinement, `divergence` in any, or `epochs`."""
+        if self.phase <= self.settings.refinements:
+            return "epochs" if len(self.history) >= self.settings.epochs else ""
+        return "patience" if all(math.isfinite(row["valid_mrr"]) for row in self.history) else "divergence"
 
     def epoch(self) -> dict:
         """Train for one epoch, refit the head, score the curves, move the schedule; returns the epoch's row."""
         start = time.perf_counter()
         if self.settings.anneal:
             left = 1 - len(self.history) / self.settings.epochs
-            self._set_rate(self.settings.lr * min(1, left / self.settings.anneal))
+            self._set_rate(self.settings.lr * self.settings.lr_factor**self.phase * min(1, left / self.settings.anneal))
         loss = self._update_weights()
         row = {"epoch": len(self.history) + 1, "phase": self.phase, "lr": self.optimizer.param_groups[0]["lr"]}
         row |= {"loss": loss, **self._curves(loss)}
@@ -74,7 +73,7 @@ class Training:
             view1, view2 = load_batch(self.splits.train, rows, self.device)
             try:
                 loss = self._objective(view1, view2)
-            except DivergedError:
+            except (DivergedError, torch.linalg.LinAlgError):
                 return math.nan
             self.optimizer.zero_grad()
             loss.backward()
@@ -92,15 +91,18 @@ class Training:
 
     def _curves(self, loss: float) -> dict:
         """MRR (view 1 queries view 2) on the fixed training subset and on validation, after refitting the head."""
+        nothing = {"train_mrr": math.nan, "valid_mrr": math.nan}
         if not math.isfinite(loss):
-            return {"train_mrr": math.nan, "valid_mrr": math.nan}
+            return nothing
         refitted = self.settings.refit_n or len(self.order)
         h1, h2 = features(self.model, self.splits.train, self.device, self.order[: max(refitted, self.curve_n)])
+        if not (torch.isfinite(h1).all() and torch.isfinite(h2).all()):  # the last step broke the weights
+            return nothing
         head = self.model.head
         head.refit(h1[:refitted], h2[:refitted])
         with torch.no_grad():
             train = evaluate.mrr(head.embed1(h1[: self.curve_n]), head.embed2(h2[: self.curve_n]))
-            valid = evaluate.mrr(*embed(self.model, self.splits.valid, self.device, np.arange(self.curve_n)))
+            valid = evaluate.mrr(*embed(self.model, self.splits.valid, self.device, np.arange(self.valid_n)))
         return {"train_mrr": train, "valid_mrr": valid}
 
     def _move_schedule(self, row: dict) -> None:
@@ -111,7 +113,7 @@ class Training:
             return
         self.waited += 1
         patience = self.settings.refine_patience if self.phase else self.settings.patience
-        if self.waited >= patience or not math.isfinite(row["loss"]):
+        if self.waited >= patience or not math.isfinite(row["valid_mrr"]):
             lr = self.optimizer.param_groups[0]["lr"] * self.settings.lr_factor
             self._load_weights(self.best)
             self._set_rate(lr)
@@ -133,8 +135,10 @@ class Training:
         self.optimizer.load_state_dict(copy.deepcopy(weights["optimizer"]))
 
     def use_best(self) -> TwoView:
-        """The model with the weights of the best validation MRR, in evaluation mode."""
+        """The model with the weights of the best validation MRR, the head refitted on all pairs, in evaluation mode."""
         self.model.load_state_dict(self.best["model"])
+        if self.settings.refit_n:
+            self.model.head.refit(*features(self.model, self.splits.train, self.device))
         return self.model.eval()
 
     def state(self) -> dict:
@@ -166,10 +170,14 @@ def fit(
     check_splits(splits, settings)
     training = Training(model, splits, METHODS[method], settings, seed, torch.device(device))
     if checkpoint and (state := load_checkpoint(checkpoint, device)):
-        training.load_state(state)
+        if len(state["history"]) <= settings.epochs:
+            training.load_state(state)
+        else:  # the longer run stays as it is, and this one trains by itself
+            print(f"{checkpoint} is already at epoch {len(state['history'])}; not continued.", file=sys.stderr)
+            checkpoint = None
     for row in training.history:
         on_epoch(row)
-    while not training.finished:
+    while not training.stopped:
         on_epoch(training.epoch())
         if checkpoint:
             save_atomically(training.state(), checkpoint)
@@ -192,7 +200,8 @@ def check_splits(splits: Splits, s: Settings) -> None:
                 if bad.any():
                     item = split.ids[rows[bad][0]]
                     raise InputError(
-                        f"{view} of the {name} split holds NaN or infinite values, first in item {item!r}."
+                        f"{view} of the {name} split holds NaN or infinite values, first in item {item!r}: "
+                        "mend that item or leave it out."
                     )
 
 
@@ -235,8 +244,8 @@ def load_checkpoint(path: Path, device: torch.device | str) -> dict | None:
         return None
     try:
         return torch.load(path, map_location=device, weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        print(f"The checkpoint {path} cannot be read ({error}); training starts again.", file=sys.stderr)
+    except (RuntimeError, EOFError, OSError, KeyError, ValueError, pickle.UnpicklingError) as error:
+        print(f"The checkpoint {path} cannot be read ({type(error).__name__}); training starts again.", file=sys.stderr)
         return None
 
 

@@ -84,4 +84,5 @@ def device(name: str) -> torch.device:
     choose("device", name, ("auto", "cpu", "cuda"))
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("device = 'cuda', but PyTorch sees no CUDA device here: choose 'cpu' or 'auto'.")
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.allow_tf32 = True, False  # same numbers, full precision
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

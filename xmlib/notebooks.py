@@ -14,6 +14,7 @@ import jupytext
 import nbformat
 
 from xmlib import paths
+from xmlib.data.cache import read_json
 from xmlib.errors import InputError
 from xmlib.files import write_text
 
@@ -57,7 +58,7 @@ def sync(py: Path, stamps: dict) -> str:
     ipynb = py.with_suffix(".ipynb")
     if in_step(py, ipynb):
         return ""
-    edited = [twin for twin in (py, ipynb) if _digest(twin) != stamps.get(py.stem, _committed(twin))]
+    edited = [twin for twin in (py, ipynb) if _digest(twin) not in (stamps.get(py.stem), _committed(twin))]
     if edited == [ipynb]:
         write_text(py, jupytext.writes(_stripped(ipynb), fmt="py:percent"))
         return f"{py.name} taken over from {ipynb.name}"
@@ -82,8 +83,11 @@ def _hash(text: str, suffix: str) -> str:
 def _committed(path: Path) -> str:
     """Hash of the file as committed; empty where git knows none."""
     name = f"HEAD:./{path.name}"
-    run = subprocess.run(["git", "show", name], cwd=path.parent, capture_output=True, text=True, check=False)
-    return _hash(run.stdout, path.suffix) if run.returncode == 0 else ""
+    try:
+        run = subprocess.run(["git", "show", name], cwd=path.parent, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return _hash(run.stdout, path.suffix)
 
 
 def _stripped(ipynb: Path):
@@ -104,7 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
         apart = [py.name for py in sources if not _clean(py)]
         print("\n".join(f"{name}: the .ipynb is not what the .py says; run `make sync`" for name in apart), end="")
         return 1 if apart else 0
-    stamps = json.loads(STAMPS.read_text()) if STAMPS.exists() else {}
+    stamps = read_json(STAMPS) or {}
     try:
         for py in sources:
             if done := sync(py, stamps):

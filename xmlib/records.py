@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 import yaml
 
-from xmlib import paths
+from xmlib import paths, profiles
 from xmlib.data import Splits
 from xmlib.errors import InputError
 from xmlib.files import write_text
@@ -43,7 +43,7 @@ def fingerprint() -> str:
         for node in ast.walk(tree):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
                 node.body = node.body[1:]
-        digest.update(ast.dump(tree).encode())
+        digest.update(ast.unparse(tree).encode())
     return digest.hexdigest()[:16]
 
 
@@ -89,8 +89,8 @@ def make(notebook: str, parameters: dict, splits: Splits, settings: Settings, tr
         },
         "history": training.history,
         "best_epoch": training.best["epoch"],
-        "stopped": "patience" if training.converged else "epochs",
-        "converged": training.converged,
+        "stopped": training.stopped,
+        "converged": training.stopped == "patience",
         "valid_mrr": training.best["mrr"],
         **test,
         "baselines": baselines,
@@ -175,17 +175,41 @@ def reported(dataset: str = "") -> list[dict]:
 
 
 def rerun(path: Path | str) -> list[str]:
-    """Run a record's notebook again, from nothing, with its parameters; the differences found, empty if equal."""
+    """Run a record's notebook again, from nothing, with its parameters; the differences found, empty if equal.
+
+    Raises `InputError` where this checkout would run something else, and where the notebook fails.
+    """
     record = load(path)
+    check_same_run(record)
     with tempfile.TemporaryDirectory() as folder:
         again = Path(folder) / "again.json"
         parameters = Path(folder) / "parameters.json"
-        parameters.write_text(json.dumps(record["parameters"] | {"record": str(again)}))
+        device = record["machine"]["device"]  # what `auto` was
+        parameters.write_text(json.dumps(record["parameters"] | {"record": str(again), "device": device}))
         notebook = paths.NOTEBOOKS / f"{record['notebook']}.ipynb"
         command = [sys.executable, "-m", "papermill", "--log-level", "ERROR", "-f", str(parameters), str(notebook)]
         environment = os.environ | {"XMLIB_RUNS": folder, "OMP_NUM_THREADS": str(record["machine"]["threads"])}
-        subprocess.run([*command, str(Path(folder) / "again.ipynb")], env=environment, check=True)
+        run = subprocess.run([*command, str(Path(folder) / "again.ipynb")], env=environment, check=False)
+        if run.returncode:
+            raise InputError(f"The notebook of {str(path)!r} stopped with the error above; mend that and run it again.")
         return differences(record, load(again))
+
+
+def check_same_run(record: dict) -> None:
+    """Raises `InputError` unless code, settings and packages of this checkout are those that made the record."""
+    parameters = record["parameters"]
+    own = {name: parameters[name] for name in ("epochs", "width", "batch", "d")}
+    today = {
+        "code": fingerprint(),
+        "settings": asdict(profiles.settings(record["profile"], **own)),
+        "packages": {name: importlib.metadata.version(name) for name in record["packages"]},
+    }
+    changed = [name for name, value in today.items() if value != record[name]]
+    if changed:
+        raise InputError(
+            f"The record was made with other {' and '.join(changed)} than this checkout has: "
+            f"run `git checkout {record['commit'].rstrip('+')}` and `make setup` first, then rerun it there."
+        )
 
 
 def differences(one: dict, other: dict) -> list[str]:

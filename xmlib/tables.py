@@ -203,7 +203,7 @@ def reading(same_pairs: Sequence[Runs]) -> str:
     gain = next(d for d in differences(same_pairs, forth) if (d.one, d.other) == compared)
     return (
         f"At the profile *{chosen.profile}* there are {data['train']:,} training and {data['test']:,} test pairs. "
-        f"The highest validation MRR belongs to **{chosen.title}**.\n\n"
+        f"Of the {len(same_pairs)} networks run there, **{chosen.title}** has the highest validation MRR.\n\n"
         f"On the test set it has an MRR of {number(chosen.mrr(forth))} from sheet to audio "
         f"and {number(chosen.mrr(back))} from audio to sheet; "
         f"linear CCA has {number(linear[forth]['mrr'])} and {number(linear[back]['mrr'])}. "

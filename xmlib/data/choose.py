@@ -32,7 +32,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Difficulty:
-    """Instruments of each split (General MIDI proruns from 0) and how long the commonest note value lasts.
+    """Instruments of each split (General MIDI programs from 0) and how long the commonest note value lasts.
 
     `step`: seconds, from–to, log-uniform per tune; None plays every quarter note in 0.5 s.
     """

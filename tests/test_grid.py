@@ -1,0 +1,83 @@
+"""The grid of runs, asked in a copy of the repository what it would do; nothing is trained."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from xmlib import paths
+
+METHODS = ("ccal_tno", "learned_cont", "ccal_cont")
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy in a folder with a space, with committed medium records but nothing built, as in a fresh clone."""
+    root = tmp_path / "a copy"
+    for name in ("xmlib", "notebooks"):
+        shutil.copytree(paths.ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "book").mkdir()
+    for name in ("Snakefile", "requirements.lock", "book/reported.yml", "book/index.md"):
+        shutil.copy(paths.ROOT / name, root / name)
+    for method in METHODS:
+        touch(root / f"book/records/medium/audio_score-{method}-seed1.json")
+    return root
+
+
+def touch(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("{}")
+
+
+def built(root):
+    """Pretend that the quick grid has run."""
+    touch(root / "runs/built/quick")
+    for method in METHODS:
+        touch(root / f"book/records/quick/audio_score-{method}-seed1.json")
+        touch(root / f"book/results/quick/audio_score-{method}-seed1.ipynb")
+
+
+def run(root, *arguments):
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--nolock", "--dry-run", *arguments]
+    environment = os.environ | {"XDG_CACHE_HOME": str(root / "cache")}
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def planned(root, target):
+    """How often each rule would run."""
+    return {rule: int(n) for rule, n in re.findall(r"^(pairs|short_run|long_run)\s+(\d+)$", run(root, target), re.M)}
+
+
+def test_a_fresh_clone_runs_the_three_quick_runs_and_only_the_long_ones_that_are_missing(copy):
+    assert planned(copy, "quick") == {"pairs": 1, "short_run": 3}
+    assert planned(copy, "medium") == {"long_run": 6}
+    assert planned(copy, "full") == {"long_run": 9}
+
+
+def test_nothing_is_run_again_when_nothing_or_only_prose_has_changed(copy):
+    built(copy)
+    assert planned(copy, "quick") == {}
+    (copy / "book/index.md").write_text("changed")
+    (copy / "xmlib/report.py").write_text("changed")
+    assert planned(copy, "quick") == {}
+
+
+@pytest.mark.parametrize("edited", ["notebooks/audio_score.ipynb", "book/reported.yml", "xmlib/matplotlibrc"])
+def test_an_edit_to_what_a_page_shows_reruns_the_three_quick_runs_and_no_long_one(copy, edited):
+    built(copy)
+    os.utime(copy / edited, (4e9, 4e9))
+    (copy / edited).write_text((copy / edited).read_text() + " ")
+    assert planned(copy, "quick") == {"short_run": 3}
+    assert planned(copy, "medium") == {"long_run": 6}
+
+
+def test_an_edit_to_the_library_checks_the_pairs_and_reruns_the_quick_runs(copy):
+    built(copy)
+    (copy / "xmlib/fit.py").write_text((copy / "xmlib/fit.py").read_text() + "\n")
+    assert planned(copy, "quick") == {"pairs": 1, "short_run": 3}
+    assert planned(copy, "medium") == {"long_run": 6}
