@@ -2,8 +2,8 @@
 
 PYTHON ?= python3.11 python3.12 python3.13 python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
-# The three quick runs go side by side even on two cores: one after the other two, the third would leave a core idle.
-QUICK := $(shell [ $(CORES) -gt 3 ] && echo $(CORES) || echo 3)
+# The three quick runs and linear CCA go side by side even on two cores: two and then one would leave a core idle.
+QUICK := $(shell [ $(CORES) -gt 4 ] && echo $(CORES) || echo 4)
 PORT ?= 8000
 ARGS ?=
 

@@ -35,6 +35,7 @@ def touch(path):
 def built(root):
     """Pretend that the quick grid has run."""
     touch(root / "runs/built/quick")
+    touch(root / "runs/built/quick-linear")
     for method in METHODS:
         touch(root / f"book/records/quick/audio_score-{method}-seed1.json")
         touch(root / f"book/results/quick/audio_score-{method}-seed1.ipynb")
@@ -50,11 +51,13 @@ def run(root, *arguments):
 
 def planned(root, target):
     """How often each rule would run."""
-    return {rule: int(n) for rule, n in re.findall(r"^(pairs|short_run|long_run)\s+(\d+)$", run(root, target), re.M)}
+    return {
+        rule: int(n) for rule, n in re.findall(r"^(pairs|linear|short_run|long_run)\s+(\d+)$", run(root, target), re.M)
+    }
 
 
 def test_a_fresh_clone_runs_the_three_quick_runs_and_only_the_long_ones_that_are_missing(copy):
-    assert planned(copy, "quick") == {"pairs": 1, "short_run": 3}
+    assert planned(copy, "quick") == {"pairs": 1, "linear": 1, "short_run": 3}
     assert planned(copy, "medium") == {"long_run": 6}
     assert planned(copy, "full") == {"long_run": 9}
 
@@ -79,5 +82,5 @@ def test_an_edit_to_what_a_page_shows_reruns_the_three_quick_runs_and_no_long_on
 def test_an_edit_to_the_library_checks_the_pairs_and_reruns_the_quick_runs(copy):
     built(copy)
     (copy / "xmlib/fit.py").write_text((copy / "xmlib/fit.py").read_text() + "\n")
-    assert planned(copy, "quick") == {"pairs": 1, "short_run": 3}
+    assert planned(copy, "quick") == {"pairs": 1, "linear": 1, "short_run": 3}
     assert planned(copy, "medium") == {"long_run": 6}

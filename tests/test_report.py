@@ -313,3 +313,19 @@ def test_the_numbers_of_the_built_book_equal_the_records(direction):
         seed = str(item["seed"]) + ("" if item["converged"] else ", not converged")
         mrr = f"{metrics['mrr']:.3f} [{low:.3f}, {high:.3f}]"
         assert any(row[:9] == (runs.title(item["method"]), seed, mrr, *shares) for row in rows), (item["method"], mrr)
+
+
+def test_the_readme_links_to_nothing_that_is_not_there():
+    text = report.README.read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
+    assert links
+    assert [link for link in links if not (paths.ROOT / link).exists()] == []
+
+
+def test_the_readme_shows_the_committed_records_as_they_are(tmp_path, monkeypatch):
+    for name in ("README", "README_FIGURE"):
+        source = getattr(report, name)
+        copy = tmp_path / source.name
+        copy.write_bytes(source.read_bytes())
+        monkeypatch.setattr(report, name, copy)
+    assert report.make_readme(paths.RECORDS) == []
