@@ -61,7 +61,7 @@ rule short_run:
     message: "Training {wildcards.method}, profile {wildcards.profile}, seed {wildcards.seed}: progress in {log}"
     input: notebook="notebooks/audio_score.ipynb", code=CODE, shown=SHOWN, pairs="runs/built/{profile}"
     output: record=RECORD, notebook=NOTEBOOK
-    params: record=lambda w, output: Path(output.record).resolve(), notebook=lambda w, output: output.notebook
+    params: record=lambda w, output: output.record, notebook=lambda w, output: output.notebook
     log: "runs/logs/{profile}/{method}-seed{seed}.log"
     wildcard_constraints: profile="toy|quick"
     threads: 1
@@ -71,7 +71,7 @@ rule long_run:
     message: "Training {wildcards.method}, profile {wildcards.profile}, seed {wildcards.seed}: progress in {log}"
     input: notebook=ancient("notebooks/audio_score.ipynb")
     output: record=RECORD
-    params: record=lambda w, output: Path(output.record).resolve(), notebook=lambda w: NOTEBOOK.format(**w)
+    params: record=lambda w, output: output.record, notebook=lambda w: NOTEBOOK.format(**w)
     log: "runs/logs/{profile}/{method}-seed{seed}.log"
     wildcard_constraints: profile="medium|full"
     threads: 1

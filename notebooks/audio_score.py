@@ -55,6 +55,7 @@ settings = profiles.settings(profile, epochs=epochs, width=width, batch=batch, d
 on_device = methods.device(device)
 torch.set_num_threads(threads)
 figures.use_style()
+pd.options.display.max_colwidth = None  # sources are long
 Markdown(f"**This run**: {chosen.title}, profile `{profile}`, seed {seed}. {chosen.does}")
 
 # %% [markdown]
