@@ -157,6 +157,7 @@ def readme(runs: Sequence[Runs], reported_numbers: Sequence[dict]) -> str:
     return (
         f"{table(header, rows, right=MRR_COLUMNS)}\n"
         "MRR on the test pairs; square brackets hold the 95 % interval over queries, round ones the range over seeds.\n"
+        "Times are wall time, whatever else the machine did meanwhile.\n"
         "¹ Best validation MRR on the original data, from the readme of the released code: other data and candidates.\n"
     )
 
