@@ -125,7 +125,7 @@ x, y = fit.embed(model, splits.test, on_device)
 test = evaluate.both_ways(x, y, groups=splits.test.groups)
 sides = {"chance": baselines.chance(len(splits.test)), "linear_cca": baselines.linear_cca(splits)}
 result = records.make("audio_score", parameters, splits, settings, training, test, sides)
-records.save(result, record or paths.RUNS / "records" / f"{checkpoint.parent.name}.json")
+saved = records.save(result, record or paths.RUNS / "records" / f"{checkpoint.parent.name}.json")
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-curve", "caption": "MRR after each epoch, sheet → audio, among the validation pairs and among a fixed random training subset of the same size."}}
 figures.learning_curve([result])
