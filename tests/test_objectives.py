@@ -1,10 +1,12 @@
 """The objectives as facts, against slow literal loops."""
 
+import math
+
 import pytest
 import torch
 from torch.autograd import gradcheck
 
-from xmlib.objectives import ranking_loss
+from xmlib.objectives import info_nce, ranking_loss
 
 
 def unit_rows(n, d=4, seed=0):
@@ -40,3 +42,28 @@ def test_pairs_separated_by_the_margin_cost_nothing():
     x = torch.eye(4, dtype=torch.float64)
     assert float(ranking_loss(x, x, margin=1.0)) == 0
     assert float(ranking_loss(x, x, margin=1.25)) == pytest.approx(0.25)
+
+
+def literal_info_nce(x, y, temperature):
+    n = len(x)
+    weights = [[math.exp(float(a @ b) / temperature) for b in y] for a in x]
+    forth = [-math.log(weights[i][i] / sum(weights[i])) for i in range(n)]
+    back = [-math.log(weights[i][i] / sum(row[i] for row in weights)) for i in range(n)]
+    return (sum(forth) / n + sum(back) / n) / 2
+
+
+@pytest.mark.parametrize("temperature", [0.05, 0.5])
+def test_info_nce_is_the_mean_negative_log_share_of_the_right_partner_in_both_directions(temperature):
+    x, y = unit_rows(9, seed=1), unit_rows(9, seed=2)
+    assert float(info_nce(x, y, temperature)) == pytest.approx(literal_info_nce(x, y, temperature), abs=1e-12)
+
+
+def test_info_nce_of_embeddings_that_know_nothing_is_log_n():
+    x = torch.ones(8, 4, dtype=torch.float64) / 2
+    assert float(info_nce(x, x)) == pytest.approx(math.log(8), abs=1e-12)
+
+
+def test_info_nce_treats_both_views_alike_and_its_gradient_is_that_of_finite_differences():
+    x, y = unit_rows(7, seed=1), unit_rows(7, seed=2)
+    assert float(info_nce(x, y)) == pytest.approx(float(info_nce(y, x)), abs=1e-12)
+    assert gradcheck(lambda a, b: info_nce(a, b, 0.3), (x.requires_grad_(), y.requires_grad_()))

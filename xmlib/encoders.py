@@ -1,4 +1,4 @@
-"""Encoders: one view in, d numbers a pair out (released code of paper A, `models/audio_score_*`)."""
+"""Encoders: one view in, d numbers a pair out (released code of paper A, `models/audio_score_*`, `models/iapr_*`)."""
 
 import math
 
@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 FILTERS = (24, 48, 96, 96)  # of the four blocks at width 1
+HIDDEN = 1024  # units in both hidden layers at width 1
 BN_EPS = 1e-4  # Lasagne's default; PyTorch's is 1e-5
 
 
@@ -45,6 +46,27 @@ def _block(channels_in: int, channels_out: int) -> nn.Sequential:
 def _conv(channels_in: int, channels_out: int) -> tuple[nn.Module, nn.Module]:
     conv = nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False)  # batch norm brings its own bias
     return conv, nn.BatchNorm2d(channels_out, eps=BN_EPS)
+
+
+def linear_encoder(features: int, d: int) -> nn.Module:
+    """One linear layer, (n, features) in, (n, d) out: the released encoder of pretrained image features."""
+    return nn.Linear(features, d).apply(init_as_released)
+
+
+def mlp_encoder(features: int, d: int, width: float = 1.0) -> nn.Module:
+    """Two dense layers with batch norm and ELU, then one to `d`: the released encoder of tf-idf vectors.
+
+    `width` scales the released 1,024 hidden units, rounded down to multiples of 8.
+    """
+    hidden = 8 * max(1, int(width * HIDDEN / 8 + 1e-9))
+    sizes = [features, hidden, hidden]
+    layers = [layer for a, b in zip(sizes, sizes[1:], strict=False) for layer in _dense(a, b)]
+    return nn.Sequential(*layers, nn.Linear(hidden, d)).apply(init_as_released)
+
+
+def _dense(units_in: int, units_out: int) -> tuple[nn.Module, ...]:
+    dense = nn.Linear(units_in, units_out, bias=False)  # batch norm brings its own bias
+    return dense, nn.BatchNorm1d(units_out, eps=BN_EPS), nn.ELU(inplace=True)
 
 
 def init_as_released(module: nn.Module) -> None:

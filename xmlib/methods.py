@@ -8,11 +8,13 @@ import torch
 from torch import nn
 
 from xmlib.cca import CCALayer
-from xmlib.encoders import ConvEncoder
+from xmlib.encoders import ConvEncoder, linear_encoder, mlp_encoder
 from xmlib.errors import InputError
 from xmlib.model import LinearHead, TwoView
-from xmlib.objectives import ranking_loss, trace_norm
+from xmlib.objectives import info_nce, ranking_loss, trace_norm
 from xmlib.profiles import Settings, choose
+
+Shapes = tuple[tuple[int, ...], tuple[int, ...]]  # of one item in each view
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ def _trace_norm_terms(s: Settings) -> list[Term]:
     return terms if s.weight_tno == 1 else terms + [_ranking(s, both_ways=False, weight=1 - s.weight_tno)]
 
 
+def _info_nce(s: Settings) -> list[Term]:
+    return [Term(partial(info_nce, temperature=s.temperature))]
+
+
 METHODS = {
     "ccal_tno": Method(
         title="CCA layer, trace norm",
@@ -67,16 +73,34 @@ METHODS = {
         terms=lambda s: [_ranking(s, both_ways=False)],
         does="The CCA layer, trained through with the pairwise ranking loss: the papers' proposal.",
     ),
+    "learned_nce": Method(
+        title="Learned map, InfoNCE",
+        head=lambda s: LinearHead(s.d),
+        terms=_info_nce,
+        does="A freely learned linear map per view, trained to name the right partner among the batch.",
+    ),
+    "ccal_nce": Method(
+        title="CCA layer, InfoNCE",
+        head=_cca_head,
+        terms=_info_nce,
+        does="The CCA layer, trained through to name the right partner among the batch.",
+    ),
 }
+PAPER = ("ccal_tno", "learned_cont", "ccal_cont")  # the three methods of paper A
 
 
-def build(method: str, s: Settings, seed: int) -> TwoView:
-    """The untrained model of a method: the same seed gives the same encoders, whatever the head."""
+def build(method: str, s: Settings, seed: int, shapes: Shapes = ((1, 40, 50), (1, 92, 42))) -> TwoView:
+    """The untrained model of a method for items of these shapes; the same seed gives the same encoders with any head.
+
+    Pictures (1, h, w) get the convolutional encoder; feature vectors a linear one as the first view and two hidden
+    layers as the second, as released.
+    """
     head = METHODS[choose("method", method, METHODS)].head
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        encoders = ConvEncoder(s.d, s.width), ConvEncoder(s.d, s.width)
-        return TwoView(*encoders, head(s))
+        encoder1 = ConvEncoder(s.d, s.width) if len(shapes[0]) == 3 else linear_encoder(shapes[0][0], s.d)
+        encoder2 = ConvEncoder(s.d, s.width) if len(shapes[1]) == 3 else mlp_encoder(shapes[1][0], s.d, s.width)
+        return TwoView(encoder1, encoder2, head(s))
 
 
 def device(name: str) -> torch.device:

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from xmlib.cca import check_views, covariances, whitened
 
@@ -28,6 +29,17 @@ def ranking_loss(x: Tensor, y: Tensor, margin: float = 0.5, both_ways: bool = Fa
     scores = x @ y.T  # (n, n), row = query
     loss = _hinge(scores, margin)
     return loss + _hinge(scores.T, margin) if both_ways else loss
+
+
+def info_nce(x: Tensor, y: Tensor, temperature: float = 0.07) -> Tensor:
+    """Cross-entropy of naming the right partner among the batch, mean of both directions (book, eq. info-nce).
+
+    `x`, `y`: unit-length embeddings, (n, d). Each row is a softmax of cosines / `temperature` over n candidates.
+    Not in the released code: van den Oord et al. (2018), in the symmetric form of Radford et al. (2021).
+    """
+    logits = x @ y.T / temperature  # (n, n), row = query
+    right = torch.arange(len(x), device=x.device)
+    return (functional.cross_entropy(logits, right) + functional.cross_entropy(logits.T, right)) / 2
 
 
 def _hinge(scores: Tensor, margin: float) -> Tensor:

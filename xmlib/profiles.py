@@ -11,9 +11,10 @@ class Settings:
     """Every number of a run. The defaults are those of the released audio–score models."""
 
     d: int = 32  # embedding size
-    width: float = 1.0  # of the encoders; scales the released 24/48/96/96 filters, in steps of 8
+    width: float = 1.0  # of the encoders; scales the released 24/48/96/96 filters or 1024 hidden units, in steps of 8
     batch: int = 100
     margin: float = 0.5  # of the ranking loss
+    temperature: float = 0.07  # of InfoNCE; not released, Radford et al. start there
     both_ways: bool | None = None  # ranking in both directions; None: as the method does by default
     ridge: float = 1e-3  # of the CCA layer and of the trace norm
     alpha: float = 1.0  # weight of the newest batch in the running statistics of the CCA layer
@@ -31,13 +32,24 @@ class Settings:
     curve_n: int = 5000  # at most so many validation pairs, and as many training pairs, for the curves
 
 
-PROFILES: dict[str, dict[str, Any]] = {
+AUDIO_SCORE: dict[str, dict[str, Any]] = {
     "toy": dict(width=1 / 12, epochs=3, batch=40),  # seconds; for the tests
-    # Half the width: 8/24/48/48 filters. Between epochs the head is refitted on 1,000 pairs, as released, in the end on all.
+    # Half the width: 8/24/48/48 filters. After an epoch the head is refitted on 1,000 pairs, as released, at last on all.
     "quick": dict(width=1 / 2, epochs=17, anneal=0.3, refit_n=1000),  # minutes: the rate falls to 0 at the end
     "medium": dict(width=1 / 2, refit_n=1000),  # the released schedule
     "full": dict(),  # the released networks and schedule
 }
+RELEASED_IAPR: dict[str, Any] = dict(d=128, batch=1000, lr=1e-3, l2=1e-4, patience=15, lr_factor=0.1)
+# Of about 1,000 training pairs a batch of 1,000 would be all, and 128 of its correlations mostly noise.
+SMALL = RELEASED_IAPR | dict(d=64, batch=300, width=1 / 2)
+
+PROFILES = ("toy", "quick", "medium", "full")
+PARAMETERS = ("epochs", "width", "batch", "d")  # settings that a notebook has as parameters
+DATASETS: dict[str, dict[str, dict[str, Any]]] = {
+    "audio_score": AUDIO_SCORE,
+    "iapr": dict.fromkeys(PROFILES, RELEASED_IAPR) | {"toy": RELEASED_IAPR | dict(epochs=3)},
+}
+OTHERS = dict.fromkeys(PROFILES, SMALL) | {"toy": SMALL | dict(d=8, batch=20, epochs=3, width=1 / 32)}
 
 
 def choose(kind: str, name: str, table) -> str:
@@ -47,12 +59,14 @@ def choose(kind: str, name: str, table) -> str:
     return name
 
 
-def settings(profile: str, epochs: int = 0, width: float = 0, batch: int = 0, d: int = 0, **changes) -> Settings:
-    """The settings of a profile, with those changed that are given; for the four named here 0 means the profile's own.
+def settings(
+    profile: str, dataset: str = "audio_score", epochs: int = 0, width: float = 0, batch: int = 0, d: int = 0, **changes
+) -> Settings:
+    """The settings of a data set's profile, with those changed that are given; for four of them 0 means its own.
 
     Raises `InputError` for a profile that is not there, a negative number, and a batch not larger than d.
     """
-    base = replace(Settings(), **PROFILES[choose("profile", profile, PROFILES)])
+    base = replace(Settings(), **DATASETS.get(dataset, OTHERS)[choose("profile", profile, PROFILES)])
     asked: dict[str, Any] = {
         name: value for name, value in dict(epochs=epochs, width=width, batch=batch, d=d).items() if value
     }

@@ -72,12 +72,25 @@ def checkpoint_path(splits: Splits, method: str, settings: Settings, seed: int, 
     return paths.RUNS / run_key(splits, method, settings, seed, device) / "checkpoint.pt"
 
 
-def make(notebook: str, parameters: dict, splits: Splits, settings: Settings, training, test: dict, baselines: dict):
-    """The record of a finished training with its `test` scores (`evaluate.both_ways`) and the baselines."""
+def make(
+    notebook: str,
+    parameters: dict,
+    splits: Splits,
+    settings: Settings,
+    training,
+    test: dict,
+    baselines: dict,
+    variant: str = "",
+) -> dict:
+    """The record of a finished training with its `test` scores (`evaluate.both_ways`) and the baselines.
+
+    `variant`: names what differs from the data set's usual split, such as `zero_shot`; empty for the usual one.
+    """
     return {
         "format": FORMAT,
         "notebook": notebook,
         "dataset": splits.name,
+        "variant": variant,
         **{name: parameters[name] for name in ("method", "profile", "seed")},
         "parameters": parameters | {"record": ""},  # where it lies is no part of it
         "settings": asdict(settings),
@@ -142,6 +155,12 @@ def commit() -> str:
     return run.stdout.strip()
 
 
+def file_name(record: dict) -> str:
+    """Where a record lies below the folder of records: profile/dataset[-variant]-method-seed.json."""
+    data = "-".join(filter(None, (record["dataset"], record.get("variant", ""))))
+    return f"{record['profile']}/{data}-{record['method']}-seed{record['seed']}.json"
+
+
 def save(record: dict, path: Path | str) -> Path:
     """Write a record in one step; returns its path."""
     path = Path(path)
@@ -198,10 +217,10 @@ def rerun(path: Path | str) -> list[str]:
 def check_same_run(record: dict) -> None:
     """Raises `InputError` unless code, settings and packages of this checkout are those that made the record."""
     parameters = record["parameters"]
-    own = {name: parameters[name] for name in ("epochs", "width", "batch", "d")}
+    own = {name: parameters[name] for name in profiles.PARAMETERS if name in parameters}
     today = {
         "code": fingerprint(),
-        "settings": asdict(profiles.settings(record["profile"], **own)),
+        "settings": asdict(profiles.settings(record["profile"], record["dataset"], **own)),
         "packages": {name: importlib.metadata.version(name) for name in record["packages"]},
     }
     changed = [name for name, value in today.items() if value != record[name]]

@@ -1,0 +1,97 @@
+"""One training of image–text pairs with all that its record holds, for notebooks that train several times.
+
+`python -m xmlib.experiments PROFILE DATASET` builds the pairs of every variant and their linear CCA beforehand, so that
+notebooks side by side find them.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from xmlib import baselines, data, evaluate, fit, hubness, methods, paths, records, relevance
+from xmlib.data import Splits
+from xmlib.model import TwoView
+from xmlib.profiles import Settings
+
+OPTIONS: dict[str, tuple[str, ...]] = {  # of the data sets, among the parameters of a notebook
+    "emoji": ("split", "style", "test_style", "shuffled"),
+    "openclipart": ("split", "shuffled"),
+    "iapr": ("dataset_file",),
+}
+VARIANTS: dict[str, dict[str, Any]] = {  # name → what it changes
+    "zero_shot": {"split": "zero_shot"},
+    "random": {"split": "random"},
+    "shuffled": {"shuffled": True},
+    "to_twemoji": {"test_style": "twemoji"},
+    "twemoji": {"style": "twemoji", "test_style": "twemoji"},
+    "from_twemoji": {"style": "twemoji", "test_style": "openmoji"},
+}
+
+
+@dataclass
+class Run:
+    """A finished run: its record, where that was written, the model, and the test embeddings (n, k) of both views."""
+
+    record: dict
+    path: Path
+    model: TwoView
+    x: Tensor
+    y: Tensor
+
+
+def pairs(parameters: dict[str, Any]) -> Splits:
+    """The pairs that the parameters of a notebook ask for: `dataset`, `profile`, and what the data set knows."""
+    options = {name: parameters[name] for name in OPTIONS[parameters["dataset"]] if name in parameters}
+    return data.load(parameters["dataset"], profile=parameters["profile"], **options)
+
+
+def variants(dataset: str) -> dict[str, dict[str, Any]]:
+    """Of the variants those that a data set has: their names and what they change."""
+    known = OPTIONS[dataset]
+    return {name: changed for name, changed in VARIANTS.items() if set(changed) <= set(known)}
+
+
+def prepare(profile: str, dataset: str) -> None:
+    """Build the pairs of every variant of a data set, and the linear CCA that they are compared with."""
+    for changed in ({}, *variants(dataset).values()):
+        baselines.linear_cca(pairs({"dataset": dataset, "profile": profile} | changed))
+
+
+def run(notebook: str, parameters: dict, splits: Splits, settings: Settings, device: torch.device, variant="") -> Run:
+    """Train `parameters["method"]` with `parameters["seed"]`, or go on from its checkpoint, score it, write its record.
+
+    The record goes below the folder `parameters["record"]`, or to that file if it ends in `.json`, or to runs/records.
+    """
+    method, seed = parameters["method"], parameters["seed"]
+    model = methods.build(method, settings, seed, (splits.train.view1.shape, splits.train.view2.shape))
+    checkpoint = records.checkpoint_path(splits, method, settings, seed, device)
+    training = fit.fit(model, splits, method, settings, seed, device, checkpoint)
+    x, y = fit.embed(model, splits.test, device)
+    test = evaluate.both_ways(x, y, groups=splits.test.groups)
+    if splits.test.labels is not None:
+        _add_map(test, x, y, splits.test.labels)
+    corrections = hubness.corrected(x, y, *fit.embed(model, splits.train, device))
+    sides = {"chance": baselines.chance(len(splits.test)), "linear_cca": baselines.linear_cca(splits)}
+    record = records.make(notebook, parameters, splits, settings, training, test, sides, variant)
+    record["corrections"] = corrections
+    return Run(record, records.save(record, place(record, parameters["record"])), model, x, y)
+
+
+def _add_map(scores: dict, x: Tensor, y: Tensor, labels) -> None:
+    for direction, (query, candidates) in zip(evaluate.DIRECTIONS, ((x, y), (y, x)), strict=True):
+        scores["metrics"][direction]["map"] = relevance.mean_average_precision(query, candidates, labels)
+
+
+def place(record: dict, asked: str) -> Path:
+    """The file of a record: the one asked for, or its usual name below the folder asked for, or below runs/records."""
+    if asked.endswith(".json"):
+        return Path(asked)
+    return (Path(asked) if asked else paths.RUNS / "records") / records.file_name(record)
+
+
+if __name__ == "__main__":
+    prepare(*sys.argv[1:])

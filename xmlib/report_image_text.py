@@ -1,0 +1,169 @@
+"""What the book shows of the image–text runs: fragments and figures made of records, part of `xmlib.report`."""
+
+from collections.abc import Callable, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from xmlib import evaluate, summaries, tables
+from xmlib.figures import METHOD_COLORS, METHOD_NAMES
+
+DATASETS = {"emoji": "make book", "openclipart": "make openclipart"}  # and what makes their records
+BASELINES = ("linear_cca", "chance")
+Methods = dict[str, list[dict]]  # of the runs on the same pairs: method → records, one a seed
+
+
+def fragments(found: Sequence[dict]) -> dict[str, str]:
+    """File name → Markdown, for every fragment that a page of the image–text runs includes."""
+    result = {}
+    for dataset, command in DATASETS.items():
+        runs = by_method(found, dataset)
+        missing = f"There are no runs on {dataset} here yet; `{command}` makes them.\n"
+        shown: dict[str, Callable[[], str]] = {
+            "results": lambda: results(runs),  # noqa: B023
+            "chosen": lambda: chosen(runs),  # noqa: B023
+            "corrections": lambda: corrections(runs),  # noqa: B023
+            "variants": lambda: variants(found, dataset),  # noqa: B023
+            "provenance": lambda: provenance(runs),  # noqa: B023
+            "figure": lambda: figure(dataset, runs),  # noqa: B023
+        }
+        result |= {f"{dataset}_{name}.md": show() if runs else missing for name, show in shown.items()}
+    return result
+
+
+def pictures(found: Sequence[dict], draw: Callable[[Callable], bytes]) -> dict[str, bytes]:
+    """File name → SVG: the methods of each data set, every seed a dot."""
+    runs = {dataset: by_method(found, dataset) for dataset in DATASETS}
+    return {f"{name}-methods.svg": draw(lambda: draw_methods(methods)) for name, methods in runs.items() if methods}  # noqa: B023
+
+
+def by_method(found: Sequence[dict], dataset: str, variant: str = "") -> Methods:
+    """The records of a data set and variant by method, in the book's order, seeds in order."""
+    kept = [r for r in found if (r["dataset"], r["variant"]) == (dataset, variant) and r["profile"] != "toy"]
+    methods = {name: sorted((r for r in kept if r["method"] == name), key=lambda r: r["seed"]) for name in METHOD_NAMES}
+    return {name: records for name, records in methods.items() if records}
+
+
+def results(runs: Methods) -> str:
+    """Every method and the baselines, in both directions, means over seeds; intervals over queries and seeds."""
+    first = next(iter(runs.values()))[0]
+    parts = []
+    for direction, arrow in evaluate.direction_names(first["dataset"]).items():
+        rows = [_row(records, direction) for records in runs.values()]
+        rows += [_baseline(name, first, direction) for name in BASELINES]
+        header = ["Method", "Seeds", *summaries.METRICS.values()]
+        parts.append(f"{arrow[0].upper()}{arrow[1:]}:\n\n{tables.table(header, rows, right=header[1:])}")
+    data = first["data"]
+    return (
+        f"{data['train']:,} training, {data['valid']:,} validation and {data['test']:,} test pairs; every query has "
+        f"all {data['test']:,} test items of the other kind as candidates. Means over the seeds; the interval is of the "
+        "MRR, over groups of queries and over seeds.\n\n" + "\n".join(parts)
+    )
+
+
+def _row(records: list[dict], direction: str) -> list[str]:
+    cells = _cells([record["metrics"][direction] for record in records])
+    cells["mrr"] = tables.with_interval(float(cells["mrr"]), summaries.interval(records, direction))
+    return [METHOD_NAMES[records[0]["method"]], str(len(records)), *cells.values()]
+
+
+def _baseline(name: str, first: dict, direction: str) -> list[str]:
+    metrics = first["baselines"][name]["metrics"][direction]
+    cells = _cells([metrics])
+    if "mrr_interval" in metrics:
+        cells["mrr"] = tables.with_interval(float(cells["mrr"]), metrics["mrr_interval"])
+    return [METHOD_NAMES[name], "", *cells.values()]
+
+
+def _cells(metrics: list[dict]) -> dict[str, str]:
+    digits = {"mrr": 3, "map": 3}
+    return {
+        name: f"{np.mean([m[name] for m in metrics]):.{digits.get(name, 1)}f}" if name in metrics[0] else ""
+        for name in summaries.METRICS
+    }
+
+
+def chosen(runs: Methods) -> str:
+    """The sentences on the method with the best validation MRR, and what it gains over linear CCA on the test set."""
+    method = max(runs, key=lambda name: np.mean([record["valid_mrr"] for record in runs[name]]))
+    return f"Validation chooses **{METHOD_NAMES[method]}**. {summaries.gain(runs[method])}\n"
+
+
+def corrections(runs: Methods) -> str:
+    """R@10, MRR and hubness under each correction, for each method, text to image."""
+    direction = list(evaluate.DIRECTIONS)[1]
+    rows = []
+    for method, records in runs.items():
+        frame = summaries.corrections(records).loc[evaluate.direction_names(records[0]["dataset"])[direction]]
+        for name, row in frame.iterrows():
+            cells = [f"{row['R@10']:.1f}", f"{row['MRR']:.3f}", tables.number(row["hubness"], 2)]
+            rows.append([METHOD_NAMES[method], str(name), *cells])
+    header = ["Method", "Correction", "R@10", "MRR", "Hubness"]
+    return tables.table(header, rows, right=header[2:])
+
+
+def variants(found: Sequence[dict], dataset: str) -> str:
+    """MRR on every variant of the pairs in both directions, each method beside linear CCA."""
+    names = sorted({r["variant"] for r in found if r["dataset"] == dataset and r["profile"] != "toy"})
+    arrows = evaluate.direction_names(dataset)
+    rows = []
+    for name in names:
+        runs = by_method(found, dataset, name)
+        first = next(iter(runs.values()))[0]
+        linear = [first["baselines"]["linear_cca"]["metrics"][way]["mrr"] for way in arrows]
+        for method, records in runs.items():
+            own = [float(np.mean([r["metrics"][way]["mrr"] for r in records])) for way in arrows]
+            cells = [f"{value:.3f}" for pair in zip(own, linear, strict=True) for value in pair]
+            rows.append([name.replace("_", " ") or "grouped", METHOD_NAMES[method], str(len(records)), *cells])
+    header = ["Pairs", "Method", "Seeds"] + [t for arrow in arrows.values() for t in (f"MRR {arrow}", "linear CCA")]
+    return tables.table(header, rows, right=header[2:])
+
+
+def provenance(runs: Methods) -> str:
+    """Where the records are, who made them and how long it took."""
+    rows = []
+    for method, records in runs.items():
+        counts = [len(record["history"]) for record in records]
+        seconds = float(np.mean([record["wall_seconds"] for record in records]))
+        converged = "yes" if all(record["converged"] for record in records) else f"*{tables.NOT_CONVERGED}*"
+        cells = [f"{min(counts)}–{max(counts)}", converged, tables.duration(seconds), tables.machine(records[0])]
+        rows.append([METHOD_NAMES[method], records[0]["profile"], str(len(records)), *cells])
+    header = ["Method", "Profile", "Seeds", "Epochs", "Converged", "Time a run", "Machine"]
+    return tables.table(header, rows)
+
+
+def figure(dataset: str, runs: Methods) -> str:
+    """The figure of all methods, with the MRR of each in its alternative text."""
+    direction, arrow = list(evaluate.direction_names(dataset).items())[1]
+    values = "; ".join(
+        f"{METHOD_NAMES[name]} {np.mean([r['metrics'][direction]['mrr'] for r in records]):.3f}"
+        for name, records in runs.items()
+    )
+    return (
+        f"```{{figure}} _generated/{dataset}-methods.svg\n:name: fig-{dataset}-methods\n:width: 100%\n"
+        f":alt: Dots of MRR, one row a method. {arrow} – {values}.\n\n"
+        f"Test MRR of every method on {dataset}, a dot a seed; the line is linear CCA.\n```\n"
+    )
+
+
+def draw_methods(runs: Methods) -> Figure:
+    """MRR of every seed, a row a method, both directions side by side, and linear CCA as a line."""
+    first = next(iter(runs.values()))[0]
+    arrows = evaluate.direction_names(first["dataset"])
+    rows = pd.DataFrame(
+        {"method": METHOD_NAMES[name], "direction": way, "mrr": record["metrics"][way]["mrr"]}
+        for name, records in runs.items()
+        for record in records
+        for way in arrows
+    )
+    figure, axes = plt.subplots(1, 2, figsize=(8, 2.6), sharey=True, sharex=True)
+    palette = {METHOD_NAMES[name]: METHOD_COLORS[name] for name in runs}
+    for ax, (way, arrow) in zip(axes, arrows.items(), strict=True):
+        own = rows[rows["direction"] == way]
+        sns.stripplot(own, x="mrr", y="method", hue="method", palette=palette, jitter=False, size=6, alpha=0.7, ax=ax)
+        ax.axvline(first["baselines"]["linear_cca"]["metrics"][way]["mrr"], color=METHOD_COLORS["linear_cca"])
+        ax.set(xlabel=f"MRR, {arrow}", ylabel="")
+    return figure
