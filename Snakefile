@@ -8,7 +8,14 @@ METHODS = ["ccal_tno", "learned_cont", "ccal_cont"]
 SEEDS = {"toy": [1], "quick": [1], "medium": [1, 2, 3], "full": [1, 2, 3]}
 RECORD = "book/records/{profile}/audio_score-{method}-seed{seed}.json"
 NOTEBOOK = "book/results/{profile}/audio_score-{method}-seed{seed}.ipynb"
-AFTERWARDS = {"report.py", "runs.py", "tables.py", "pages.py", "notebooks.py"}  # no run depends on these
+
+# Image and text: runs of seconds, so one notebook trains all seeds, and once on each variant of the pairs.
+IMAGE_METHODS = [*METHODS, "learned_nce", "ccal_nce"]
+IMAGE_SEEDS = [1, 2, 3, 4, 5]
+IMAGE_RECORD = "book/records/{profile}/{dataset}-{method}-seed{seed}.json"
+IMAGE_NOTEBOOK = "book/results/{profile}/{dataset}-{method}.ipynb"
+IMAGE_PROFILES = {"emoji": "quick", "openclipart": "full"}  # the latter is committed: its pictures are not in a package
+AFTERWARDS = {"report.py", "report_image_text.py", "explorer.py", "theory_figures.py", "runs.py", "tables.py", "pages.py", "notebooks.py"}  # no run depends on these
 CODE = sorted(str(p) for p in Path("xmlib").rglob("*.py") if p.name not in AFTERWARDS)
 SHOWN = ["xmlib/matplotlibrc", "book/reported.yml", "requirements.lock"]  # what else a notebook's page depends on
 
@@ -25,8 +32,13 @@ def records(profile):
     return expand(RECORD, profile=profile, method=METHODS, seed=SEEDS[profile])
 
 
+def image_records(dataset):
+    profile = IMAGE_PROFILES[dataset]
+    return expand(IMAGE_RECORD, profile=profile, dataset=dataset, method=IMAGE_METHODS, seed=IMAGE_SEEDS)
+
+
 rule quick:
-    input: records("quick"), "runs/built/quick-linear"
+    input: records("quick"), "runs/built/quick-linear", image_records("emoji"), "book/results/gradient.ipynb"
 
 rule toy:
     input: records("toy"), "runs/built/toy-linear"
@@ -37,6 +49,9 @@ rule medium:
 
 rule full:
     input: [path for path in records("full") if not Path(path).exists()]
+
+rule openclipart:
+    input: [path for path in image_records("openclipart") if not Path(path).exists()]
 
 # The data set is built once, before the runs that share it.
 rule pairs:
@@ -76,3 +91,50 @@ rule long_run:
     wildcard_constraints: profile="medium|full"
     threads: 1
     shell: "mkdir -p $(dirname {params.notebook}) && " + COMMAND
+
+# Features of pictures once, before the runs that share them.
+rule emoji:
+    input: CODE
+    output: touch("runs/built/{profile}-emoji")
+    message: "Features of the emoji, profile {wildcards.profile}"
+    log: "runs/logs/{profile}/emoji.log"
+    wildcard_constraints: profile="toy|quick"
+    shell: f"{shlex.quote(sys.executable)} -m xmlib.experiments {{wildcards.profile}} emoji > {{log}} 2>&1"
+
+IMAGE_COMMAND = (
+    "mkdir -p $(dirname {params.notebook}) && "
+    "OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads} "
+    f"{shlex.quote(sys.executable)} -m papermill --no-progress-bar --log-output {{input.notebook}} {{params.notebook}} "
+    "-p method {wildcards.method} -p dataset {params.dataset} -p profile {wildcards.profile} "
+    "-p threads {threads} -p record book/records > {log} 2>&1"
+)
+
+rule emoji_runs:
+    message: "Training {wildcards.method} on emoji, all seeds: progress in {log}"
+    input: notebook="notebooks/image_text.ipynb", code=CODE, shown=SHOWN, built="runs/built/{profile}-emoji"
+    output:
+        records=expand(IMAGE_RECORD, dataset="emoji", seed=IMAGE_SEEDS, allow_missing=True),
+        notebook=IMAGE_NOTEBOOK.replace("{dataset}", "emoji"),
+    params: dataset="emoji", notebook=lambda w, output: output.notebook
+    log: "runs/logs/{profile}/emoji-{method}.log"
+    wildcard_constraints: profile="toy|quick"
+    threads: 1
+    shell: IMAGE_COMMAND
+
+rule openclipart_runs:
+    message: "Training {wildcards.method} on Openclipart, all seeds: progress in {log}"
+    input: notebook=ancient("notebooks/image_text.ipynb")
+    output: records=expand(IMAGE_RECORD, dataset="openclipart", seed=IMAGE_SEEDS, allow_missing=True)
+    params: dataset="openclipart", notebook=lambda w: IMAGE_NOTEBOOK.format(dataset="openclipart", **w)
+    log: "runs/logs/{profile}/openclipart-{method}.log"
+    wildcard_constraints: profile="full"
+    threads: 1
+    shell: IMAGE_COMMAND
+
+# The derivations of the book, checked by numbers.
+rule gradient:
+    input: "notebooks/gradient.ipynb", CODE, SHOWN
+    output: "book/results/gradient.ipynb"
+    log: "runs/logs/gradient.log"
+    threads: 1
+    shell: f"{shlex.quote(sys.executable)} -m papermill --no-progress-bar {{input[0]}} {{output}} > {{log}} 2>&1"

@@ -11,6 +11,8 @@ import pytest
 from xmlib import paths
 
 METHODS = ("ccal_tno", "learned_cont", "ccal_cont")
+IMAGE_METHODS = (*METHODS, "learned_nce", "ccal_nce")
+EVERYTHING = {"pairs": 1, "linear": 1, "short_run": 3, "emoji": 1, "emoji_runs": 5, "gradient": 1}
 
 
 @pytest.fixture
@@ -39,6 +41,12 @@ def built(root):
     for method in METHODS:
         touch(root / f"book/records/quick/audio_score-{method}-seed1.json")
         touch(root / f"book/results/quick/audio_score-{method}-seed1.ipynb")
+    touch(root / "runs/built/quick-emoji")
+    touch(root / "book/results/gradient.ipynb")
+    for method in IMAGE_METHODS:
+        touch(root / f"book/results/quick/emoji-{method}.ipynb")
+        for seed in range(1, 6):
+            touch(root / f"book/records/quick/emoji-{method}-seed{seed}.json")
 
 
 def run(root, *arguments):
@@ -52,12 +60,13 @@ def run(root, *arguments):
 def planned(root, target):
     """How often each rule would run."""
     return {
-        rule: int(n) for rule, n in re.findall(r"^(pairs|linear|short_run|long_run)\s+(\d+)$", run(root, target), re.M)
+        rule: int(n) for rule, n in re.findall(r"^(pairs|linear|short_run|long_run|emoji|emoji_runs|openclipart_runs|gradient)\s+(\d+)$", run(root, target), re.M)
     }
 
 
-def test_a_fresh_clone_runs_the_three_quick_runs_and_only_the_long_ones_that_are_missing(copy):
-    assert planned(copy, "quick") == {"pairs": 1, "linear": 1, "short_run": 3}
+def test_a_fresh_clone_runs_all_that_is_quick_and_only_the_long_ones_that_are_missing(copy):
+    assert planned(copy, "quick") == EVERYTHING
+    assert planned(copy, "openclipart") == {"openclipart_runs": 5}
     assert planned(copy, "medium") == {"long_run": 6}
     assert planned(copy, "full") == {"long_run": 9}
 
@@ -70,17 +79,26 @@ def test_nothing_is_run_again_when_nothing_or_only_prose_has_changed(copy):
     assert planned(copy, "quick") == {}
 
 
-@pytest.mark.parametrize("edited", ["notebooks/audio_score.ipynb", "book/reported.yml", "xmlib/matplotlibrc"])
-def test_an_edit_to_what_a_page_shows_reruns_the_three_quick_runs_and_no_long_one(copy, edited):
+@pytest.mark.parametrize(
+    "edited, rerun",
+    [
+        ("notebooks/audio_score.ipynb", {"short_run": 3}),
+        ("notebooks/image_text.ipynb", {"emoji_runs": 5}),
+        ("notebooks/gradient.ipynb", {"gradient": 1}),
+        ("book/reported.yml", {"short_run": 3, "emoji_runs": 5, "gradient": 1}),
+        ("xmlib/matplotlibrc", {"short_run": 3, "emoji_runs": 5, "gradient": 1}),
+    ],
+)
+def test_an_edit_to_what_a_page_shows_reruns_the_runs_that_depend_on_it_and_no_long_one(copy, edited, rerun):
     built(copy)
     os.utime(copy / edited, (4e9, 4e9))
     (copy / edited).write_text((copy / edited).read_text() + " ")
-    assert planned(copy, "quick") == {"short_run": 3}
+    assert planned(copy, "quick") == rerun
     assert planned(copy, "medium") == {"long_run": 6}
 
 
 def test_an_edit_to_the_library_checks_the_pairs_and_reruns_the_quick_runs(copy):
     built(copy)
     (copy / "xmlib/fit.py").write_text((copy / "xmlib/fit.py").read_text() + "\n")
-    assert planned(copy, "quick") == {"pairs": 1, "linear": 1, "short_run": 3}
+    assert planned(copy, "quick") == EVERYTHING
     assert planned(copy, "medium") == {"long_run": 6}

@@ -77,7 +77,7 @@ def record(method: str = "ccal_cont", profile: str = "quick", seed: int = 1, qua
 
 def save(folder: Path, *records: dict) -> Path:
     for item in records:
-        path = folder / tables.file_name(item)
+        path = folder / records.file_name(item)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(item))
     return folder

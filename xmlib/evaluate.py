@@ -1,11 +1,15 @@
 """The retrieval protocol, fixed once: every table and curve comes through here (book, evaluation protocol).
 
 All rows of `y` are candidates for each row of `x`; row i is the right answer to query i. Scores are cosines. Scores
-closer than `TIE` are equal, and equal scores count in expectation over their random order.
+closer than `TIE` are equal, and equal scores count in expectation over their random order. What goes beyond one right
+candidate and plain cosines is in `xmlib.relevance` and `xmlib.hubness`.
 """
+
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
+from scipy.special import stdtrit
 from torch import Tensor
 
 from xmlib.errors import InputError
@@ -14,21 +18,44 @@ TIE = 1e-6  # embeddings are float32, so cosines closer than this carry no order
 CUTOFFS = (1, 5, 10, 25)
 DIRECTIONS = {"view1_to_view2": "sheet → audio", "view2_to_view1": "audio → sheet"}
 
+Correction = Callable[[Tensor], Tensor]  # scores of some queries (q, n) → corrected scores (q, n), see `xmlib.hubness`
 
-def standing(x: Tensor, y: Tensor, chunk: int = 512) -> tuple[np.ndarray, np.ndarray]:
+
+def direction_names(dataset: str) -> dict[str, str]:
+    """What readers of a data set call the two directions, by the keys that records use."""
+    view1, view2 = ("sheet", "audio") if dataset == "audio_score" else ("image", "text")
+    return dict(zip(DIRECTIONS, (f"{view1} → {view2}", f"{view2} → {view1}"), strict=True))
+
+
+def score_chunks(
+    x: Tensor, y: Tensor, chunk: int = 512, correct: Correction | None = None
+) -> Iterator[tuple[int, Tensor]]:
+    """Cosine scores in float64 of `chunk` queries at a time: the first query's number, and (at most chunk, m) scores.
+
+    `x`: queries (n, d); `y`: candidates (m, d); both of unit length. `correct` is applied to every chunk.
+    Raises `InputError` for values that are not finite.
+    """
+    if not (torch.isfinite(x).all() and torch.isfinite(y).all()):
+        raise InputError("The embeddings hold NaN or infinite values, so candidates cannot be ranked.")
+    x, y = x.double(), y.double()
+    for start in range(0, len(x), chunk):
+        scores = x[start : start + chunk] @ y.T
+        yield start, correct(scores) if correct else scores
+
+
+def standing(
+    x: Tensor, y: Tensor, chunk: int = 512, correct: Correction | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """For every query, the candidates strictly `better` than the right one and those `tied` with it, itself included.
 
     `x`, `y`: unit-length embeddings (n, d). Works through `chunk` queries at a time, in memory of chunk × n.
+    `correct`: a correction for hubness, applied to the scores before they are compared.
     Raises `InputError` for unequal lengths, no rows, or values that are not finite.
     """
     if len(x) != len(y) or not len(x):
         raise InputError(f"Retrieval needs as many queries as candidates and at least one, got {len(x)} and {len(y)}.")
-    if not (torch.isfinite(x).all() and torch.isfinite(y).all()):
-        raise InputError("The embeddings hold NaN or infinite values, so candidates cannot be ranked.")
-    x, y = x.double(), y.double()
     better, tied = [], []
-    for start in range(0, len(x), chunk):
-        scores = x[start : start + chunk] @ y.T  # (chunk, n)
+    for start, scores in score_chunks(x, y, chunk, correct):  # (chunk, n)
         excess = scores - scores.diagonal(start).unsqueeze(1)
         better.append((excess > TIE).sum(1))
         tied.append((excess.abs() <= TIE).sum(1))
@@ -98,11 +125,16 @@ def both_ways(x: Tensor, y: Tensor, groups=None) -> dict:
 
 def recorded_reciprocal_ranks(scores: dict, direction: str) -> np.ndarray:
     """Expected reciprocal rank of every query, from what `both_ways` returned."""
+    return reciprocal_ranks(*recorded_standing(scores, direction))
+
+
+def recorded_standing(scores: dict, direction: str) -> tuple[np.ndarray, np.ndarray]:
+    """`better` and `tied` of every query, as `standing` gave them to `both_ways`."""
     expected = np.array(scores["ranks"][direction])
     tied = np.ones(len(expected), dtype=int)
     for query, count in scores["ties"][direction].items():
         tied[int(query)] = count
-    return reciprocal_ranks((expected - (tied + 1) / 2).astype(int), tied)
+    return (expected - (tied + 1) / 2).astype(int), tied
 
 
 def mrr(x: Tensor, y: Tensor) -> float:
@@ -115,40 +147,58 @@ def chance_metrics(n: int) -> dict[str, float]:
     return metrics_of(np.array([0]), np.array([n])) | {"mean_distance": 1.0}
 
 
-def hubness(x: Tensor, y: Tensor, k: int = 10, chunk: int = 512) -> float:
+def hubness(x: Tensor, y: Tensor, k: int = 10, chunk: int = 512, correct: Correction | None = None) -> float:
     """Skewness of the k-occurrence: how often each candidate is among the k best of a query (Radovanović 2010).
 
     About 0 when all candidates are found alike; large when a few hubs fill most lists. 0 where all occur equally often.
     """
-    x, y = x.double(), y.double()
     k = min(k, len(y))
     occurrences = torch.zeros(len(y), dtype=torch.float64, device=y.device)
-    for start in range(0, len(x), chunk):
-        top = (x[start : start + chunk] @ y.T).topk(k, dim=1).indices.flatten()
-        occurrences += torch.bincount(top, minlength=len(y))
+    for _, scores in score_chunks(x, y, chunk, correct):
+        occurrences += torch.bincount(scores.topk(k, dim=1).indices.flatten(), minlength=len(y))
     centred = occurrences - occurrences.mean()
     spread = float(centred.square().mean().sqrt())
     return float((centred**3).mean()) / spread**3 if spread > 0 else 0.0
 
 
 def bootstrap_interval(values, groups=None, level: float = 0.95, resamples: int = 2000, seed: int = 0):
-    """Percentile bootstrap interval (low, high) of the mean of per-query `values`, (n,).
+    """Percentile bootstrap interval (low, high) of the mean of per-query `values`, (n,) or (seeds, n).
 
     `groups`: (n,) labels; whole groups are drawn, because queries from one tune rise and fall together.
-    None draws single queries.
+    None draws single queries. Of a table (seeds, n), seeds and groups are drawn independently of each other, so the
+    interval holds what comes of the queries and of the seeds; from a handful of seeds it comes out rather narrow.
     """
-    values = np.asarray(values, dtype=float)
-    _, member = np.unique(np.arange(len(values)) if groups is None else np.asarray(groups), return_inverse=True)
-    sums, sizes = np.bincount(member, weights=values), np.bincount(member)
-    draws = np.random.default_rng(seed).integers(len(sums), size=(resamples, len(sums)))
-    means = sums[draws].sum(1) / sizes[draws].sum(1)
+    values = np.atleast_2d(np.asarray(values, dtype=float))  # (seeds, n)
+    n = values.shape[1]
+    _, member = np.unique(np.arange(n) if groups is None else np.asarray(groups), return_inverse=True)
+    sizes, rng = np.bincount(member), np.random.default_rng(seed)
+    draws = rng.integers(len(sizes), size=(resamples, len(sizes)))
+    seeds = rng.integers(len(values), size=(resamples, len(values)))
+    sums = np.stack([np.bincount(member, weights=row)[draws].sum(1) for row in values], axis=1)  # (resamples, seeds)
+    means = (np.take_along_axis(sums, seeds, axis=1) / sizes[draws].sum(1)[:, None]).mean(1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
 def paired_interval(a, b, groups=None, level: float = 0.95, resamples: int = 2000, seed: int = 0):
-    """Bootstrap interval (low, high) of the mean of `a - b`, per-query values of two methods on the same queries."""
+    """Bootstrap interval (low, high) of the mean of `a - b`, per-query values of two methods on the same queries.
+
+    Both (n,), or both (seeds, n) with the same seeds in the same order.
+    """
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if a.shape != b.shape:
-        raise InputError(f"A paired comparison needs the same queries, but got {len(a)} and {len(b)} values.")
+        sizes = " and ".join("×".join(map(str, values.shape)) for values in (a, b))
+        raise InputError(f"A paired comparison needs the same queries and seeds, but got {sizes} values.")
     return bootstrap_interval(a - b, groups, level, resamples, seed)
+
+
+def seed_interval(values, level: float = 0.95) -> tuple[float, float]:
+    """Student's t interval (low, high) of the mean of one number a seed, `values` (seeds,).
+
+    Says where the mean over all seeds may lie, for these queries; raises `InputError` for fewer than two seeds.
+    """
+    values = np.asarray(values, dtype=float)
+    if len(values) < 2:
+        raise InputError(f"An interval over seeds needs at least two seeds, but got {len(values)}: run more seeds.")
+    half = stdtrit(len(values) - 1, (1 + level) / 2) * values.std(ddof=1) / len(values) ** 0.5
+    return float(values.mean() - half), float(values.mean() + half)

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import MaxNLocator
 
-from xmlib.evaluate import DIRECTIONS
+from xmlib.evaluate import direction_names
 from xmlib.methods import METHODS
 
 STYLE = Path(__file__).with_name("matplotlibrc")
@@ -23,6 +23,8 @@ METHOD_COLORS = {
     "ccal_tno": "#0072B2",
     "learned_cont": "#E69F00",
     "ccal_cont": "#D55E00",
+    "learned_nce": "#CC79A7",
+    "ccal_nce": "#56B4E9",
     "linear_cca": "#777777",
     "chance": "#BBBBBB",
 }
@@ -52,7 +54,8 @@ def learning_curve(records: list[dict], ax: Axes | None = None) -> Axes:
     kept = [(h, METHOD_NAMES.get(t, t)) for h, t in zip(handles, labels, strict=True) if t not in ("method", "pairs")]
     ax.legend(*zip(*kept, strict=True))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set(xlabel="epoch", ylabel="MRR, sheet → audio", ylim=(0, 1.02))
+    forth = direction_names(records[0]["dataset"])["view1_to_view2"]
+    ax.set(xlabel="epoch", ylabel=f"MRR, {forth}", ylim=(0, 1.02))
     return ax
 
 
@@ -89,16 +92,17 @@ def pair_examples(split, rows, columns: int = 4) -> Figure:
 def show_snippet(ax: Axes, snippet: np.ndarray) -> None:
     """A sheet-music snippet (1, h, w), white paper."""
     ax.imshow(snippet[0], cmap="gray", vmin=0, vmax=1, aspect="auto")
-    _bare(ax)
+    bare(ax)
 
 
 def show_spectrogram(ax: Axes, spectrogram: np.ndarray) -> None:
     """A spectrogram excerpt (1, bands, frames), low bands at the bottom."""
     ax.imshow(spectrogram[0], origin="lower", aspect="auto")
-    _bare(ax)
+    bare(ax)
 
 
-def _bare(ax: Axes) -> None:
+def bare(ax: Axes) -> None:
+    """Take ticks and grid away, for a picture."""
     ax.set(xticks=[], yticks=[])
     ax.grid(False)
 
@@ -130,17 +134,18 @@ def retrieved(split, queries, candidates, scores_ranks) -> Figure:
         show_snippet(top[0], split.view1[int(query)])
         top[0].set_title(f"query: rank {rank:g}", fontsize=9)
         show_spectrogram(bottom[0], split.view2[int(query)])
-        _frame(bottom[0])
+        frame(bottom[0])
         for column, candidate in enumerate(found, start=1):
             show_snippet(top[column], split.view1[int(candidate)])
             show_spectrogram(bottom[column], split.view2[int(candidate)])
             top[column].set_title(f"{column}", fontsize=9)
             if candidate == query:
-                _frame(top[column], bottom[column])
+                frame(top[column], bottom[column])
     return figure
 
 
-def _frame(*axes: Axes) -> None:
+def frame(*axes: Axes) -> None:
+    """Draw the green frame of the right answer."""
     for ax in axes:
         for spine in ax.spines.values():
             spine.set(visible=True, color=RIGHT, linewidth=3)
@@ -192,7 +197,7 @@ def results_table(record: dict) -> pd.DataFrame:
     sides = {record["method"]: record, **record["baselines"]}
     sides = {name: sides[name] for name in (record["method"], "linear_cca", "chance")}
     rows = []
-    for direction, arrow in DIRECTIONS.items():
+    for direction, arrow in direction_names(record["dataset"]).items():
         for name, scores in sides.items():
             m = scores["metrics"][direction]
             row = {"direction": arrow, "method": METHOD_NAMES[name]}

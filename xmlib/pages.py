@@ -12,7 +12,7 @@ from xmlib import paths, tables
 from xmlib.data import Splits, audio_score, cache, load
 from xmlib.data.engrave import HEIGHT, WIDTH
 from xmlib.data.synthesize import EXCERPT, FRAMES_PER_SECOND
-from xmlib.methods import METHODS
+from xmlib.methods import PAPER
 from xmlib.runs import title
 
 SHOWN = "quick", 1  # profile and seed whose executed notebook becomes the page of a method
@@ -25,7 +25,7 @@ def methods(results: Path) -> dict[str, str]:
     """Path below `results` → notebook, the page of each method; a page that has not been run says so."""
     profile, seed = SHOWN
     found = {}
-    for method in METHODS:
+    for method in PAPER:
         executed = results / profile / f"audio_score-{method}-seed{seed}.ipynb"
         found[f"audio_score-{method}.ipynb"] = method_page(executed, method) if executed.exists() else _empty(method)
     return found

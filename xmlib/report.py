@@ -15,7 +15,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from xmlib import figures, pages, paths, records, tables
+from xmlib import figures, pages, paths, records, report_image_text, tables
 from xmlib.errors import InputError
 from xmlib.evaluate import DIRECTIONS
 from xmlib.files import write_bytes
@@ -33,7 +33,7 @@ def load_records(folder: Path) -> list[dict]:
     found = []
     for path in sorted(folder.glob("*/*.json")):
         record = records.load(path)
-        expected = tables.file_name(record)
+        expected = records.file_name(record)
         if expected != path.relative_to(folder).as_posix():
             raise InputError(f"{path} holds the record of {expected}; give it that name or remove it.")
         found.append(record)
@@ -162,7 +162,9 @@ def _figure(name: str, alt: str, caption: str) -> str:
 def make(records_folder: Path, out: Path) -> list[Path]:
     """The files in `out` that were written or removed; everything in that folder belongs to this module."""
     found = load_records(records_folder)
-    wanted = {**fragments(found, records.reported()), **pictures(found), **data_fragments()}
+    paper = [record for record in found if record["dataset"] == "audio_score"]
+    wanted = {**fragments(paper, records.reported()), **pictures(paper), **data_fragments()}
+    wanted |= {**report_image_text.fragments(found), **report_image_text.pictures(found, draw)}
     changed = [out / name for name, content in wanted.items() if write(out / name, content)]
     for stale in sorted(set(out.iterdir()) - {out / name for name in wanted}):
         stale.unlink()
@@ -177,7 +179,7 @@ def make_pages(results: Path) -> list[Path]:
 
 def make_readme(records_folder: Path) -> list[Path]:
     """The files that changed: README.md, and the figure of committed learning curves that it may show."""
-    found = [record for record in load_records(records_folder) if record["profile"] in COMMITTED]
+    found = [r for r in load_records(records_folder) if r["profile"] in COMMITTED and r["dataset"] == "audio_score"]
     runs = longest(group(found))
     if not runs:
         return _changed(fill(README, "No medium or full run is committed yet; `make medium` makes them.\n"), README)

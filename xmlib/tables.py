@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from xmlib import baselines
+from xmlib import baselines, records
 from xmlib.data import audio_score
 from xmlib.encoders import FILTERS
 from xmlib.evaluate import DIRECTIONS
@@ -62,11 +62,6 @@ def machine(record: dict) -> str:
     return escape(f"{about['processor']}, {about['threads']} of {about['cores']} CPU cores")
 
 
-def file_name(record: dict) -> str:
-    """Where a record lies below the folder of records."""
-    return f"{record['profile']}/{record['dataset']}-{record['method']}-seed{record['seed']}.json"
-
-
 def profile(run: Runs) -> str:
     """`medium`, or `quick, *not converged*`."""
     return run.profile if run.converged else f"{run.profile}, *{NOT_CONVERGED}*"
@@ -111,7 +106,7 @@ def made_by(runs: Sequence[Runs]) -> str:
     machines: dict[str, list[str]] = {}
     for run in runs:
         for record in run.records:
-            file = f"{{download}}`{record['method']}, seed {record['seed']} <records/{file_name(record)}>`"
+            file = f"{{download}}`{record['method']}, seed {record['seed']} <records/{records.file_name(record)}>`"
             machines.setdefault(machine(record), []).append(file)
     return "".join(f"Made on {name}. Records: {', '.join(files)}.\n\n" for name, files in machines.items())
 
@@ -239,7 +234,7 @@ def provenance(runs: Sequence[Runs]) -> str:
     for run in runs:
         for record in run.records:
             rows.append([
-                f"{{download}}`{record['method']}, seed {record['seed']} <records/{file_name(record)}>`",
+                f"{{download}}`{record['method']}, seed {record['seed']} <records/{records.file_name(record)}>`",
                 profile(Runs((record,))),
                 str(len(record["history"])),
                 str(record["best_epoch"]),
