@@ -15,7 +15,10 @@ IMAGE_SEEDS = [1, 2, 3, 4, 5]
 IMAGE_RECORD = "book/records/{profile}/{dataset}-{method}-seed{seed}.json"
 IMAGE_NOTEBOOK = "book/results/{profile}/{dataset}-{method}.ipynb"
 IMAGE_PROFILES = {"emoji": "quick", "openclipart": "full"}  # the latter is committed: its pictures are not in a package
-AFTERWARDS = {"report.py", "report_image_text.py", "explorer.py", "theory_figures.py", "runs.py", "tables.py", "pages.py", "notebooks.py"}  # no run depends on these
+AFTERWARDS = {  # no run depends on these
+    "report.py", "report_image_text.py", "explorer.py", "theory_figures.py", "theory.py", "theory_statistics.py",
+    "runs.py", "tables.py", "pages.py", "notebooks.py",
+}
 CODE = sorted(str(p) for p in Path("xmlib").rglob("*.py") if p.name not in AFTERWARDS)
 SHOWN = ["xmlib/matplotlibrc", "book/reported.yml", "requirements.lock"]  # what else a notebook's page depends on
 

@@ -61,7 +61,6 @@ settings = profiles.settings(profile, dataset, epochs=epochs, width=width, batch
 on_device = methods.device(device)
 torch.set_num_threads(threads)
 figures.use_style()
-forth, back = evaluate.direction_names(dataset).values()
 Markdown(
     f"**This run**: {chosen.title}, data set `{dataset}`, profile `{profile}`, seeds {seed} to {seed + seeds - 1}. "
     f"{chosen.does}"
@@ -157,7 +156,7 @@ sizes = sorted({int(n) for n in np.geomspace(2 * needed, len(splits.train), 6)})
 curve = refit.refit_curve(first.model, splits, sizes, seed=seed, device=on_device)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-refit", "caption": "Validation MRR of the first run after its head was estimated again on n training pairs; a dot a draw of pairs."}}
-picture_figures.refit_curve(curve, (forth, back))
+picture_figures.refit_curve(curve, evaluate.direction_names(dataset))
 plt.show()
 
 # %% [markdown]
@@ -202,7 +201,7 @@ others = experiments.variants(dataset) if comparisons else {}
 compared = {"as above": found}
 for name, changed in others.items():
     options = parameters | changed
-    run = experiments.run("image_text", options, experiments.pairs(options), settings, on_device, variant=name)
+    run = experiments.run("image_text", options, experiments.pairs(options), settings, on_device)
     compared[name] = [run.record]
 summaries.compare(compared).style.format(precision=2).format("{:.3f}", subset=["MRR", "linear CCA, MRR"])
 

@@ -79,6 +79,21 @@ def test_perfect_embeddings_score_perfectly():
     assert metrics["mean_distance"] == pytest.approx(0, abs=1e-12)
 
 
+def test_a_correction_changes_the_scores_that_are_ranked_and_counted():
+    x, y = unit_rows(30, seed=1), unit_rows(30, seed=2)
+    shift = torch.linspace(0, 0.5, 30, dtype=torch.float64)
+    literal = x @ y.T - shift
+    better = [sum(bool(literal[i, j] > literal[i, i]) for j in range(30)) for i in range(30)]
+    assert evaluate.standing(x, y, chunk=7, correct=lambda scores: scores - shift)[0].tolist() == better
+    only_first = torch.where(torch.arange(30) < 10, 0.0, 9.0)  # these ten are everyone's ten best
+    assert evaluate.hubness(x, y, correct=lambda scores: scores - only_first) == pytest.approx(1 / 2**0.5)
+
+
+def test_directions_are_named_after_what_a_data_set_pairs():
+    assert evaluate.direction_names("audio_score") == evaluate.DIRECTIONS
+    assert evaluate.direction_names("emoji") == {"view1_to_view2": "image → text", "view2_to_view1": "text → image"}
+
+
 def test_a_record_gives_back_the_reciprocal_ranks_ties_included():
     x = torch.cat([unit_rows(20), unit_rows(20)])  # every candidate exists twice
     scores = evaluate.both_ways(x, x.flip(0).flip(0))
@@ -102,6 +117,60 @@ def test_queries_that_move_together_widen_the_interval():
     values = np.random.default_rng(0).normal(size=50)[groups]
     alone, together = evaluate.bootstrap_interval(values), evaluate.bootstrap_interval(values, groups)
     assert (together[1] - together[0]) > 3 * (alone[1] - alone[0])
+
+
+def literal_bootstrap(values, groups, resamples, seed):
+    """Means of (seeds, n) values with whole seeds and whole groups drawn anew, by explicit loops."""
+    rng, means = np.random.default_rng(seed), []
+    for _ in range(resamples):
+        seeds = rng.integers(len(values), size=len(values))
+        drawn = rng.choice(np.unique(groups), size=len(np.unique(groups)))
+        queries = np.concatenate([np.flatnonzero(groups == g) for g in drawn])
+        means.append(values[np.ix_(seeds, queries)].mean())
+    return np.quantile(means, [0.025, 0.975])
+
+
+def test_the_interval_of_a_table_draws_seeds_and_groups_of_queries():
+    rng = np.random.default_rng(0)
+    groups = rng.integers(0, 40, size=150)
+    values = rng.normal(size=150) + rng.normal(size=40)[groups] + rng.normal(size=(6, 1))
+    found = evaluate.bootstrap_interval(values, groups, resamples=4000)
+    literal = literal_bootstrap(values, groups, 4000, seed=1)
+    np.testing.assert_allclose(found, literal, atol=0.05 * (literal[1] - literal[0]))
+
+
+def test_the_interval_of_one_seed_is_that_of_its_queries_to_the_last_digit():
+    values, groups = np.random.default_rng(0).random(100), np.arange(100) // 3
+    assert evaluate.bootstrap_interval(values[None], groups) == evaluate.bootstrap_interval(values, groups)
+
+
+def test_seeds_that_differ_widen_the_interval_and_equal_ones_leave_it():
+    rng = np.random.default_rng(0)
+    queries = rng.normal(size=400)
+    alone = evaluate.bootstrap_interval(queries)
+    assert evaluate.bootstrap_interval(np.tile(queries, (5, 1))) == pytest.approx(alone)
+    low, high = evaluate.bootstrap_interval(queries + rng.normal(size=(5, 1)))
+    assert high - low > 3 * (alone[1] - alone[0])
+
+
+def test_the_interval_over_seeds_is_students():
+    from scipy.stats import t
+
+    values = np.array([0.41, 0.44, 0.40, 0.47, 0.43])
+    expected = t.interval(0.9, 4, loc=values.mean(), scale=values.std(ddof=1) / 5**0.5)
+    assert evaluate.seed_interval(values, level=0.9) == pytest.approx(expected)
+
+
+def test_the_interval_over_seeds_holds_the_truth_as_often_as_it_says():
+    draws = np.random.default_rng(0).normal(size=(2000, 4))
+    intervals = np.array([evaluate.seed_interval(row) for row in draws])
+    covered = np.mean((intervals[:, 0] < 0) & (intervals[:, 1] > 0))
+    assert covered == pytest.approx(0.95, abs=4 * (0.95 * 0.05 / 2000) ** 0.5)
+
+
+def test_one_seed_gives_no_interval_over_seeds():
+    with pytest.raises(InputError, match="at least two seeds, but got 1"):
+        evaluate.seed_interval([0.4])
 
 
 def test_a_paired_comparison_sees_what_an_unpaired_one_does_not():
@@ -144,3 +213,5 @@ def test_embeddings_that_are_not_finite_are_refused():
 def test_comparing_methods_on_different_queries_is_refused():
     with pytest.raises(InputError, match="3 and 4"):
         evaluate.paired_interval(np.ones(3), np.ones(4))
+    with pytest.raises(InputError, match="5×3 and 2×3"):
+        evaluate.paired_interval(np.ones((5, 3)), np.ones((2, 3)))

@@ -49,7 +49,7 @@ def weights(training):
     return training.model.state_dict()
 
 
-@pytest.mark.parametrize("method", methods.METHODS)
+@pytest.mark.parametrize("method", methods.PAPER)
 def test_a_resumed_run_equals_an_uninterrupted_one_to_the_last_digit(splits, method, tmp_path):
     whole = train(splits, method, epochs=4)
     train(splits, method, tmp_path / "c.pt", epochs=2)
@@ -92,7 +92,7 @@ def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(splits):
     assert numbers(train(splits)) != numbers(train(splits, seed=2))
 
 
-@pytest.mark.parametrize("method", methods.METHODS)
+@pytest.mark.parametrize("method", methods.PAPER)
 def test_a_few_epochs_beat_chance_clearly(splits, method):
     x, y = fit.embed(
         train(splits, method, epochs=10, d=4, width=1 / 6).model, splits.test

@@ -10,11 +10,11 @@ import time
 import nbformat
 import pytest
 
-from xmlib import methods, notebooks, paths, records
+from xmlib import experiments, methods, notebooks, paths, records
 from xmlib.errors import InputError
 
 SOURCES = sorted(paths.NOTEBOOKS.glob("*.py"))
-AUDIO = paths.NOTEBOOKS / "audio_score.ipynb"
+AUDIO, IMAGES = paths.NOTEBOOKS / "audio_score.ipynb", paths.NOTEBOOKS / "image_text.ipynb"
 INLINE = {k: v for k, v in os.environ.items() if k != "MPLBACKEND"} | {"OMP_NUM_THREADS": "1"}  # figures as in Jupyter
 
 
@@ -73,24 +73,28 @@ def test_edits_to_both_twins_stop_and_say_so(twins):
     assert (py.read_text(), ipynb.read_text()) == before
 
 
-def test_every_parameter_is_explained_by_papermills_help():
-    shown = papermill("--help-notebook", AUDIO).stdout
-    source = next(
-        c.source for c in nbformat.read(AUDIO, as_version=4).cells if "parameters" in c.metadata.get("tags", [])
-    )
-    for line in source.splitlines():
+def cell(ipynb, found):
+    return next(c.source for c in nbformat.read(ipynb, as_version=4).cells if found(c))
+
+
+def parameters_of(ipynb) -> list[str]:
+    return cell(ipynb, lambda c: "parameters" in c.metadata.get("tags", [])).splitlines()
+
+
+@pytest.mark.parametrize("py", SOURCES, ids=lambda p: p.stem)
+def test_every_parameter_is_explained_by_papermills_help(py):
+    shown = papermill("--help-notebook", py.with_suffix(".ipynb")).stdout
+    for line in parameters_of(py.with_suffix(".ipynb")):
         declaration, explanation = line.split("  # ")
         assert f"{declaration.split(':')[0]}: " in shown
         assert explanation[:40] in shown
 
 
-def test_the_record_keeps_every_parameter(tmp_path):
-    source = next(
-        c.source for c in nbformat.read(AUDIO, as_version=4).cells if "parameters" in c.metadata.get("tags", [])
-    )
-    names = {line.split(":")[0] for line in source.splitlines()}
-    recorded = next(c.source for c in nbformat.read(AUDIO, as_version=4).cells if "parameters = dict(" in c.source)
-    assert all(f"{name}={name}" in recorded for name in names)
+@pytest.mark.parametrize("ipynb", [AUDIO, IMAGES], ids=lambda p: p.stem)
+def test_the_record_keeps_every_parameter(ipynb):
+    names = {line.split(":")[0] for line in parameters_of(ipynb)}
+    recorded = cell(ipynb, lambda c: "parameters = dict(" in c.source)
+    assert all(f"{name}=" in recorded for name in names)
 
 
 def test_an_unknown_method_fails_within_seconds_and_lists_the_methods(tmp_path):
@@ -106,7 +110,7 @@ def toy_runs(tmp_path_factory):
     """One executed notebook and record per method, run side by side from a folder that is not the repository."""
     folder = tmp_path_factory.mktemp("elsewhere")
     records_of = {}
-    for method in methods.METHODS:
+    for method in methods.PAPER:
         record = folder / f"{method}.json"
         run = papermill(
             AUDIO, folder / f"{method}.ipynb", "-p", "method", method, "-p", "profile", "toy", "-p", "record", record,
@@ -117,7 +121,7 @@ def toy_runs(tmp_path_factory):
     return records_of
 
 
-@pytest.mark.parametrize("method", methods.METHODS)
+@pytest.mark.parametrize("method", methods.PAPER)
 def test_every_method_runs_on_toy_from_another_folder_and_leaves_a_record(toy_runs, method):
     record = records.load(toy_runs[method])
     assert (record["method"], record["profile"], len(record["history"])) == (method, "toy", 3)
@@ -129,6 +133,36 @@ def test_every_method_runs_on_toy_from_another_folder_and_leaves_a_record(toy_ru
     ]
     assert sum("image/png" in o.get("data", {}) for o in outputs) == 5  # pairs, model, curve, ranks, retrieved
     assert not [o for o in outputs if o.output_type == "stream" and "Warning" in o.text]
+
+
+@pytest.fixture(scope="module")
+def toy_pictures(tmp_path_factory):
+    """The notebook of pictures and words, executed with two seeds and all comparisons, from another folder."""
+    folder = tmp_path_factory.mktemp("pictures")
+    run = papermill(
+        IMAGES, folder / "out.ipynb", "-p", "method", "ccal_nce", "-p", "profile", "toy", "-p", "seeds", 2,
+        "-p", "record", folder / "records", cwd=folder, XMLIB_RUNS=str(folder / "runs"),
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr[-3000:]
+    return folder
+
+
+def test_pictures_and_words_leave_a_record_for_every_seed_and_comparison(toy_pictures):
+    found = records.load_all(toy_pictures / "records")
+    variants = ["", "", *experiments.variants("emoji")]
+    assert sorted((r["variant"], r["seed"]) for r in found) == sorted(zip(variants, [1, 2] + [1] * 6, strict=True))
+    assert all("map" in r["metrics"]["view1_to_view2"] and "csls" in r["corrections"] for r in found)
+    outputs = [o for c in nbformat.read(toy_pictures / "out.ipynb", as_version=4).cells for o in c.get("outputs", [])]
+    assert sum("image/png" in o.get("data", {}) for o in outputs) == 5  # pairs, curve, refit, pictures, texts
+    assert not [o for o in outputs if o.output_type == "stream" and "Warning" in o.text]
+
+
+def test_a_record_of_another_split_is_repeated_to_the_last_digit(toy_pictures):
+    record = toy_pictures / "records" / "toy" / "emoji-zero_shot-ccal_nce-seed1.json"
+    command = [sys.executable, "-m", "xmlib.records", "rerun", str(record)]
+    run = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr[-2000:]
+    assert "Equal" in run.stdout
 
 
 def test_the_baselines_of_a_run_do_not_depend_on_its_method(toy_runs):

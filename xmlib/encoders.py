@@ -48,25 +48,28 @@ def _conv(channels_in: int, channels_out: int) -> tuple[nn.Module, nn.Module]:
     return conv, nn.BatchNorm2d(channels_out, eps=BN_EPS)
 
 
-def linear_encoder(features: int, d: int) -> nn.Module:
-    """One linear layer, (n, features) in, (n, d) out: the released encoder of pretrained image features."""
-    return nn.Linear(features, d).apply(init_as_released)
+def linear_encoder(features: int, d: int, dropout: float = 0.0) -> nn.Module:
+    """One linear layer, (n, features) in, (n, d) out: the released encoder of pretrained image features.
+
+    `dropout`: share of the features that training leaves out at random; 0 as released.
+    """
+    return nn.Sequential(nn.Dropout(dropout), nn.Linear(features, d)).apply(init_as_released)
 
 
-def mlp_encoder(features: int, d: int, width: float = 1.0) -> nn.Module:
+def mlp_encoder(features: int, d: int, width: float = 1.0, dropout: float = 0.0) -> nn.Module:
     """Two dense layers with batch norm and ELU, then one to `d`: the released encoder of tf-idf vectors.
 
-    `width` scales the released 1,024 hidden units, rounded down to multiples of 8.
+    `width` scales the released 1,024 hidden units, rounded down to multiples of 8. `dropout`: share of the inputs and
+    of the hidden units that training leaves out at random; 0 as released.
     """
     hidden = 8 * max(1, int(width * HIDDEN / 8 + 1e-9))
-    sizes = [features, hidden, hidden]
-    layers = [layer for a, b in zip(sizes, sizes[1:], strict=False) for layer in _dense(a, b)]
-    return nn.Sequential(*layers, nn.Linear(hidden, d)).apply(init_as_released)
+    dense = [*_dense(features, hidden, dropout), *_dense(hidden, hidden, dropout)]
+    return nn.Sequential(*dense, nn.Dropout(dropout), nn.Linear(hidden, d)).apply(init_as_released)
 
 
-def _dense(units_in: int, units_out: int) -> tuple[nn.Module, ...]:
+def _dense(units_in: int, units_out: int, dropout: float) -> tuple[nn.Module, ...]:
     dense = nn.Linear(units_in, units_out, bias=False)  # batch norm brings its own bias
-    return dense, nn.BatchNorm1d(units_out, eps=BN_EPS), nn.ELU(inplace=True)
+    return nn.Dropout(dropout), dense, nn.BatchNorm1d(units_out, eps=BN_EPS), nn.ELU(inplace=True)
 
 
 def init_as_released(module: nn.Module) -> None:

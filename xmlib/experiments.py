@@ -22,12 +22,13 @@ OPTIONS: dict[str, tuple[str, ...]] = {  # of the data sets, among the parameter
     "openclipart": ("split", "shuffled"),
     "iapr": ("dataset_file",),
 }
+USUAL = {"split": "grouped", "style": "openmoji", "test_style": "", "shuffled": False}
 VARIANTS: dict[str, dict[str, Any]] = {  # name → what it changes
     "zero_shot": {"split": "zero_shot"},
     "random": {"split": "random"},
     "shuffled": {"shuffled": True},
     "to_twemoji": {"test_style": "twemoji"},
-    "twemoji": {"style": "twemoji", "test_style": "twemoji"},
+    "twemoji": {"style": "twemoji"},
     "from_twemoji": {"style": "twemoji", "test_style": "openmoji"},
 }
 
@@ -55,13 +56,20 @@ def variants(dataset: str) -> dict[str, dict[str, Any]]:
     return {name: changed for name, changed in VARIANTS.items() if set(changed) <= set(known)}
 
 
+def variant(parameters: dict[str, Any]) -> str:
+    """The name of what these parameters change of the usual pairs; empty if nothing."""
+    changed = {name: parameters[name] for name, usual in USUAL.items() if parameters.get(name, usual) != usual}
+    known = (name for name, changes in VARIANTS.items() if changes == changed)
+    return next(known, "-".join(f"{name}_{value}" for name, value in changed.items()))
+
+
 def prepare(profile: str, dataset: str) -> None:
     """Build the pairs of every variant of a data set, and the linear CCA that they are compared with."""
     for changed in ({}, *variants(dataset).values()):
         baselines.linear_cca(pairs({"dataset": dataset, "profile": profile} | changed))
 
 
-def run(notebook: str, parameters: dict, splits: Splits, settings: Settings, device: torch.device, variant="") -> Run:
+def run(notebook: str, parameters: dict, splits: Splits, settings: Settings, device: torch.device) -> Run:
     """Train `parameters["method"]` with `parameters["seed"]`, or go on from its checkpoint, score it, write its record.
 
     The record goes below the folder `parameters["record"]`, or to that file if it ends in `.json`, or to runs/records.
@@ -73,17 +81,13 @@ def run(notebook: str, parameters: dict, splits: Splits, settings: Settings, dev
     x, y = fit.embed(model, splits.test, device)
     test = evaluate.both_ways(x, y, groups=splits.test.groups)
     if splits.test.labels is not None:
-        _add_map(test, x, y, splits.test.labels)
+        for way, found in relevance.mean_average_precision(x, y, splits.test.labels, splits.test.groups).items():
+            test["metrics"][way] |= found
     corrections = hubness.corrected(x, y, *fit.embed(model, splits.train, device))
     sides = {"chance": baselines.chance(len(splits.test)), "linear_cca": baselines.linear_cca(splits)}
-    record = records.make(notebook, parameters, splits, settings, training, test, sides, variant)
+    record = records.make(notebook, parameters, splits, settings, training, test, sides, variant(parameters))
     record["corrections"] = corrections
     return Run(record, records.save(record, place(record, parameters["record"])), model, x, y)
-
-
-def _add_map(scores: dict, x: Tensor, y: Tensor, labels) -> None:
-    for direction, (query, candidates) in zip(evaluate.DIRECTIONS, ((x, y), (y, x)), strict=True):
-        scores["metrics"][direction]["map"] = relevance.mean_average_precision(query, candidates, labels)
 
 
 def place(record: dict, asked: str) -> Path:

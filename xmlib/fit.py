@@ -56,7 +56,9 @@ class Training:
         if self.settings.anneal:
             left = 1 - len(self.history) / self.settings.epochs
             self._set_rate(self.settings.lr * self.settings.lr_factor**self.phase * min(1, left / self.settings.anneal))
-        loss = self._update_weights()
+        with torch.random.fork_rng():  # dropout draws from seed and epoch alone, so that a resume needs no state
+            torch.manual_seed(int(np.random.default_rng([self.seed, len(self.history), 2]).integers(2**62)))
+            loss = self._update_weights()
         row = {"epoch": len(self.history) + 1, "phase": self.phase, "lr": self.optimizer.param_groups[0]["lr"]}
         row |= {"loss": loss, **self._curves(loss)}
         row["seconds"] = time.perf_counter() - start
@@ -72,7 +74,7 @@ class Training:
         for rows in batches(len(self.splits.train), self.settings.batch, self.seed, len(self.history)):
             view1, view2 = load_batch(self.splits.train, rows, self.device)
             try:
-                loss = self._objective(view1, view2)
+                loss = self._objective(view1, view2, rows)
             except (DivergedError, torch.linalg.LinAlgError):
                 return math.nan
             self.optimizer.zero_grad()
@@ -83,7 +85,7 @@ class Training:
                 return math.nan
         return sum(losses) / len(losses)
 
-    def _objective(self, view1: Tensor, view2: Tensor) -> Tensor:
+    def _objective(self, view1: Tensor, view2: Tensor, rows: np.ndarray) -> Tensor:
         pairs = {"features": self.model.features(view1, view2)}
         if any(term.on == "embeddings" for term in self.terms):
             pairs["embeddings"] = self.model.head(*pairs["features"])
@@ -167,10 +169,16 @@ def fit(
     `on_epoch`: called with every row, the rows of a continued checkpoint included.
     Raises `InputError` for views with NaN and for fewer training pairs than a batch.
     """
+    if METHODS[method].neighborhoods:
+        raise InputError(f"The method {method!r} needs neighbours of the texts: use the notebook neighborhoods.")
     check_splits(splits, settings)
-    training = Training(model, splits, METHODS[method], settings, seed, torch.device(device))
-    if checkpoint and (state := load_checkpoint(checkpoint, device)):
-        if len(state["history"]) <= settings.epochs:
+    return run(Training(model, splits, METHODS[method], settings, seed, torch.device(device)), checkpoint, on_epoch)
+
+
+def run(training: Training, checkpoint: Path | None = None, on_epoch: Callable[[dict], None] = lambda row: None):
+    """The same training, finished; continued from its checkpoint where there is one. Arguments as in `fit`."""
+    if checkpoint and (state := load_checkpoint(checkpoint, training.device)):
+        if len(state["history"]) <= training.settings.epochs:
             training.load_state(state)
         else:  # the longer run stays as it is, and this one trains by itself
             print(f"{checkpoint} is already at epoch {len(state['history'])}; not continued.", file=sys.stderr)

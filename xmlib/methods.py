@@ -10,7 +10,7 @@ from torch import nn
 from xmlib.cca import CCALayer
 from xmlib.encoders import ConvEncoder, linear_encoder, mlp_encoder
 from xmlib.errors import InputError
-from xmlib.model import LinearHead, TwoView
+from xmlib.model import LinearHead, TwoView, UnitHead
 from xmlib.objectives import info_nce, ranking_loss, trace_norm
 from xmlib.profiles import Settings, choose
 
@@ -34,6 +34,7 @@ class Method:
     head: Callable[[Settings], nn.Module]
     terms: Callable[[Settings], list[Term]]
     does: str
+    neighborhoods: bool = False  # trained by `fit_neighborhoods`, which brings the terms
 
 
 def _cca_head(s: Settings) -> nn.Module:
@@ -85,6 +86,20 @@ METHODS = {
         terms=_info_nce,
         does="The CCA layer, trained through to name the right partner among the batch.",
     ),
+    "neighborhoods": Method(
+        title="Semantic neighbourhoods",
+        head=lambda s: UnitHead(),
+        terms=lambda s: [],
+        does="Angular N-pairs loss, with terms that keep pairs near whose texts are alike.",
+        neighborhoods=True,
+    ),
+    "ccal_neighborhoods": Method(
+        title="CCA layer, semantic neighbourhoods",
+        head=_cca_head,
+        terms=lambda s: [],
+        does="The same terms on top of the CCA layer.",
+        neighborhoods=True,
+    ),
 }
 PAPER = ("ccal_tno", "learned_cont", "ccal_cont")  # the three methods of paper A
 
@@ -98,8 +113,10 @@ def build(method: str, s: Settings, seed: int, shapes: Shapes = ((1, 40, 50), (1
     head = METHODS[choose("method", method, METHODS)].head
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        encoder1 = ConvEncoder(s.d, s.width) if len(shapes[0]) == 3 else linear_encoder(shapes[0][0], s.d)
-        encoder2 = ConvEncoder(s.d, s.width) if len(shapes[1]) == 3 else mlp_encoder(shapes[1][0], s.d, s.width)
+        encoder1 = ConvEncoder(s.d, s.width) if len(shapes[0]) == 3 else linear_encoder(shapes[0][0], s.d, s.dropout)
+        encoder2 = (
+            ConvEncoder(s.d, s.width) if len(shapes[1]) == 3 else mlp_encoder(shapes[1][0], s.d, s.width, s.dropout)
+        )
         return TwoView(encoder1, encoder2, head(s))
 
 

@@ -47,6 +47,25 @@ def _unit(h: Tensor) -> Tensor:
     return functional.normalize(h, dim=1)
 
 
+class UnitHead(nn.Module):
+    """Unit length and nothing else: the encoders' outputs are the embeddings, as in the released code of paper B."""
+
+    def forward(self, h1: Tensor, h2: Tensor) -> tuple[Tensor, Tensor]:
+        """Unit-length embeddings (n, d) of encoder outputs `h1`, `h2` (n, d)."""
+        return _unit(h1), _unit(h2)
+
+    def embed1(self, h1: Tensor) -> Tensor:
+        """Unit-length embeddings (n, d) of the first view alone."""
+        return _unit(h1)
+
+    def embed2(self, h2: Tensor) -> Tensor:
+        """Unit-length embeddings (n, d) of the second view alone."""
+        return _unit(h2)
+
+    def refit(self, h1: Tensor, h2: Tensor) -> None:
+        """Nothing: this head has nothing to estimate."""
+
+
 class TwoView(nn.Module):
     """`encoder1`, `encoder2` and a `head` with `forward(h1, h2)`, `embed1`, `embed2` and `refit(h1, h2)`.
 

@@ -50,15 +50,14 @@ def found_texts(split, queries: Sequence[int], candidates, ranks: Sequence[float
     return figure
 
 
-def refit_curve(rows: list[dict], names: tuple[str, str], ax: Axes | None = None) -> Axes:
-    """Validation MRR against the pairs that the head was estimated on, both directions; rows of `refit.refit_curve`."""
+def refit_curve(rows: list[dict], names: dict[str, str], ax: Axes | None = None) -> Axes:
+    """Validation MRR against the pairs that the head was estimated on, a dot a draw; rows of `refit.refit_curve`."""
     ax = ax or plt.subplots(figsize=(7, 3.2))[1]
-    long = pd.DataFrame(rows).melt(["n_train", "draw"], ["view1_to_view2", "view2_to_view1"], "direction", "mrr")
-    long["direction"] = long["direction"].map(dict(zip(("view1_to_view2", "view2_to_view1"), names, strict=True)))
-    sns.lineplot(long, x="n_train", y="mrr", hue="direction", palette=["#0072B2", "#E69F00"], errorbar=None, ax=ax)
-    sns.scatterplot(
-        long, x="n_train", y="mrr", hue="direction", palette=["#0072B2", "#E69F00"], s=18, legend=False, ax=ax
-    )
+    own = pd.DataFrame(rows).query("split == 'valid'")
+    own = own.assign(direction=own["direction"].map(names))
+    shared = dict(data=own, x="n_train", y="mrr", hue="direction", palette=["#0072B2", "#E69F00"], ax=ax)
+    sns.lineplot(**shared, errorbar=None)
+    sns.scatterplot(**shared, s=18, legend=False)
     ax.set(xlabel="training pairs that the head is estimated on", ylabel="validation MRR", ylim=(0, None))
     ax.legend(title=None)
     return ax

@@ -22,6 +22,7 @@ class Settings:
     weight_tno: float = 1.0  # of the trace norm in ccal_tno; the rest goes to the ranking loss
     lr: float = 2e-3
     l2: float = 1e-5  # λ of λ·Σw² over all trainables, added to the loss
+    dropout: float = 0.0  # share of features and hidden units left out in training; not in the released code
     patience: int = 30  # epochs without a validation MRR as good as the best
     refinements: int = 3  # times that the best state is reloaded and training goes on more slowly
     refine_patience: int = 10
@@ -29,12 +30,17 @@ class Settings:
     epochs: int = 1000  # limit over all phases
     anneal: float = 0.0  # share of `epochs`, the last ones, in which the rate falls linearly to 0: for short runs
     refit_n: int = 0  # training pairs that the head is refitted on after an epoch; 0: all (released: |valid|)
+    plateau: int = 5  # with neighbourhoods: epochs without a lower validation loss before the rate is lowered
+    sym: float = 1.0  # weight of the term in which texts query images; this and the next as in the released readme
+    img: float = 0.3  # of the term that keeps neighbours' images near
+    text: float = 0.2  # of the term that keeps neighbours' texts near
+    released: bool = False  # the released terms with their defects
     curve_n: int = 5000  # at most so many validation pairs, and as many training pairs, for the curves
 
 
 AUDIO_SCORE: dict[str, dict[str, Any]] = {
     "toy": dict(width=1 / 12, epochs=3, batch=40),  # seconds; for the tests
-    # Half the width: 8/24/48/48 filters. After an epoch the head is refitted on 1,000 pairs, as released, at last on all.
+    # Half the width: 8/24/48/48 filters. Refitted on 1,000 pairs after an epoch, as released, and on all in the end.
     "quick": dict(width=1 / 2, epochs=17, anneal=0.3, refit_n=1000),  # minutes: the rate falls to 0 at the end
     "medium": dict(width=1 / 2, refit_n=1000),  # the released schedule
     "full": dict(),  # the released networks and schedule

@@ -28,9 +28,28 @@ from xmlib.files import write_text
 from xmlib.profiles import Settings
 
 FORMAT = 1
-CODE = ("cca", "encoders", "model", "objectives", "methods", "fit", "evaluate")  # modules that decide the numbers
+CODE = (
+    "cca",
+    "encoders",
+    "model",
+    "objectives",
+    "methods",
+    "fit",
+    "evaluate",
+    "hubness",
+    "relevance",
+)  # modules that decide the numbers
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "music21", "verovio", "resvg_py", "midirenderer")
-RESULTS = ("history", "best_epoch", "stopped", "metrics", "ranks", "ties", "baselines")  # equal when run again
+RESULTS = (
+    "history",
+    "best_epoch",
+    "stopped",
+    "metrics",
+    "ranks",
+    "ties",
+    "baselines",
+    "corrections",
+)  # equal when run again
 UNEQUAL = {"seconds"}  # inside the results, what no two runs share
 
 
@@ -233,7 +252,7 @@ def check_same_run(record: dict) -> None:
 
 def differences(one: dict, other: dict) -> list[str]:
     """Where two records' results differ, as `path: value ≠ value`; times and machines do not count."""
-    return [line for name in RESULTS for line in _differences(name, one[name], other[name])]
+    return [line for name in RESULTS for line in _differences(name, one.get(name), other.get(name))]
 
 
 def _differences(where: str, one, other) -> list[str]:

@@ -58,8 +58,8 @@ def results(runs: Methods) -> str:
         parts.append(f"{arrow[0].upper()}{arrow[1:]}:\n\n{tables.table(header, rows, right=header[1:])}")
     data = first["data"]
     return (
-        f"{data['train']:,} training, {data['valid']:,} validation and {data['test']:,} test pairs; every query has "
-        f"all {data['test']:,} test items of the other kind as candidates. Means over the seeds; the interval is of the "
+        f"{data['train']:,} training, {data['valid']:,} validation and {data['test']:,} test pairs; a query has "
+        f"all {data['test']:,} test items of the other kind as candidates. Means over seeds; the interval is of the "
         "MRR, over groups of queries and over seeds.\n\n" + "\n".join(parts)
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xmlib.data import audio_score, audio_sheet_music
+from xmlib.data import audio_score, audio_sheet_music, emoji
 from xmlib.data.splits import Split, Splits, View
 from xmlib.errors import InputError
 
@@ -17,7 +17,7 @@ def _audio_score(profile: str, seed: int, dataset_file: str = "", **options: Any
     return audio_score.load(profile, seed, **options)
 
 
-DATASETS = {"audio_score": _audio_score}
+DATASETS = {"audio_score": _audio_score, "emoji": emoji.load}
 
 
 def load(name: str, profile: str = "quick", seed: int = 23, **options: Any) -> Splits:

@@ -27,12 +27,29 @@ class View:
         return self.cut(chosen) if chosen.ndim else self.cut(chosen[None])[0]
 
 
+class Pictures:
+    """Pictures to look at: `pictures[i]` is one, (h, w, 3) uint8 RGB, `pictures[slice or array]` a batch of them.
+
+    `images`: (m, h, w, 3), may be mapped from a file; `rows`: which of them, in which order.
+    """
+
+    def __init__(self, images: np.ndarray, rows: np.ndarray) -> None:
+        self.images, self.rows, self.shape = images, rows, images.shape[1:]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int | slice | np.ndarray) -> np.ndarray:
+        return np.array(self.images[self.rows[index]])  # a copy: the file stays as it is
+
+
 @dataclass
 class Split:
     """Pairs of one split. `groups`: pairs with the same number come from related pieces.
 
     `rows`: a structured array with what else is known of each pair, None where nothing is; `tunes`: what is known
-    of the pieces, `rows["tune"]` points into it.
+    of the pieces, `rows["tune"]` points into it. `labels`: class of each pair; `pictures`: to be looked at.
+    `image_of_text`: which picture of the split a row has, counted from 0; None where every row has its own.
     """
 
     view1: View
@@ -43,6 +60,8 @@ class Split:
     texts: list[str] | None = None
     rows: np.ndarray | None = field(default=None, repr=False)
     tunes: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    pictures: Pictures | None = field(default=None, repr=False)
+    image_of_text: np.ndarray | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.ids)

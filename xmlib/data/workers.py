@@ -24,11 +24,12 @@ FATAL = (OSError, ImportError, MemoryError)  # not the fault of one job
 COMMAND = [sys.executable, "-c", "from xmlib.data.workers import serve; serve()"]
 
 
-def run(call: str, jobs: list[list[Any]], title: str, processes: int = 0) -> list[str]:
+def run(call: str, jobs: list[list[Any]], title: str, processes: int = 0, unit: str = "tune") -> list[str]:
     """What went wrong with each job ("" if nothing): `call` ("module:function") on each list of arguments.
 
-    `processes`: how many helpers, 0 for one a core. Arguments must be JSON; results go through files. Raises OSError
-    when a job fails for a reason that is not its own: a full disk, a package that cannot be imported.
+    `processes`: how many helpers, 0 for one a core; `unit`: what the progress bar calls a job. Arguments must be JSON;
+    results go through files. Raises OSError when a job fails for a reason that is not its own: a full disk, a package
+    that cannot be imported.
     """
     if not jobs:
         return []
@@ -45,7 +46,7 @@ def run(call: str, jobs: list[list[Any]], title: str, processes: int = 0) -> lis
             bar.update()
         return answer
 
-    with tqdm(total=len(jobs), desc=title, unit="tune", file=sys.stderr, leave=False) as bar:
+    with tqdm(total=len(jobs), desc=title, unit=unit, file=sys.stderr, leave=False) as bar:
         pool = ThreadPoolExecutor(processes)
         try:
             return list(pool.map(work, jobs))  # in the order of the jobs, whoever is first

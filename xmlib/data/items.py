@@ -1,0 +1,177 @@
+"""Pictures with texts, as every loader of users' data hands them on."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from xmlib.errors import InputError
+
+MISSING = ("stop", "skip")
+NAMED = 3  # how many of the missing files a message names
+
+
+class Row(NamedTuple):
+    """One text and its picture, as a file gives them; "" where nothing is said."""
+
+    image: str  # path, from the folder of the pictures
+    text: str
+    group: str = ""
+    label: str = ""
+    split: str = ""
+
+
+@dataclass(frozen=True)
+class Items:
+    """Pictures and texts; a picture may have several texts.
+
+    One for each picture: `paths`, `ids`, `groups` (equal numbers stay in one split), `labels` and `splits` ("" where
+    none is given). One for each text: `texts` and `image_of_text`, the number of its picture. `skipped`: how many rows
+    were left out.
+    """
+
+    paths: list[Path]
+    ids: list[str]
+    groups: np.ndarray
+    labels: list[str]
+    splits: list[str]
+    texts: list[str]
+    image_of_text: np.ndarray
+    skipped: int = 0
+
+
+def gather(
+    rows: Iterable[Row], folder: Path, source: Path, missing: str = "stop", *, same_text_groups: bool = True
+) -> Items:
+    """The rows of a file brought together by picture, in the order of the file.
+
+    `folder`: where the pictures are. `source`: the file, for messages. `missing`: "stop" or "skip" when a picture is
+    not there or a text is empty. Pictures of one group, with the same bytes, or (if `same_text_groups`) with the same
+    text apart from case and spaces come out as one group. Raises InputError for all that does not fit together.
+    """
+    if missing not in MISSING:
+        raise InputError(f"missing {missing!r} is unknown; choose one of: {', '.join(MISSING)}.")
+    given = list(rows)
+    if not given:
+        raise InputError(f"{source} has no pairs of a picture and a text.")
+    whole = _without_missing(given, folder, source, missing)
+    images = _merged(whole, source)
+    number = {image: i for i, image in enumerate(images)}
+    image_of_text = np.array([number[row.image] for row in whole])
+    paths, every = [folder / image for image in images], np.arange(len(images))
+    tied = [(every, [row.group for row in images.values()]), (every, _contents(paths))]
+    if same_text_groups:
+        tied.append((image_of_text, [" ".join(row.text.casefold().split()) for row in whole]))
+    return Items(
+        paths, [_printable(image) for image in images], _groups(len(images), tied),
+        [row.label for row in images.values()], [row.split for row in images.values()],
+        [_printable(row.text) for row in whole], image_of_text, len(given) - len(whole),
+    )  # fmt: skip
+
+
+def only(items: Items, images: list[int], reason: str) -> Items:
+    """The items of some pictures (their numbers, rising), with a line on stderr that says why the others are left out.
+
+    Groups are numbered anew; pictures tied by one that is left out stay together. Raises InputError if none is left.
+    """
+    print(f"skipped: {reason}", file=sys.stderr)
+    if not images:
+        raise InputError("no usable picture is left; give at least a few.")
+    number = np.full(len(items.paths), -1)
+    number[images] = np.arange(len(images))
+    rows = np.flatnonzero(number[items.image_of_text] >= 0)
+    return Items(
+        [items.paths[i] for i in images], [items.ids[i] for i in images],
+        np.unique(items.groups[images], return_inverse=True)[1],
+        [items.labels[i] for i in images], [items.splits[i] for i in images],
+        [items.texts[i] for i in rows], number[items.image_of_text[rows]],
+        items.skipped + len(items.texts) - len(rows),
+    )  # fmt: skip
+
+
+def _without_missing(rows: list[Row], folder: Path, source: Path, missing: str) -> list[Row]:
+    """The rows whose picture is there and whose text says something."""
+    there = {image: _readable(folder / image) for image in dict.fromkeys(row.image for row in rows)}
+    gone = [image for image, is_there in there.items() if not is_there]
+    empty = [row.image for row in rows if there[row.image] and not row.text.strip()]
+    for names, total, fault in (
+        (gone, len(there), f"pictures named in {source} are not in {folder}"),
+        (empty, len(rows), f"texts in {source} are empty"),
+    ):
+        if names:
+            _stop_or_skip(names, total, fault, missing)
+    whole = [row for row in rows if there[row.image] and row.text.strip()]
+    if not whole:
+        raise InputError(f"{source} has no pair whose picture is there and whose text is not empty.")
+    return whole
+
+
+def _merged(rows: list[Row], source: Path) -> dict[str, Row]:
+    """The first row of each picture."""
+    images: dict[str, Row] = {}
+    for row in rows:
+        first = images.setdefault(row.image, row)
+        if (first.group, first.label, first.split) != (row.group, row.label, row.split):
+            raise InputError(
+                f"{source} gives the picture {row.image} different groups, labels or splits: {_said(first)} and "
+                f"{_said(row)}; give one of each."
+            )
+    return images
+
+
+def _stop_or_skip(names: list[str], total: int, fault: str, missing: str) -> None:
+    first = ", ".join(map(_printable, names[:NAMED])) + (", …" if len(names) > NAMED else "")
+    found = f"{len(names)} of {total} {fault} ({first})"
+    if missing == "stop":
+        raise InputError(f"{found}; put that right, or pass missing='skip' to go on without them.")
+    print(f"skipped: {found}", file=sys.stderr)
+
+
+def _readable(path: Path) -> bool:
+    return os.path.isfile(path) and os.access(path, os.R_OK)  # False too for a name that no file can have
+
+
+def _said(row: Row) -> str:
+    return " / ".join(part or "none" for part in (row.group, row.label, row.split))
+
+
+def _printable(text: str) -> str:
+    """The text without what UTF-8 cannot write (half a surrogate pair)."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _contents(paths: list[Path]) -> list[str]:
+    """A name for the content of each file, "" where no other file has the same; only files of one size are read."""
+    of_size: dict[int, list[int]] = defaultdict(list)
+    for i, path in enumerate(paths):
+        of_size[path.stat().st_size].append(i)
+    names = [""] * len(paths)
+    for same in of_size.values():
+        for i in same if len(same) > 1 else []:
+            with paths[i].open("rb") as file:
+                names[i] = hashlib.file_digest(file, "sha256").hexdigest()
+    return names
+
+
+def _groups(n: int, tied: list[tuple[np.ndarray, list[str]]]) -> np.ndarray:
+    """(n,) numbers from 0: pictures that share a name in any of the lists, directly or by way of others, are together.
+
+    `tied`: lists of names, each with the number of the picture that a name belongs to; "" ties nothing.
+    """
+    links: list[tuple[int, int]] = []
+    for pictures, names in tied:
+        first: dict[str, int] = {}
+        links += [(first.setdefault(name, i), i) for i, name in zip(pictures.tolist(), names, strict=True) if name]
+    ends = np.array(links, dtype=np.int64).reshape(-1, 2)
+    matrix = coo_array((np.ones(len(ends), dtype=bool), (ends[:, 0], ends[:, 1])), shape=(n, n))
+    return connected_components(matrix, directed=False)[1].astype(np.int64)
