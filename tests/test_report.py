@@ -287,7 +287,7 @@ def test_a_method_page_has_the_method_as_its_title_and_labels_of_its_own(tmp_pat
     shown = {name: json.loads(text)["cells"] for name, text in pages.methods(tmp_path).items()}
     first, second = shown["audio_score-ccal_cont.ipynb"]
     assert first["source"] == f"# {runs.title('ccal_cont')}\ntext"
-    assert second["metadata"]["mystnb"]["figure"]["name"] == "fig-curve-ccal_cont"
+    assert second["metadata"]["mystnb"]["figure"]["name"] == "fig-curve-audio_score-ccal_cont"
     assert "`make book`" in shown["audio_score-ccal_tno.ipynb"][0]["source"]
     nbformat.validate(json.loads(pages.methods(tmp_path)["audio_score-ccal_tno.ipynb"]))
 

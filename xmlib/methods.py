@@ -102,6 +102,7 @@ METHODS = {
     ),
 }
 PAPER = ("ccal_tno", "learned_cont", "ccal_cont")  # the three methods of paper A
+IMAGE_METHODS = (*PAPER, "learned_nce", "ccal_nce")  # what is run on pictures and words
 
 
 def build(method: str, s: Settings, seed: int, shapes: Shapes = ((1, 40, 50), (1, 92, 42))) -> TwoView:

@@ -12,26 +12,29 @@ from xmlib import paths, tables
 from xmlib.data import Splits, audio_score, cache, load
 from xmlib.data.engrave import HEIGHT, WIDTH
 from xmlib.data.synthesize import EXCERPT, FRAMES_PER_SECOND
-from xmlib.methods import PAPER
+from xmlib.methods import IMAGE_METHODS, PAPER
 from xmlib.runs import title
 
 SHOWN = "quick", 1  # profile and seed whose executed notebook becomes the page of a method
 DIFFICULTY = "hard"
+KINDS = {"audio_score": "", "emoji": ", on emoji"}  # what follows the method in the title of a page
 FRAMES_PER_MINUTE = 60 * FRAMES_PER_SECOND
 STRIP, SOUND = 900, 300  # of a tune, how many pixel columns and frames its figure shows
 
 
 def methods(results: Path) -> dict[str, str]:
-    """Path below `results` → notebook, the page of each method; a page that has not been run says so."""
+    """Path below `results` → notebook, the page of each data set and method; a page that has not been run says so."""
     profile, seed = SHOWN
+    executed = {f"audio_score-{m}": (m, f"{profile}/audio_score-{m}-seed{seed}.ipynb") for m in PAPER}
+    executed |= {f"emoji-{m}": (m, f"{profile}/emoji-{m}.ipynb") for m in IMAGE_METHODS}
     found = {}
-    for method in PAPER:
-        executed = results / profile / f"audio_score-{method}-seed{seed}.ipynb"
-        found[f"audio_score-{method}.ipynb"] = method_page(executed, method) if executed.exists() else _empty(method)
+    for name, (method, path) in executed.items():
+        there = (results / path).exists()
+        found[f"{name}.ipynb"] = method_page(results / path, method, name) if there else _empty(method, name)
     return found
 
 
-def method_page(executed: Path, method: str) -> str:
+def method_page(executed: Path, method: str, name: str) -> str:
     """An executed notebook as a page: the method is its title, its figures have labels of their own and alt texts.
 
     All methods share one notebook; without this their pages would share a title, and their labels would clash.
@@ -40,18 +43,22 @@ def method_page(executed: Path, method: str) -> str:
     for cell in notebook["cells"]:
         figure = cell["metadata"].get("mystnb", {}).get("figure", {})
         if "name" in figure:
-            figure["name"] += f"-{method}"
+            figure["name"] += f"-{name}"
         if "caption" in figure:
             cell["metadata"]["mystnb"].setdefault("image", {}).setdefault("alt", figure["caption"])
     first = next(cell for cell in notebook["cells"] if "".join(cell["source"]).startswith("# "))
     _, _, rest = "".join(first["source"]).partition("\n")
-    first["source"] = f"# {title(method)}\n{rest}"
+    first["source"] = f"# {_title(method, name)}\n{rest}"
     notebook["metadata"].pop("widgets", None)
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 
 
-def _empty(method: str) -> str:
-    text = f"# {title(method)}\n\nThe notebook has not been run on this machine; `make book` runs it."
+def _title(method: str, name: str) -> str:
+    return title(method) + KINDS[name.split("-")[0]]
+
+
+def _empty(method: str, name: str) -> str:
+    text = f"# {_title(method, name)}\n\nThe notebook has not been run on this machine; `make book` runs it."
     cell = {"cell_type": "markdown", "id": "0", "metadata": {}, "source": text}
     return json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, indent=1) + "\n"
 
