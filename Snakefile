@@ -1,6 +1,7 @@
 # The grid: notebook × method × seed, one papermill run each. `snakemake --cores 2 quick` (or medium, or full).
 # Restartable twice over: finished runs are kept, and an interrupted one goes on from its checkpoint.
 
+import os
 import shlex
 import sys
 
@@ -16,10 +17,13 @@ IMAGE_RECORD = "book/records/{profile}/{dataset}-{method}-seed{seed}.json"
 IMAGE_NOTEBOOK = "book/results/{profile}/{dataset}-{method}.ipynb"
 IMAGE_PROFILES = {"emoji": "quick", "openclipart": "full"}  # the latter is committed: its pictures are not in a package
 AFTERWARDS = {  # no run depends on these
-    "report.py", "report_image_text.py", "explorer.py", "theory_figures.py", "theory.py", "theory_statistics.py",
-    "runs.py", "tables.py", "pages.py", "notebooks.py",
+    "report.py", "report_image_text.py", "theory_figures.py", "theory.py", "theory_statistics.py", "theory_losses.py",
+    "theory_effects.py", "runs.py", "tables.py", "pages.py", "notebooks.py",
+    "explorer.py", "explorer_data.py", "exhibits.py",
 }
-CODE = sorted(str(p) for p in Path("xmlib").rglob("*.py") if p.name not in AFTERWARDS)
+FIGURES = ["noise", "trace-norm", "approach", "precision", "border"]  # of the notebook gradient
+THEORY = {"released.py", "adjoints.py", "extended.py", "routes.py", "gradient_figures.py"}  # the notebook gradient alone
+CODE = sorted(str(p) for p in Path("xmlib").rglob("*.py") if p.name not in AFTERWARDS | THEORY)
 SHOWN = ["xmlib/matplotlibrc", "book/reported.yml", "requirements.lock"]  # what else a notebook's page depends on
 
 # One thread a run: runs side by side use the cores better than threads, and the numbers do not depend on the load.
@@ -134,10 +138,16 @@ rule openclipart_runs:
     threads: 1
     shell: IMAGE_COMMAND
 
-# The derivations of the book, checked by numbers.
+# The derivations of the book, checked by numbers, and the figures of the chapters.
 rule gradient:
-    input: "notebooks/gradient.ipynb", CODE, SHOWN
-    output: "book/results/gradient.ipynb"
+    input: "notebooks/gradient.ipynb", CODE, SHOWN, sorted(f"xmlib/{name}" for name in THEORY)
+    output:
+        notebook="book/results/gradient.ipynb",
+        figures=expand("book/_generated/gradient-{name}.svg", name=FIGURES),
+    message: "Checking the derivations by numbers"
+    params: folder=os.path.abspath("book/_generated")
     log: "runs/logs/gradient.log"
     threads: 1
-    shell: f"{shlex.quote(sys.executable)} -m papermill --no-progress-bar {{input[0]}} {{output}} > {{log}} 2>&1"
+    shell:
+        f"{shlex.quote(sys.executable)} -m papermill --no-progress-bar {{input[0]}} {{output.notebook}} "
+        "-p svg_folder {params.folder:q} > {log} 2>&1"

@@ -59,17 +59,17 @@ def linear_encoder(features: int, d: int, dropout: float = 0.0) -> nn.Module:
 def mlp_encoder(features: int, d: int, width: float = 1.0, dropout: float = 0.0) -> nn.Module:
     """Two dense layers with batch norm and ELU, then one to `d`: the released encoder of tf-idf vectors.
 
-    `width` scales the released 1,024 hidden units, rounded down to multiples of 8. `dropout`: share of the inputs and
-    of the hidden units that training leaves out at random; 0 as released.
+    `width` scales the released 1,024 hidden units, rounded down to multiples of 8. `dropout`: share of the words that
+    training leaves out at random; 0 as released.
     """
     hidden = 8 * max(1, int(width * HIDDEN / 8 + 1e-9))
-    dense = [*_dense(features, hidden, dropout), *_dense(hidden, hidden, dropout)]
-    return nn.Sequential(*dense, nn.Dropout(dropout), nn.Linear(hidden, d)).apply(init_as_released)
+    dense = [*_dense(features, hidden), *_dense(hidden, hidden)]
+    return nn.Sequential(nn.Dropout(dropout), *dense, nn.Linear(hidden, d)).apply(init_as_released)
 
 
-def _dense(units_in: int, units_out: int, dropout: float) -> tuple[nn.Module, ...]:
+def _dense(units_in: int, units_out: int) -> tuple[nn.Module, ...]:
     dense = nn.Linear(units_in, units_out, bias=False)  # batch norm brings its own bias
-    return nn.Dropout(dropout), dense, nn.BatchNorm1d(units_out, eps=BN_EPS), nn.ELU(inplace=True)
+    return dense, nn.BatchNorm1d(units_out, eps=BN_EPS), nn.ELU(inplace=True)
 
 
 def init_as_released(module: nn.Module) -> None:

@@ -22,7 +22,7 @@ class Settings:
     weight_tno: float = 1.0  # of the trace norm in ccal_tno; the rest goes to the ranking loss
     lr: float = 2e-3
     l2: float = 1e-5  # λ of λ·Σw² over all trainables, added to the loss
-    dropout: float = 0.0  # share of features and hidden units left out in training; not in the released code
+    dropout: float = 0.0  # share of picture features and of words left out in training; not in the released code
     patience: int = 30  # epochs without a validation MRR as good as the best
     refinements: int = 3  # times that the best state is reloaded and training goes on more slowly
     refine_patience: int = 10
