@@ -29,6 +29,8 @@ sync: .venv/.installed  # stops when both files of a notebook were edited
 book: sync  ## run what is out of date (profile quick) and build the site in _build/html
 	@$(GRID) --cores $(QUICK) -- quick
 	@$(PY) -m xmlib.report
+	@$(PY) -m xmlib.theory_figures
+	@$(PY) -m xmlib.explorer
 	@$(PY) book/vendor.py
 	@$(SITE)
 	@echo "The book is in _build/html; 'make serve' shows it."
@@ -56,4 +58,4 @@ bench: .venv/.installed  ## every script in benchmarks/
 	@for script in $(sort $(wildcard benchmarks/*.py)); do echo "$$script"; $(PY) "$$script" || exit 1; done
 
 clean:  ## remove what make book generated; data, checkpoints and records stay
-	@rm -rf _build book/_generated book/results book/assets/vendor
+	@rm -rf _build book/_generated book/results book/assets/vendor book/assets/explorer/built

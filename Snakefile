@@ -12,14 +12,15 @@ NOTEBOOK = "book/results/{profile}/audio_score-{method}-seed{seed}.ipynb"
 
 # Image and text: runs of seconds, so one notebook trains all seeds, and once on each variant of the pairs.
 IMAGE_METHODS = [*METHODS, "learned_nce", "ccal_nce"]
+ZERO_SHOT = "zero_shot"  # what the other methods are compared on; all splits and styles would take too long
 IMAGE_SEEDS = [1, 2, 3, 4, 5]
 IMAGE_RECORD = "book/records/{profile}/{dataset}-{method}-seed{seed}.json"
 IMAGE_NOTEBOOK = "book/results/{profile}/{dataset}-{method}.ipynb"
 IMAGE_PROFILES = {"emoji": "quick", "openclipart": "full"}  # the latter is committed: its pictures are not in a package
 AFTERWARDS = {  # no run depends on these
     "report.py", "report_image_text.py", "theory_figures.py", "theory.py", "theory_statistics.py", "theory_losses.py",
-    "theory_effects.py", "runs.py", "tables.py", "pages.py", "notebooks.py",
-    "explorer.py", "explorer_data.py", "exhibits.py",
+    "theory_effects.py", "theory_batches.py", "theory_pages.py", "runs.py", "tables.py", "pages.py", "notebooks.py",
+    "explorer.py", "explorer_data.py", "exhibits.py", "sounds.py",
 }
 FIGURES = ["noise", "trace-norm", "approach", "precision", "border"]  # of the notebook gradient
 THEORY = {"released.py", "adjoints.py", "extended.py", "routes.py", "gradient_figures.py"}  # the notebook gradient alone
@@ -113,7 +114,7 @@ IMAGE_COMMAND = (
     "OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads} "
     f"{shlex.quote(sys.executable)} -m papermill --no-progress-bar --log-output {{input.notebook}} {{params.notebook}} "
     "-p method {wildcards.method} -p dataset {params.dataset} -p profile {wildcards.profile} "
-    "-p threads {threads} -p record book/records > {log} 2>&1"
+    "-p threads {threads} -p comparisons {params.comparisons:q} -p record book/records > {log} 2>&1"
 )
 
 rule emoji_runs:
@@ -122,7 +123,10 @@ rule emoji_runs:
     output:
         records=expand(IMAGE_RECORD, dataset="emoji", seed=IMAGE_SEEDS, allow_missing=True),
         notebook=IMAGE_NOTEBOOK.replace("{dataset}", "emoji"),
-    params: dataset="emoji", notebook=lambda w, output: output.notebook
+    params:
+        dataset="emoji",
+        notebook=lambda w, output: output.notebook,
+        comparisons=lambda w: "all" if w.method == "ccal_tno" else ZERO_SHOT,
     log: "runs/logs/{profile}/emoji-{method}.log"
     wildcard_constraints: profile="toy|quick"
     threads: 1
@@ -132,7 +136,10 @@ rule openclipart_runs:
     message: "Training {wildcards.method} on Openclipart, all seeds: progress in {log}"
     input: notebook=ancient("notebooks/image_text.ipynb")
     output: records=expand(IMAGE_RECORD, dataset="openclipart", seed=IMAGE_SEEDS, allow_missing=True)
-    params: dataset="openclipart", notebook=lambda w: IMAGE_NOTEBOOK.format(dataset="openclipart", **w)
+    params:
+        dataset="openclipart",
+        notebook=lambda w: IMAGE_NOTEBOOK.format(dataset="openclipart", **w),
+        comparisons=lambda w: "all" if w.method == "ccal_tno" else ZERO_SHOT,
     log: "runs/logs/{profile}/openclipart-{method}.log"
     wildcard_constraints: profile="full"
     threads: 1

@@ -44,7 +44,7 @@ import torch
 from IPython.display import Markdown
 from tqdm import tqdm
 
-from xmlib import baselines, data, evaluate, figures, fit, methods, paths, profiles, records
+from xmlib import baselines, data, embeddings, evaluate, figures, fit, methods, paths, profiles, records
 
 parameters = dict(
     method=method, profile=profile, seed=seed, epochs=epochs, width=width, batch=batch, d=d, device=device,
@@ -126,6 +126,7 @@ test = evaluate.both_ways(x, y, groups=splits.test.groups)
 sides = {"chance": baselines.chance(len(splits.test)), "linear_cca": baselines.linear_cca(splits)}
 result = records.make("audio_score", parameters, splits, settings, training, test, sides)
 saved = records.save(result, record or paths.RUNS / "records" / f"{checkpoint.parent.name}.json")
+embeddings.save(result, x, y)  # for the explorer
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-curve", "caption": "MRR after each epoch, sheet → audio, among the validation pairs and among a fixed random training subset of the same size."}}
 figures.learning_curve([result])

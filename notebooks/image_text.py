@@ -30,7 +30,9 @@ split: str = "grouped"  # grouped, random (near duplicates torn apart) or zero_s
 style: str = "openmoji"  # of the emoji: openmoji or twemoji
 test_style: str = ""  # of the test pictures, if another
 shuffled: bool = False  # give every training picture another one's text: scores must fall to chance
-comparisons: bool = True  # train once more on each of the other splits and styles
+comparisons: str = (
+    "all"  # train once more on each of the other splits and styles: all, or some, as in "zero_shot random"
+)
 epochs: int = 0  # limit on the epochs; 0: the profile's own
 width: float = 0.0  # scales the released 1,024 hidden units; 0: the profile's own
 batch: int = 0  # pairs in a batch, more than d; 0: the profile's own
@@ -53,11 +55,11 @@ from xmlib import evaluate, experiments, figures, methods, picture_figures, prof
 
 parameters = dict(
     method=method, dataset=dataset, profile=profile, seed=seed, seeds=1, split=split, style=style,
-    test_style=test_style, shuffled=shuffled, comparisons=False, epochs=epochs, width=width, batch=batch, d=d, device=device, threads=threads,
+    test_style=test_style, shuffled=shuffled, comparisons="", epochs=epochs, width=width, batch=batch, d=d, device=device, threads=threads,
     dataset_file=dataset_file, record=record,
 )  # fmt: skip
 chosen = methods.METHODS[profiles.choose("method", method, methods.METHODS)]
-settings = profiles.settings(profile, dataset, epochs=epochs, width=width, batch=batch, d=d)
+settings = profiles.settings(profile, dataset, method, epochs=epochs, width=width, batch=batch, d=d)
 on_device = methods.device(device)
 torch.set_num_threads(threads)
 figures.use_style()
@@ -104,7 +106,9 @@ pd.Series({name: str(value) for name, value in asdict(settings).items()}, name="
 # lowered. Each leaves a record.
 
 # %%
-runs = [experiments.run("image_text", parameters | {"seed": seed + i}, splits, settings, on_device) for i in range(seeds)]
+runs = [
+    experiments.run("image_text", parameters | {"seed": seed + i}, splits, settings, on_device) for i in range(seeds)
+]
 found = [run.record for run in runs]
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-picture-curve", "caption": "MRR after each epoch, image → text, among the validation pairs and among a fixed random training subset of the same size. One line a seed."}}
@@ -197,7 +201,7 @@ summaries.by_known_words(splits.test, found)
 # must end at chance. Where there are two styles of drawing, the test pictures are drawn in the other one, or all are.
 
 # %% tags=["hide-input"]
-others = experiments.variants(dataset) if comparisons else {}
+others = experiments.variants(dataset, comparisons)
 compared = {"as above": found}
 for name, changed in others.items():
     options = parameters | changed

@@ -60,7 +60,12 @@ def run(root, *arguments):
 def planned(root, target):
     """How often each rule would run."""
     return {
-        rule: int(n) for rule, n in re.findall(r"^(pairs|linear|short_run|long_run|emoji|emoji_runs|openclipart_runs|gradient)\s+(\d+)$", run(root, target), re.M)
+        rule: int(n)
+        for rule, n in re.findall(
+            r"^(pairs|linear|short_run|long_run|emoji|emoji_runs|openclipart_runs|gradient)\s+(\d+)$",
+            run(root, target),
+            re.M,
+        )
     }
 
 

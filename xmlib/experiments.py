@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from xmlib import baselines, data, evaluate, fit, hubness, methods, paths, records, relevance
+from xmlib import baselines, data, embeddings, evaluate, fit, hubness, methods, paths, records, relevance
 from xmlib.data import Splits
 from xmlib.model import TwoView
-from xmlib.profiles import Settings
+from xmlib.profiles import Settings, choose
 
 OPTIONS: dict[str, tuple[str, ...]] = {  # of the data sets, among the parameters of a notebook
     "emoji": ("split", "style", "test_style", "shuffled"),
@@ -50,10 +50,15 @@ def pairs(parameters: dict[str, Any]) -> Splits:
     return data.load(parameters["dataset"], profile=parameters["profile"], **options)
 
 
-def variants(dataset: str) -> dict[str, dict[str, Any]]:
-    """Of the variants those that a data set has: their names and what they change."""
+def variants(dataset: str, asked: str = "all") -> dict[str, dict[str, Any]]:
+    """Of the variants those that a data set has: their names and what they change. `asked`: all, or names with spaces.
+
+    Raises `InputError` for a name that the data set has not.
+    """
     known = OPTIONS[dataset]
-    return {name: changed for name, changed in VARIANTS.items() if set(changed) <= set(known)}
+    found = {name: changed for name, changed in VARIANTS.items() if set(changed) <= set(known)}
+    chosen = list(found) if asked == "all" else asked.split()
+    return {choose("comparison", name, found): found[name] for name in chosen}
 
 
 def variant(parameters: dict[str, Any]) -> str:
@@ -87,6 +92,7 @@ def run(notebook: str, parameters: dict, splits: Splits, settings: Settings, dev
     sides = {"chance": baselines.chance(len(splits.test)), "linear_cca": baselines.linear_cca(splits)}
     record = records.make(notebook, parameters, splits, settings, training, test, sides, variant(parameters))
     record["corrections"] = corrections
+    embeddings.save(record, x, y)  # for the explorer
     return Run(record, records.save(record, place(record, parameters["record"])), model, x, y)
 
 

@@ -239,7 +239,7 @@ def check_same_run(record: dict) -> None:
     own = {name: parameters[name] for name in profiles.PARAMETERS if name in parameters}
     today = {
         "code": fingerprint(),
-        "settings": asdict(profiles.settings(record["profile"], record["dataset"], **own)),
+        "settings": asdict(profiles.settings(record["profile"], record["dataset"], record["method"], **own)),
         "packages": {name: importlib.metadata.version(name) for name in record["packages"]},
     }
     changed = [name for name, value in today.items() if value != record[name]]

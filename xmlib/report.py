@@ -160,14 +160,14 @@ def _figure(name: str, alt: str, caption: str) -> str:
 
 
 def make(records_folder: Path, out: Path) -> list[Path]:
-    """The files in `out` that were written or removed; all in that folder but `gradient-*` is made here."""
+    """The files in `out` that were written or removed; all in that folder but `gradient-*` and `theory-*` is made here."""
     found = load_records(records_folder)
     paper = [record for record in found if record["dataset"] == "audio_score"]
     wanted = {**fragments(paper, records.reported()), **pictures(paper), **data_fragments()}
     wanted |= {**report_image_text.fragments(found), **report_image_text.pictures(found, draw)}
     changed = [out / name for name, content in wanted.items() if write(out / name, content)]
-    notebooks_own = set(out.glob("gradient-*.svg"))  # written by the notebook gradient
-    for stale in sorted(set(out.iterdir()) - {out / name for name in wanted} - notebooks_own):
+    others = {*out.glob("gradient-*"), *out.glob("theory-*")}  # made by the notebook gradient and `theory_figures`
+    for stale in sorted(set(out.iterdir()) - {out / name for name in wanted} - others):
         stale.unlink()
         changed.append(stale)
     return changed

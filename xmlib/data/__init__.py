@@ -2,30 +2,58 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-from xmlib.data import audio_score, audio_sheet_music, emoji
-from xmlib.data.splits import Split, Splits, View
+from xmlib.data import audio_score, audio_sheet_music, emoji, iapr, openclipart
+from xmlib.data.splits import Pictures, Split, Splits, View
 from xmlib.errors import InputError
 
-__all__ = ["DATASETS", "Split", "Splits", "View", "load"]
+__all__ = ["DATASETS", "Pictures", "Split", "Splits", "View", "load"]
 
 
-def _audio_score(profile: str, seed: int, dataset_file: str = "", **options: Any) -> Splits:
+def _audio_score(
+    profile: str = "quick", seed: int = 23, *, dataset_file: str = "", difficulty: str = "hard", train_pairs: int = 0,
+    cache_folder: Path | None = None, processes: int = 0,
+) -> Splits:  # fmt: skip
     if dataset_file:
         return audio_sheet_music.load(dataset_file, profile, seed)
-    return audio_score.load(profile, seed, **options)
+    return audio_score.load(
+        profile, seed, difficulty=difficulty, train_pairs=train_pairs, cache_folder=cache_folder, processes=processes
+    )
 
 
-DATASETS = {"audio_score": _audio_score, "emoji": emoji.load}
+def _own(form: str, profile: str, seed: int, **options: Any) -> Splits:
+    from xmlib.data import own_pairs  # brings pandas, which takes a second
+
+    return own_pairs.load(form, profile, seed, **options)
+
+
+DATASETS: dict[str, Callable[..., Splits]] = {
+    "audio_score": _audio_score,
+    "emoji": emoji.load,
+    "openclipart": openclipart.load,
+    "iapr": iapr.load,
+    **{form: partial(_own, form) for form in ("table", "coco", "good_news", "politics")},
+}
 
 
 def load(name: str, profile: str = "quick", seed: int = 23, **options: Any) -> Splits:
-    """The pairs of a data set. Raises InputError for a name or profile that is not there.
+    """The pairs of a data set. Raises InputError for a name, a profile or an option that is not there.
 
-    `options` of audio_score: `difficulty` ("hard" or "easy"), `train_pairs`, `cache_folder` and `processes`, as in
-    `audio_score.load`, and `dataset_file`, a copy of the original audio_sheet_music.npz to be used instead.
+    The options are those of the function that makes the data set: `audio_score.load` (with `dataset_file`, a copy of
+    the original audio_sheet_music.npz to be used instead), `emoji.load`, `openclipart.load`, `iapr.load`, and for pairs
+    of one's own `own_pairs.load`.
     """
     if name not in DATASETS:
         raise InputError(f"data set {name!r} is unknown; choose one of: {', '.join(DATASETS)}.")
+    known = inspect.signature(DATASETS[name]).parameters.values()
+    if not any(one.kind is one.VAR_KEYWORD for one in known):  # `own_pairs` checks its own
+        named = [one.name for one in known if one.kind is one.KEYWORD_ONLY]
+        unknown = [option for option in options if option not in named]
+        if unknown:
+            raise InputError(f"{name} has no option {unknown[0]!r}; it has: {', '.join(named)}.")
     return DATASETS[name](profile, seed, **options)

@@ -1,0 +1,523 @@
+"""The explorer: its files are made of runs, and its page does what it says, in a real browser, on toy pairs."""
+
+import io
+import json
+import re
+import shutil
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from conftest import absent
+from PIL import Image
+from test_site import DESK, FLAGS, PHONE, SITE
+
+from xmlib import (
+    embeddings,
+    evaluate,
+    exhibits,
+    explorer,
+    explorer_data,
+    fit,
+    methods,
+    paths,
+    profiles,
+    records,
+    sounds,
+)
+from xmlib.data import folk_tunes, load, synthesize
+from xmlib.errors import InputError
+
+MEGABYTES = 15  # that the explorer may add to the site
+FORTH, BACK = evaluate.DIRECTIONS
+
+
+@pytest.fixture(scope="module")
+def toy():
+    return load("audio_score", "toy")
+
+
+@pytest.fixture
+def own_runs(tmp_path, monkeypatch):
+    """A folder of runs and one of records of the test's own."""
+    monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(paths, "RECORDS", tmp_path / "records")
+    return tmp_path
+
+
+def made_up_run(splits, method, noise, seed=0):
+    """A record without training, and embeddings that give its ranks: the views differ by noise."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(len(splits.test), 8))
+    x, y = (torch.nn.functional.normalize(torch.tensor(v).float()) for v in (x, x + noise * rng.normal(size=x.shape)))
+    record = {
+        "format": 1, "dataset": splits.name, "method": method, "profile": "toy", "seed": 1, "converged": noise < 1,
+        "parameters": {"difficulty": "hard", "dataset_file": ""}, "history": [{"epoch": 1}],
+        "data": {"digest": splits.digest, "test": len(splits.test), "test_groups": splits.test.groups.tolist()},
+        **evaluate.both_ways(x, y, splits.test.groups),
+    }  # fmt: skip
+    return record, x, y
+
+
+def trained_run(splits, checkpoint):
+    """A toy run that leaves a checkpoint and has its head refitted at the end; its record as read back, model and x."""
+    settings = profiles.settings("toy", epochs=2, refit_n=60)
+    model = methods.build("ccal_cont", settings, 1)
+    training = fit.fit(model, splits, "ccal_cont", settings, 1, checkpoint=checkpoint)
+    x, y = fit.embed(model, splits.test)
+    test = evaluate.both_ways(x, y, splits.test.groups)
+    parameters = {"method": "ccal_cont", "profile": "toy", "seed": 1, "difficulty": "hard"}
+    record = records.make("audio_score", parameters, splits, settings, training, test, {})
+    return json.loads(json.dumps(record)), model, x
+
+
+# ---- embeddings and weights ------------------------------------------------------------------------------------
+
+
+def test_embeddings_are_found_by_the_ranks_of_their_own_record_alone(toy, own_runs):
+    record, x, y = made_up_run(toy, "ccal_cont", 0.5)
+    other = made_up_run(toy, "ccal_cont", 0.5, seed=1)[0]
+    embeddings.save(record, x, y)
+    found = embeddings.of_run(json.loads(json.dumps(record)), toy)
+    assert torch.equal(found[0], x)
+    assert torch.equal(found[1], y)
+    assert embeddings.of_run(other, toy) is None
+
+
+def test_embeddings_that_do_not_give_the_ranks_of_the_record_are_left_out(toy, own_runs, capsys):
+    record, x, y = made_up_run(toy, "ccal_cont", 0.5)
+    embeddings.save(record, x, y.flip(0))
+    assert embeddings.of_run(record, toy) is None
+    assert "ranks come out again" in capsys.readouterr().err
+
+
+def test_checkpoint_and_weights_give_the_embeddings_of_the_run(toy, own_runs):
+    folder = own_runs / "runs" / "audio_score-ccal_cont-seed1-0"
+    record, model, x = trained_run(toy, folder / "checkpoint.pt")
+    torch.testing.assert_close(embeddings.of_run(record, toy)[0], x)
+    file = embeddings.export(record, toy)
+    shutil.rmtree(own_runs / "runs")
+    torch.testing.assert_close(embeddings.of_run(record, toy)[0], x)
+    with np.load(file, allow_pickle=False) as arrays:
+        assert set(arrays.files) == set(model.state_dict())
+    assert file.parent == own_runs / "records" / "toy"
+
+
+def test_a_run_that_is_not_here_has_no_embeddings_and_no_weights_to_export(toy, own_runs):
+    record = made_up_run(toy, "ccal_cont", 0.5)[0]
+    assert embeddings.of_run(record, toy) is None
+    with pytest.raises(InputError, match="No checkpoint here"):
+        embeddings.export(record, toy)
+
+
+def test_weights_of_another_model_are_refused(tmp_path):
+    narrow, wide = (methods.build("ccal_cont", profiles.settings("toy", width=w), 1) for w in (1 / 12, 1))
+    embeddings.export_weights(narrow, tmp_path / "weights.npz")
+    with pytest.raises(InputError, match="does not hold the weights of this model"):
+        embeddings.import_weights(wide, tmp_path / "weights.npz")
+
+
+# ---- what is shown ---------------------------------------------------------------------------------------------
+
+
+def test_the_ten_best_are_those_of_all_candidates_sorted(toy):
+    _, x, y = made_up_run(toy, "ccal_cont", 0.5)
+    top = explorer_data.best(x, y)
+    scores = (x.double() @ y.double().T).numpy()
+    assert all(top[0, q].tolist() == sorted(range(60), key=lambda c: -scores[q, c])[:10] for q in range(60))  # noqa: B023
+    assert all(top[1, q].tolist() == sorted(range(60), key=lambda c: -scores[c, q])[:10] for q in range(60))  # noqa: B023
+
+
+def test_queries_come_by_families_and_only_where_the_rank_is_certain():
+    groups, usable = np.repeat(np.arange(20), 8), np.arange(160) % 4 > 0
+    top = np.stack([(np.arange(160)[:, None] + np.arange(10)) % 160] * 2)
+    queries, heard, seen = explorer_data.choose(groups, usable, [top])
+    assert len(queries) == explorer_data.QUERIES == len(set(queries))
+    assert usable[queries].all()
+    assert max(np.bincount(groups[queries])) == explorer_data.FAMILY
+    assert set(queries) <= set(heard)
+    assert set(seen) == set(top[1, queries].flat)
+    assert explorer_data.choose(groups, usable, [top]) == (queries, heard, seen)
+
+
+def test_queries_end_before_there_are_too_many_sounds(monkeypatch):
+    monkeypatch.setattr(explorer_data, "SOUNDS", 45)
+    top = np.arange(2 * 50 * 10).reshape(2, 50, 10)
+    queries, heard, _ = explorer_data.choose(np.arange(50), np.full(50, True), [top])
+    assert len(heard) <= 45
+    assert len(queries) == 4
+
+
+def test_a_picture_lies_on_its_sheet_where_its_number_says():
+    tiles = np.arange(130)[:, None, None] * np.ones((1, 4, 6))
+    first, second = exhibits.sheets(tiles)
+    assert first.shape == (40, 60)
+    assert (first[8:12, 18:24] == 23).all()  # row 2, column 3
+    assert (second[8:12, 54:60] == 129).all()
+
+
+def test_snippet_and_spectrogram_on_the_sheets_are_those_of_the_pair(toy):
+    shown = exhibits.audio_score(toy, [7, 3], heard=1)
+    with Image.open(io.BytesIO(shown.files["view1-0.png"])) as sheet:
+        snippet = np.asarray(sheet.convert("L"))[:80, :100] / 255
+    halved = snippet.reshape(40, 2, 50, 2).mean((1, 3))
+    assert np.abs(halved - toy.test.view1[7][0]).max() < 1 / 30  # of 16 shades
+    with Image.open(io.BytesIO(shown.files["view2-0.png"])) as sheet:
+        loud = np.asarray(sheet)[:92, :42][::-1]  # low bands first
+    assert np.corrcoef(loud.ravel(), toy.test.view2[7][0].ravel())[0, 1] > 0.99
+    assert shown.sounds == [0]
+    assert shown.views[1].count == 1
+
+
+def test_pictures_and_texts_are_shown_as_they_are():
+    red, tall = np.full((50, 50, 3), (250, 0, 0), np.uint8), np.zeros((200, 100, 3), np.uint8)
+    split = SimpleNamespace(pictures=[tall, red], texts=["night", "a red square"])
+    shown = exhibits.picture_text(SimpleNamespace(name="emoji", test=split), [1, 0], 2)
+    with Image.open(io.BytesIO(shown.files["view1-0.webp"])) as sheet:
+        pixels = np.asarray(sheet.convert("RGB")).astype(int)
+    assert np.abs(pixels[48, 48] - (250, 0, 0)).max() < 12
+    assert np.abs(pixels[48, 96 + 48]).max() < 12
+    assert pixels[48, 96 + 4].min() > 240  # white beside what is tall
+    assert shown.views[1].words == shown.labels == ["a red square", "night"]
+
+
+# ---- sounds ----------------------------------------------------------------------------------------------------
+
+
+def test_the_sound_of_a_pair_gives_its_spectrogram(toy):
+    row = int(np.argmax(toy.test.rows["onset"] > 3))
+    tune, _ = sounds.of_pair(toy.test, row)
+    seconds = 60 / tune["quarters_per_minute"] / folk_tunes.TICKS
+    notes = sounds.notes_of(tune["id"], sounds.stored_tune(toy, tune["id"]))
+    timed = [(n.onset * seconds, (n.onset + n.length) * seconds, n.pitch) for n in notes]
+    sound = synthesize.render(synthesize.midi(timed, tune["instrument"]))
+    excerpt = sounds.cut(sound, float(toy.test.rows["onset"][row]))
+    frames = synthesize.analyse(np.concatenate([np.zeros(551), excerpt]))[1:42]  # their middles are half a frame in
+    assert np.abs(frames[1:-2].T - toy.test.view2[row][0][:, 1:39]).max() < 0.05
+
+
+def test_an_excerpt_holds_the_onset_in_its_middle_and_silence_before_the_tune():
+    click = np.zeros(3 * synthesize.RATE)
+    click[synthesize.RATE] = 1
+    excerpt = sounds.cut(click, 1.0)
+    assert len(excerpt) == round(2.1 * synthesize.RATE)
+    assert abs(int(excerpt.argmax()) / synthesize.RATE - 21.5 / 20) < 0.001
+    assert sounds.cut(np.ones(100), 0.0)[: synthesize.RATE].max() == 0
+
+
+@pytest.mark.parametrize(
+    ("pitch", "height", "name"), [(71, 0, "B4"), (60, -6, "C4"), (78, 4, "F♯5"), (70, 0, "B♭4"), (59, -6, "C♭4")]
+)
+def test_a_note_is_called_by_its_place_on_the_staff(pitch, height, name):
+    assert sounds.note_name(pitch, height) == name
+
+
+def test_the_note_of_a_pair_is_named_among_its_neighbours():
+    notes = [folk_tunes.Note(0, 1, 71 + 12 * i, 7 * i, 0, 0) for i in range(4)]
+    assert sounds.around(notes, 1, reach=2) == "B4 [B5] B6 B7"
+
+
+def test_capital_titles_are_written_small():
+    assert sounds.title({"title": "JACK ON THE GREEN -- JIG"}) == "Jack On The Green – Jig"
+    assert sounds.title({"title": "The Rakes of Mallow."}) == "The Rakes of Mallow"
+
+
+# ---- the files -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_runs(toy, own_runs):
+    found = [made_up_run(toy, method, noise) for method, noise in (("ccal_tno", 0.6), ("ccal_cont", 2.0))]
+    for run in found:
+        embeddings.save(*run)
+    return [run[0] for run in found]
+
+
+def read_data(out):
+    return json.loads((out / "data.js").read_text().removeprefix("window.xmlibExplorer = ").removesuffix(";\n"))
+
+
+def test_ranks_and_lists_in_the_file_are_those_of_the_records(two_runs, tmp_path, toy):
+    explorer.make(tmp_path / "out", two_runs)
+    shown = read_data(tmp_path / "out")["sets"][0]
+    label = [f"note {toy.test.rows['note'][row] + 1} of" for row in range(60)]
+    for record, run in zip(two_runs, shown["runs"], strict=True):
+        for way, direction in zip(run["ways"], (FORTH, BACK), strict=True):
+            assert set(way["ranks"]) <= set(record["ranks"][direction])
+            for query, (rank, top) in enumerate(zip(way["ranks"], way["top"], strict=True)):
+                assert (query in top) == (rank <= 10)
+                assert query not in top or top.index(query) == rank - 1
+    assert all(text.startswith("note ") for text in shown["labels"])
+    assert {text.rpartition(" “")[0] for text in shown["labels"]} <= set(label)
+
+
+def test_a_second_making_changes_nothing_and_another_place_gets_the_same_bytes(two_runs, tmp_path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    explorer.make(one, two_runs)
+    assert explorer.make(one, two_runs) == []
+    explorer.make(other, two_runs)
+    files = [path.relative_to(one) for path in sorted(one.rglob("*")) if path.is_file()]
+    assert len(files) > 60
+    assert all((one / name).read_bytes() == (other / name).read_bytes() for name in files)
+
+
+def test_a_file_that_is_gone_comes_back_and_a_stale_one_goes(two_runs, tmp_path):
+    explorer.make(tmp_path / "out", two_runs)
+    gone, stale = tmp_path / "out" / "audio_score" / "view1-0.png", tmp_path / "out" / "old.mp3"
+    gone.unlink()
+    stale.write_bytes(b"")
+    assert set(explorer.make(tmp_path / "out", two_runs)) == {gone, stale}
+    assert gone.exists()
+    assert not stale.exists()
+
+
+def test_a_run_without_embeddings_is_named_as_missing(two_runs, tmp_path):
+    embeddings.path(two_runs[1]).unlink()
+    explorer.make(tmp_path / "out", two_runs)
+    assert read_data(tmp_path / "out")["missing"] == ["CCA layer, ranking loss, toy"]
+    assert len(read_data(tmp_path / "out")["sets"][0]["runs"]) == 1
+
+
+def test_one_record_a_method_and_profile_is_shown_the_longest_profile_first():
+    def record(method, profile, seed, **more):
+        return {"dataset": "emoji", "method": method, "profile": profile, "seed": seed} | more
+
+    found = [record("ccal_cont", "quick", 2), record("ccal_cont", "quick", 1), record("ccal_cont", "medium", 3)]
+    kept = explorer.shown_records([*found, record("ccal_tno", "quick", 1, variant="zero_shot")])
+    assert kept == [found[2], found[1]]
+
+
+# ---- the page, in a browser ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory, toy):
+    """The explorer's part of its page, with what two made-up runs and no site around it."""
+    folder = tmp_path_factory.mktemp("page")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "RUNS", folder / "runs")
+        runs = [made_up_run(toy, method, noise) for method, noise in (("ccal_tno", 0.6), ("ccal_cont", 2.0))]
+        for run in runs:
+            embeddings.save(*run)
+        source = paths.ROOT / "book"
+        shutil.copytree(
+            source / "assets" / "explorer", folder / "_static" / "explorer", ignore=shutil.ignore_patterns("built")
+        )
+        explorer.make(folder / "_static" / "explorer" / "built", [run[0] for run in runs])
+    block = re.search(r"```\{raw\} html\n(.*?)```", (source / "explorer.md").read_text(encoding="utf-8"), re.S)[1]
+    head = '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    (folder / "page.html").write_text(f"{head}<title>Explorer</title><main>{block}</main>", encoding="utf-8")
+    return folder / "page.html", [run[0] for run in runs]
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(params=[DESK, PHONE], ids=["desk", "phone"])
+def opened(browser, page_file, request):
+    """The page opened from its file at both widths; nothing may go wrong on it and nothing may leave the machine."""
+    context = browser.new_context(viewport=request.param, has_touch=request.param is PHONE)
+    page, wrong = context.new_page(), []
+    page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
+    page.on("console", lambda said: wrong.append(f"console: {said.text}") if said.type == "error" else None)
+    page.on("requestfailed", lambda lost: wrong.append(f"failed: {lost.url}"))
+    page.on("request", lambda sent: None if sent.url.startswith("file:") else wrong.append(f"leaves: {sent.url}"))
+    page.goto(page_file[0].as_uri())
+    yield page
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    context.close()
+    assert wrong == []
+
+
+def chosen(page):
+    return int(page.locator("[role=option][aria-selected=true]").get_attribute("id").removeprefix("explorer-query-"))
+
+
+def shown_ranks(page):
+    return [float(mark.get_attribute("data-rank")) for mark in page.locator(".x-answer-rank").all()]
+
+
+def expected_ranks(page_file, query, way):
+    """What the records say of the query, found again by its place among the test pairs."""
+    page, found = page_file
+    data = read_data(page.parent / "_static" / "explorer" / "built")["sets"][0]
+    by_method = {record["method"]: record for record in found}
+    groups = [by_method[run["method"]] for run in data["runs"]]
+    split = load("audio_score", "toy").test
+    titles = [sounds.title(sounds.of_pair(split, row)[0]) for row in range(60)]
+    labels = [f"note {note + 1} of “{name}”" for note, name in zip(split.rows["note"], titles, strict=True)]
+    row = labels.index(data["labels"][query])
+    return [record["ranks"][(FORTH, BACK)[way]][row] for record in groups]
+
+
+def test_a_query_is_chosen_by_mouse_and_its_ranks_are_the_records(opened, page_file):
+    for query in (3, 11):
+        opened.locator(f"#explorer-query-{query}").click()
+        assert chosen(opened) == query
+        assert shown_ranks(opened) == expected_ranks(page_file, query, way=0)
+
+
+def test_a_query_is_chosen_by_keyboard_and_stays_in_view(opened, page_file):
+    opened.locator("#explorer-queries").focus()
+    for key, query in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("End", None), ("Home", 0)):
+        opened.keyboard.press(key)
+        last = opened.locator("[role=option]").count() - 1
+        assert chosen(opened) == (last if query is None else query)
+        assert shown_ranks(opened) == expected_ranks(page_file, chosen(opened), way=0)
+        box, option = (opened.locator(name).bounding_box() for name in ("#explorer-queries", "[aria-selected=true]"))
+        assert box["y"] <= option["y"] + 1
+        assert option["y"] + option["height"] <= box["y"] + box["height"] + 1
+    assert opened.evaluate("document.activeElement.id") == "explorer-queries"
+
+
+def test_arrows_go_up_and_down_by_a_row_of_the_list(opened):
+    opened.locator("#explorer-queries").focus()
+    first = opened.locator("#explorer-query-0").bounding_box()
+    opened.keyboard.press("ArrowDown")
+    below = opened.locator("[aria-selected=true]").bounding_box()
+    assert below["x"] == pytest.approx(first["x"], abs=2)
+    assert chosen(opened) > 1
+    opened.keyboard.press("ArrowUp")
+    assert chosen(opened) == 0
+
+
+def test_direction_and_methods_change_what_is_shown(opened, page_file):
+    opened.locator("#explorer-query-5").click()
+    opened.get_by_label("audio → sheet").check()
+    assert chosen(opened) == 5
+    assert shown_ranks(opened) == expected_ranks(page_file, 5, way=1)
+    assert opened.locator(".x-query .x-tile").first.get_attribute("class") == "x-tile x-sound"
+    opened.get_by_label("Method A").select_option(label="CCA layer, ranking loss (toy, not converged)")
+    opened.get_by_label("Method B").select_option(label="CCA layer, trace norm (toy)")
+    assert shown_ranks(opened) == expected_ranks(page_file, 5, way=1)[::-1]
+
+
+def test_each_method_lists_ten_and_marks_the_right_answer_once(opened):
+    seen = []
+    for query in (0, 4, 9, 13):
+        opened.locator(f"#explorer-query-{query}").click()
+        seen += shown_ranks(opened)
+        for column, rank in zip(opened.locator(".x-column").all(), shown_ranks(opened), strict=True):
+            assert column.locator(".x-found .x-card").count() == 10
+            right = column.locator(".x-card.x-right")
+            assert right.count() == 1
+            assert right.get_attribute("data-item") == str(query)
+            assert "✓ right answer" in right.inner_text()
+            places = [card.get_attribute("data-item") for card in column.locator(".x-found .x-card").all()]
+            assert (places.index(str(query)) + 1 if rank <= 10 else rank) == rank
+    assert min(seen) <= 10 < max(seen)
+
+
+def test_a_sound_plays(opened):
+    opened.evaluate("document.getElementById('explorer-player').loop = true")  # it must not end before it is looked at
+    opened.locator(".x-found .x-play").first.click()
+    opened.wait_for_function("document.getElementById('explorer-player').currentTime > 0")
+    said = opened.evaluate(
+        "(({duration, error, paused}) => ({duration, error, paused}))(document.getElementById('explorer-player'))"
+    )
+    assert 2 < said["duration"] < 2.4
+    assert said["error"] is None
+    assert not said["paused"]
+    assert opened.locator("[aria-pressed=true]").count() == 1
+    opened.locator(".x-found .x-play").first.click()
+    assert opened.evaluate("document.getElementById('explorer-player').paused")
+    assert opened.locator("[aria-pressed=true]").count() == 0
+
+
+def test_the_space_bar_plays_a_query_that_sounds(opened):
+    opened.get_by_label("audio → sheet").check()
+    opened.locator("#explorer-queries").focus()
+    opened.keyboard.press("ArrowRight")
+    opened.keyboard.press(" ")
+    opened.wait_for_function("document.getElementById('explorer-player').duration > 2")
+    assert opened.locator(".x-query .x-play").get_attribute("aria-pressed") == "true"
+    assert "/1.mp3" in opened.evaluate("document.getElementById('explorer-player').src")
+
+
+def test_a_mark_on_the_map_shows_its_item_and_asks_when_clicked(opened, page_file):
+    data = read_data(page_file[0].parent / "_static" / "explorer" / "built")["sets"][0]
+    plot = opened.locator(".x-map svg").first
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    spots = np.array(data["runs"][0]["map"])  # (2, queries, 2)
+    away = np.linalg.norm(spots[1][:, None] - spots.reshape(-1, 2), axis=2)
+    lonely = int(np.sort(away, axis=1)[:, 1].argmax())  # a sound with no other mark near by
+    x, y = (spots[1, lonely] + 40) / 1080 * box["width"]
+    plot.hover(position={"x": x, "y": y})
+    assert data["labels"][lonely] in opened.locator(".x-map .x-bubble").first.inner_text()
+    plot.click(position={"x": x, "y": y})
+    assert chosen(opened) == lonely
+    assert opened.get_by_label("audio → sheet").is_checked()
+    assert shown_ranks(opened) == expected_ranks(page_file, lonely, way=1)
+
+
+def test_the_map_is_walked_by_keyboard(opened):
+    plot = opened.locator(".x-map svg").nth(1)
+    plot.focus()
+    words = set()
+    for key in ("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowLeft", "ArrowUp"):
+        opened.keyboard.press(key)
+        words.add(opened.locator(".x-map .x-bubble").nth(1).inner_text())
+    assert len(words) > 1
+    text = opened.locator(".x-map .x-bubble").nth(1).inner_text()
+    opened.keyboard.press("Enter")
+    assert text.split(": ", 1)[1].lower() == opened.locator(".x-query p").inner_text().lower()
+    assert opened.evaluate("document.activeElement.closest('.x-map') !== null")
+
+
+def test_every_picture_and_control_has_words(opened):
+    for way in ("sheet → audio", "audio → sheet"):
+        opened.get_by_label(way).check()
+        unnamed = opened.evaluate(
+            "[...document.querySelectorAll('#explorer :is([role=img], [role=option], button, svg[role])')]"
+            ".filter(e => !(e.getAttribute('aria-label') || '').trim()).length"
+        )
+        assert unnamed == 0
+    assert re.match(
+        r"Sheet music around note \d+ of “.+”\. Notes: .*\[.+\].*\.",
+        opened.locator(".x-snippet").first.get_attribute("aria-label"),
+    )
+
+
+def test_the_address_opens_the_same_view_again(opened, page_file):
+    opened.locator("#explorer-query-9").click()
+    opened.get_by_label("audio → sheet").check()
+    address = opened.url
+    opened.goto("about:blank")
+    opened.goto(address)
+    assert chosen(opened) == 9
+    assert shown_ranks(opened) == expected_ranks(page_file, 9, way=1)
+
+
+# ---- the built site --------------------------------------------------------------------------------------------
+
+
+def test_the_site_has_the_explorer_and_it_is_not_too_heavy():
+    if not (SITE / "explorer.html").exists():
+        absent("there is no explorer in _build/html (make book)")
+    folder = SITE / "_static" / "explorer"
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= MEGABYTES * 1e6
+    sets = read_data(folder / "built")["sets"]
+    assert {s["name"] for s in sets} >= {"audio_score"}
+    assert all(len(s["runs"]) >= 2 for s in sets)
+
+
+def test_the_page_of_the_site_takes_the_processor_less_than_two_seconds(browser):
+    if not (SITE / "explorer.html").exists():
+        absent("there is no explorer in _build/html (make book)")
+    page = browser.new_page(viewport=DESK)
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})  # not the clock: others use this machine too
+    page.goto((SITE / "explorer.html").as_uri(), wait_until="load")
+    assert page.locator(".x-found .x-card").count() == 20
+    spent = {found["name"]: found["value"] for found in session.send("Performance.getMetrics")["metrics"]}
+    page.close()
+    assert 0 < spent["ProcessTime"] < 2

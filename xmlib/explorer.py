@@ -1,0 +1,151 @@
+"""The explorer of the book: what each finished run finds for some test queries, made into static files.
+
+`make` writes a file data.js, sheets of pictures and sounds, which the page's own script shows without a server. The
+queries are drawn by a seed; the ten best come from all test candidates; the ranks are those of the records.
+`python -m xmlib.explorer` makes the files; with `--weights RECORD` it writes the weights of a run beside its record.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from xmlib import data, embeddings, experiments, paths, records, sounds
+from xmlib.data import Splits, audio_score, cache
+from xmlib.errors import InputError
+from xmlib.explorer_data import Found, collect
+from xmlib.files import write_bytes
+from xmlib.methods import METHODS
+from xmlib.runs import PROFILES, title
+
+VERSION = 1  # raise it when a file may come out differently from the same runs
+BUILT = paths.ROOT / "book" / "assets" / "explorer" / "built"
+
+
+def make(out: Path = BUILT, found: Sequence[dict] | None = None) -> list[Path]:
+    """The files in `out` that were written or removed; everything in that folder belongs to this module.
+
+    `found`: records to show; None for those of the book. Pairs are not built for this: without them, or without the
+    embeddings of a run, data.js says what is missing, and the page with it.
+    """
+    of_book = (record for record in records.load_all() if record["profile"] in PROFILES)  # no toys
+    kept = shown_records(list(of_book) if found is None else found)
+    key = cache.key([VERSION, sounds.VERSION, *(embeddings.path(record).name for record in kept)])
+    if _complete(out, key):
+        return []
+    sets: list[dict] = []
+    files: dict[str, bytes] = {}
+    missing: list[str] = []
+    for dataset in dict.fromkeys(record["dataset"] for record in kept):
+        runs, lacking = load_runs([record for record in kept if record["dataset"] == dataset])
+        missing += lacking
+        if runs:
+            described, own = collect(pairs_of(runs[0].record), runs)
+            sets.append(described)
+            files |= {f"{dataset}/{name}": content for name, content in own.items()}
+    content = json.dumps({"sets": sets, "missing": missing}, ensure_ascii=False, separators=(",", ":"))
+    files["data.js"] = f"window.xmlibExplorer = {content};\n".encode()
+    sizes = {name: len(content) for name, content in files.items()}
+    files[cache.MANIFEST] = json.dumps({"key": "" if missing else key, "files": sizes}).encode()
+    return _write_all(out, files)
+
+
+def _complete(out: Path, key: str) -> bool:
+    """Whether the folder holds all files of these runs already."""
+    manifest = cache.read_json(out / cache.MANIFEST)
+    if not manifest or manifest["key"] != key:
+        return False
+    sizes = {p.relative_to(out).as_posix(): p.stat().st_size for p in out.rglob("*") if p.is_file()}
+    sizes.pop(cache.MANIFEST)
+    return sizes == manifest["files"]
+
+
+def _write_all(out: Path, files: dict[str, bytes]) -> list[Path]:
+    """Writes what has changed, the manifest last, and removes what is not wanted."""
+    changed = []
+    for name, content in files.items():
+        path = out / name
+        if not path.exists() or path.read_bytes() != content:
+            write_bytes(path, content)
+            changed.append(path)
+    wanted = {out / name for name in files}
+    for stale in sorted(path for path in out.rglob("*") if path.is_file() and path not in wanted):
+        stale.unlink()
+        changed.append(stale)
+    return changed
+
+
+def shown_records(found: Sequence[dict]) -> list[dict]:
+    """For each data set in its usual form, profile and method the record of the first seed: longest profile first."""
+    order = {name: i for i, name in enumerate((*PROFILES, "toy"))}
+    methods = {name: i for i, name in enumerate(METHODS)}
+    usual = [r for r in found if not r.get("variant") and r["method"] in METHODS]
+    first: dict[tuple, dict] = {}
+    for record in sorted(usual, key=lambda r: (r["dataset"], order[r["profile"]], methods[r["method"]], r["seed"])):
+        first.setdefault((record["dataset"], record["profile"], record["method"]), record)
+    return list(first.values())
+
+
+def load_runs(found: Sequence[dict]) -> tuple[list[Found], list[str]]:
+    """The runs of one data set whose embeddings are here, all on the same test pairs, and names of the others."""
+    runs: list[Found] = []
+    missing = []
+    for record in found:
+        splits = pairs_of(record)
+        embedded = embeddings.of_run(record, splits) if splits else None
+        if embedded and (not runs or record["data"]["test_groups"] == runs[0].record["data"]["test_groups"]):
+            runs.append(Found(record, embedded))
+        else:
+            missing.append(f"{title(record['method'])}, {record['profile']}")
+    return runs, missing
+
+
+def pairs_of(record: dict) -> Splits | None:
+    """The pairs behind a record; None where they have not been built on this machine."""
+    parameters = record["parameters"]
+    if record["dataset"] != "audio_score":
+        return _pictures_and_texts(parameters)
+    if parameters.get("dataset_file"):
+        return None
+    profile, difficulty = record["profile"], parameters["difficulty"]
+    decided = audio_score.settings(audio_score.PROFILES[profile], 23, difficulty)
+    if not cache.published(paths.DATA / "audio_score" / f"pairs-{cache.key(decided)}"):
+        return None
+    return data.load("audio_score", profile, 23, difficulty=difficulty)
+
+
+def _pictures_and_texts(parameters: dict) -> Splits | None:
+    """These come from packages and not from long runs; None where a file that they need is not here."""
+    try:
+        return experiments.pairs(parameters)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m xmlib.explorer", description="Make the files of the explorer.")
+    parser.add_argument("--out", type=Path, default=BUILT, help="folder of the files")
+    parser.add_argument("--weights", metavar="RECORD", help="write the weights of this record's run beside it instead")
+    parser.add_argument("--checkpoint", type=Path, help="checkpoint of that run; default: looked for in runs/")
+    options = parser.parse_args(arguments)
+    try:
+        if options.weights:
+            record = records.load(options.weights)
+            splits = pairs_of(record)
+            if splits is None:
+                raise InputError("The pairs of that record are not built here; python -m xmlib.data builds them.")
+            target = embeddings.export(record, splits, options.checkpoint)
+            print(f"{target}: {target.stat().st_size / 1e6:.2f} MB", file=sys.stderr)
+        else:
+            print(f"explorer: {len(make(options.out))} files changed", file=sys.stderr)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
