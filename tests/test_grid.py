@@ -85,7 +85,7 @@ def test_nothing_is_run_again_when_nothing_or_only_prose_has_changed(copy):
 
 
 @pytest.mark.parametrize(
-    "edited, rerun",
+    ("edited", "rerun"),
     [
         ("notebooks/audio_score.ipynb", {"short_run": 3}),
         ("notebooks/image_text.ipynb", {"emoji_runs": 5}),

@@ -60,7 +60,8 @@ def record(method: str = "ccal_cont", profile: str = "quick", seed: int = 1, qua
         for e, v in enumerate(curve, start=1)
     ]
     return {
-        "format": 1, "notebook": "audio_score", "dataset": "audio_score", "variant": "", "method": method, "profile": profile,
+        "format": 1, "notebook": "audio_score", "dataset": "audio_score", "variant": "", "method": method,
+        "profile": profile,
         "seed": seed, "parameters": {}, "settings": {"width": 1 / 3},
         "data": {"digest": "d1" * 32, "train": 4000, "valid": 50, "test": N, "test_groups": test_groups()},
         "history": history, "best_epoch": epochs, "stopped": "patience" if converged else "epochs",

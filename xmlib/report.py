@@ -166,7 +166,7 @@ def make(records_folder: Path, out: Path) -> list[Path]:
     wanted = {**fragments(paper, records.reported()), **pictures(paper), **data_fragments()}
     wanted |= {**report_image_text.fragments(found), **report_image_text.pictures(found, draw)}
     changed = [out / name for name, content in wanted.items() if write(out / name, content)]
-    others = {*out.glob("gradient-*"), *out.glob("theory-*")}  # made by the notebook gradient and `theory_figures`
+    others = {*out.glob("gradient-*"), *out.glob("theory-*")}  # of the notebook gradient and `theory_figures`
     for stale in sorted(set(out.iterdir()) - {out / name for name in wanted} - others):
         stale.unlink()
         changed.append(stale)

@@ -54,7 +54,7 @@ def assemble(
 ) -> Splits:  # fmt: skip
     """The splits of a data set. `artwork`: of the parts "train", "valid" and "test"; an item needs a picture in each.
 
-    View 1: picture features less their training mean; view 2: tf-idf weights, fitted on the training texts. Each view is
+    View 1: picture features less their training mean; view 2: tf-idf weights fitted on the training texts. A view is
     divided by one number, the standard deviation of its training values. `shuffled` gives every training
     picture the text of another, drawn at random: scores on the test set must then be those of chance.
     """
