@@ -139,9 +139,11 @@ def test_an_item_without_a_picture_is_in_no_part():
     artwork = {"train": whole, "valid": whole, "test": fewer}
     splits = image_text.assemble("emoji", "toy", 1, some, artwork, SIZE, split="grouped", shuffled=False, settings={})
     assert "id 0" not in {id for part in parts(splits) for id in part.ids}
-    for part in parts(splits):
-        rows = [int(id.split()[1]) for id in part.ids]
-        np.testing.assert_allclose(part.view1[:], whole.features[rows].astype(np.float32))
+    rows = [[int(id.split()[1]) for id in part.ids] for part in parts(splits)]
+    train = whole.features[rows[0]]
+    for part, own in zip(parts(splits), rows, strict=True):
+        expected = (whole.features[own] - train.mean(axis=0)) / (train - train.mean(axis=0)).std()
+        np.testing.assert_allclose(part.view1[:], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(("split", "size"), [("grouped", Size(300, 400)), ("zero_shot", Size(60, 530))])
@@ -162,11 +164,19 @@ def test_words_of_validation_and_test_do_not_move_the_weights():
     assert one.train.view2.shape == other.test.view2.shape
 
 
-def test_weights_are_those_of_scikit_learn_on_the_training_texts():
+def test_weights_are_in_proportion_those_of_scikit_learn_on_the_training_texts():
     splits = assembled()
     oracle = TfidfVectorizer(analyzer=texts.words, min_df=2).fit(splits.train.texts)
+    spread = oracle.transform(splits.train.texts).toarray().std()
     for part in parts(splits):
-        np.testing.assert_allclose(part.view2[:], oracle.transform(part.texts).toarray(), atol=1e-6)
+        np.testing.assert_allclose(part.view2[:] * spread, oracle.transform(part.texts).toarray(), atol=1e-5)
+
+
+def test_both_views_have_a_spread_of_one_in_training_and_pictures_a_mean_of_zero():
+    train = assembled().train
+    assert train.view1[:].std() == pytest.approx(1, rel=1e-4)
+    assert train.view2[:].std() == pytest.approx(1, rel=1e-4)
+    np.testing.assert_allclose(train.view1[:].mean(axis=0), 0, atol=1e-5)
 
 
 def test_weights_of_a_text_have_length_one_or_are_all_zero():
@@ -291,8 +301,10 @@ def test_pictures_belong_to_the_ids(toy):
 
 def test_features_belong_to_the_ids_and_do_not_depend_on_the_neighbours_in_the_batch(toy):
     drawn = emoji_concepts.drawings("openmoji")
-    alone = image_features.features(pictures.read(drawn[toy.test.ids[2]])[None])
-    np.testing.assert_allclose(toy.test.view1[2], alone[0], atol=1e-4)
+    stored = image_text.opened(toy.folder)
+    for number in (2, 51):
+        alone = image_features.features(pictures.read(drawn[stored.ids[number]])[None])
+        np.testing.assert_allclose(stored.features[number], alone[0], atol=1e-4)
 
 
 def test_another_style_changes_the_pictures_and_not_texts_or_split(home, toy):
@@ -306,7 +318,7 @@ def test_another_style_changes_the_pictures_and_not_texts_or_split(home, toy):
     assert (both.test.pictures[:] != toy.test.pictures[:]).any(axis=(1, 2, 3)).all()
     assert both.digest != toy.digest
     whole = load("emoji", "toy", style="twemoji", cache_folder=home)
-    np.testing.assert_array_equal(whole.test.view1[:], both.test.view1[:])
+    np.testing.assert_array_equal(whole.test.pictures[:], both.test.pictures[:])
 
 
 def test_a_build_in_another_cache_with_other_numbers_of_processes_gives_the_same_bytes(home, toy, tmp_path):
@@ -573,7 +585,7 @@ def released(tmp_path_factory):
     draw = np.random.RandomState(0)
     hidden = draw.randn(ROWS, 8).astype(np.float32)
     images = np.abs(hidden @ draw.randn(8, 40) + 0.3 * draw.randn(ROWS, 40)).astype(np.float32)
-    words = np.abs(hidden @ draw.randn(8, 30) + 0.3 * draw.randn(ROWS, 30)).astype(np.float32)
+    words = np.abs(hidden @ draw.randn(8, 40) + 0.3 * draw.randn(ROWS, 40)).astype(np.float32)
     images = np.concatenate([images, images[::-1] * 2])  # the flipped ones, with the largest value
     file = tmp_path_factory.mktemp("iapr") / "iapr.npz"
     np.savez(file, images=images, tfidf=words)

@@ -76,8 +76,8 @@ def record(method: str = "ccal_cont", profile: str = "quick", seed: int = 1, qua
     }  # fmt: skip
 
 
-def save(folder: Path, *records: dict) -> Path:
-    for item in records:
+def save(folder: Path, *found: dict) -> Path:
+    for item in found:
         path = folder / records.file_name(item)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(item))

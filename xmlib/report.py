@@ -160,7 +160,7 @@ def _figure(name: str, alt: str, caption: str) -> str:
 
 
 def make(records_folder: Path, out: Path) -> list[Path]:
-    """The files in `out` that were written or removed; all in that folder but `gradient-*` and `theory-*` is made here."""
+    """The files in `out` that were written or removed; all there but `gradient-*` and `theory-*` is made here."""
     found = load_records(records_folder)
     paper = [record for record in found if record["dataset"] == "audio_score"]
     wanted = {**fragments(paper, records.reported()), **pictures(paper), **data_fragments()}
