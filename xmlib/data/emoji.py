@@ -46,6 +46,13 @@ def load(
     )  # fmt: skip
 
 
+def is_built(profile: str = "quick", cache_folder: Path | None = None) -> bool:
+    """Whether texts, groups and the pictures of both styles are in the cache."""
+    home = Path(cache_folder or paths.DATA) / "emoji"
+    known = cache.published(home / f"concepts-{cache.key([settings(), PROFILES[profile].of])}")
+    return known is not None and all(cache.published(_folder(home, style, known["ids"])) for style in STYLES)
+
+
 def settings() -> list[Any]:
     """Everything that decides concepts, groups and features: the key of the cache."""
     code = [emoji_concepts.VERSION, duplicates.VERSION, pictures.VERSION, texts.VERSION]
@@ -86,10 +93,14 @@ def group(concepts: list[Concept]) -> np.ndarray:
 
 def _artwork(home: Path, style: str, ids: list[str], processes: int) -> Path:
     """The folder with features and thumbnails of all concepts in a style, computed if they are not there."""
-    decided = [emoji_concepts.versions(), image_features.settings(), ids]
-    folder = home / f"{style}-{cache.key(decided)}"
+    folder = _folder(home, style, ids)
     built(home, "emoji", lambda: cache.published(folder), partial(_compute, folder, style, ids, processes))
     return folder
+
+
+def _folder(home: Path, style: str, ids: list[str]) -> Path:
+    decided = [emoji_concepts.versions(), image_features.settings(), ids]
+    return home / f"{style}-{cache.key(decided)}"
 
 
 def _compute(folder: Path, style: str, ids: list[str], processes: int) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from xmlib.data.splits import Split, Splits, View
 from xmlib.errors import InputError
 
 KEYS = ("images", "tfidf")
+PAIRS = 19996  # in the released file
 VALID, TEST = 1000, 2000
 REPEATED = 4  # the first training pairs come once more at the end: 17,000 of 19,996
 SHUFFLE = 23  # seed of the released order

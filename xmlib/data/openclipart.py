@@ -35,8 +35,7 @@ def load(
     one_of("split", split, SPLITS)
     check_seed(seed)
     home = folder_of(cache_folder)
-    drawn = home / f"pictures-{cache.key([openclipart_files.VERSION, image_features.settings(), size.of])}"
-    described = home / f"texts-{cache.key([settings(), size.of])}"
+    drawn, described = _folders(size, home)
     make = partial(_build, home, drawn, described, size.of, processes)
     known = built(home, "openclipart", lambda: cache.published(drawn) and cache.published(described), make)
     items = Items(known["ids"], known["texts"], np.array(known["labels"]), np.array(known["groups"], np.int64))
@@ -45,6 +44,17 @@ def load(
     return assemble(
         "openclipart", profile, seed, items, parts, size, split=split, shuffled=shuffled, settings=decided, folder=drawn
     )
+
+
+def is_built(profile: str = "quick", cache_folder: Path | None = None) -> bool:
+    """Whether pictures and texts are in the cache."""
+    return all(cache.published(folder) for folder in _folders(PROFILES[profile], folder_of(cache_folder)))
+
+
+def _folders(size: Size, home: Path) -> tuple[Path, Path]:
+    """Where pictures and texts belong."""
+    drawn = cache.key([openclipart_files.VERSION, image_features.settings(), size.of])
+    return home / f"pictures-{drawn}", home / f"texts-{cache.key([settings(), size.of])}"
 
 
 def folder_of(cache_folder: Path | None = None) -> Path:
