@@ -19,7 +19,8 @@ IMAGE_NOTEBOOK = "book/results/{profile}/{dataset}-{method}.ipynb"
 IMAGE_PROFILES = {"emoji": "quick", "openclipart": "full"}  # the latter is committed: its pictures are not in a package
 AFTERWARDS = {  # no run depends on these
     "report.py", "report_image_text.py", "theory_figures.py", "theory.py", "theory_statistics.py", "theory_losses.py",
-    "theory_effects.py", "theory_batches.py", "theory_pages.py", "runs.py", "tables.py", "pages.py", "notebooks.py",
+    "theory_effects.py", "theory_batches.py", "theory_pages.py", "runs.py", "tables.py", "pages.py",
+    "pages_image_text.py", "notebooks.py",
     "explorer.py", "explorer_data.py", "exhibits.py", "sounds.py",
 }
 FIGURES = ["noise", "trace-norm", "approach", "precision", "border"]  # of the notebook gradient

@@ -389,6 +389,16 @@ def test_a_wide_picture_is_whole_in_the_middle_of_a_white_square():
         assert (picture[6:] == 255).all()
 
 
+@pytest.mark.parametrize(
+    "size", ['width="20mm" height="10mm"', 'width="20pt" height="10pt"', 'width="2000" height="1000"']
+)
+def test_an_svg_may_give_its_size_in_any_unit(size):
+    drawing = SVG.format('<rect width="20" height="10" fill="red"/>').replace("<svg", f"<svg {size}")
+    picture = pictures.decode(drawing.encode(), 8)
+    assert (picture[2:6] == (255, 0, 0)).all()
+    assert (picture[[0, 1, 6, 7]] == 255).all()
+
+
 def test_what_is_transparent_becomes_white():
     assert (pictures.decode(png(colour=(0, 0, 0, 0)), 8) == 255).all()
     half = pictures.decode(png(size=(8, 8), colour=(0, 0, 0, 128)), 8)

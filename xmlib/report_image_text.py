@@ -42,7 +42,7 @@ def pictures(found: Sequence[dict], draw: Callable[[Callable], bytes]) -> dict[s
 
 def by_method(found: Sequence[dict], dataset: str, variant: str = "") -> Methods:
     """The records of a data set and variant by method, in the book's order, seeds in order."""
-    kept = [r for r in found if (r["dataset"], r["variant"]) == (dataset, variant) and r["profile"] != "toy"]
+    kept = [r for r in found if (r["dataset"], r.get("variant", "")) == (dataset, variant) and r["profile"] != "toy"]
     methods = {name: sorted((r for r in kept if r["method"] == name), key=lambda r: r["seed"]) for name in METHOD_NAMES}
     return {name: records for name, records in methods.items() if records}
 
@@ -107,7 +107,7 @@ def corrections(runs: Methods) -> str:
 
 def variants(found: Sequence[dict], dataset: str) -> str:
     """MRR on every variant of the pairs in both directions, each method beside linear CCA."""
-    names = sorted({r["variant"] for r in found if r["dataset"] == dataset and r["profile"] != "toy"})
+    names = sorted({r.get("variant", "") for r in found if r["dataset"] == dataset and r["profile"] != "toy"})
     arrows = evaluate.direction_names(dataset)
     rows = []
     for name in names:

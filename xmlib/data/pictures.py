@@ -16,6 +16,7 @@ import numpy as np
 VERSION = 1  # raise it when a picture may come out differently
 SIDE = 224  # pixels, what the network of `image_features` was trained on
 THUMBNAIL = 96
+DPI = 96.0  # of an SVG whose size is in millimetres or points
 MOST_PIXELS = 50_000_000  # a photograph has fewer; a larger file would fill the memory when unpacked
 MOST_BYTES = 100_000_000
 HREF = re.compile(rb"""<\??\s*([\w:.-]+)[^<>]*?\s(?:xlink:)?href\s*=\s*["']\s*(?!#|data:)([^"']{1,80})""", re.I)
@@ -52,9 +53,9 @@ def draw_svg(svg: bytes, side: int = SIDE) -> bytes:
     _refuse_references(svg)
     try:
         text = svg.decode("utf-8-sig")
-        whole = _size(bytes(resvg_py.svg_to_bytes(svg_string=text, skip_system_fonts=True, width=8)))
+        whole = _size(bytes(resvg_py.svg_to_bytes(svg_string=text, skip_system_fonts=True, dpi=DPI, width=8)))
         wide, high = (side, None) if whole[0] >= whole[1] else (None, side)
-        return bytes(resvg_py.svg_to_bytes(svg_string=text, skip_system_fonts=True, width=wide, height=high))
+        return bytes(resvg_py.svg_to_bytes(svg_string=text, skip_system_fonts=True, dpi=DPI, width=wide, height=high))
     except (ValueError, OSError) as error:
         raise NoPicture(f"it is no SVG that can be drawn ({_short(error)})") from None
 
