@@ -13,10 +13,10 @@ GRID = $(PY) -m snakemake --nolock --rerun-incomplete --keep-going --show-failed
 SITE = .venv/bin/jupyter-book build book --config _config.yml --path-output . -W -n --keep-going --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sync book test check serve medium full bench clean
+.PHONY: help setup sync book test check serve medium openclipart full bench clean
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: .venv/.installed  ## the packages alone, into .venv (every other target does this by itself)
 
@@ -50,6 +50,9 @@ serve: .venv/.installed  ## show the site on this machine at http://127.0.0.1:80
 
 medium: sync  ## the grid at half the width with the full schedule, hours (ARGS=--dry-run says what is left)
 	@$(GRID) --cores $(CORES) $(ARGS) -- medium
+
+openclipart: sync  ## the runs on Openclipart, after `python -m xmlib.data download openclipart`
+	@$(GRID) --cores $(CORES) $(ARGS) -- openclipart
 
 full: sync  ## the grid as released, days on a CPU (ARGS=--dry-run says what is left)
 	@$(GRID) --cores $(CORES) $(ARGS) -- full
