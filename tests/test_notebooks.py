@@ -53,6 +53,14 @@ def test_an_edit_to_the_ipynb_alone_is_taken_over(twins):
     assert notebooks.sync(py, stamps) == ""
 
 
+def test_a_deleted_ipynb_is_made_again(twins):
+    py, stamps = twins
+    before = py.with_suffix(".ipynb").read_text()
+    py.with_suffix(".ipynb").unlink()
+    assert "audio_score.ipynb taken over" in notebooks.sync(py, stamps)
+    assert py.with_suffix(".ipynb").read_text() == before
+
+
 def test_outputs_in_the_ipynb_are_no_edit(twins):
     py, stamps = twins
     ipynb = py.with_suffix(".ipynb")

@@ -59,7 +59,7 @@ def sync(py: Path, stamps: dict) -> str:
     if in_step(py, ipynb):
         return ""
     edited = [twin for twin in (py, ipynb) if _digest(twin) not in (stamps.get(py.stem), _committed(twin))]
-    if edited == [ipynb]:
+    if edited == [ipynb] and ipynb.exists():
         write_text(py, jupytext.writes(_stripped(ipynb), fmt="py:percent"))
         return f"{py.name} taken over from {ipynb.name}"
     if edited == [py] or not ipynb.exists():
