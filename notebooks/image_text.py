@@ -30,9 +30,7 @@ split: str = "grouped"  # grouped, random (near duplicates torn apart) or zero_s
 style: str = "openmoji"  # of the emoji: openmoji or twemoji
 test_style: str = ""  # of the test pictures, if another
 shuffled: bool = False  # give every training picture another one's text: scores must fall to chance
-comparisons: str = (
-    "all"  # train once more on each of the other splits and styles: all, or some, as in "zero_shot random"
-)
+comparisons: str = "all"  # train once more on the other splits and styles: all, or some by name, as zero_shot random
 epochs: int = 0  # limit on the epochs; 0: the profile's own
 width: float = 0.0  # scales the released 1,024 hidden units; 0: the profile's own
 batch: int = 0  # pairs in a batch, more than d; 0: the profile's own
@@ -55,8 +53,8 @@ from xmlib import evaluate, experiments, figures, methods, picture_figures, prof
 
 parameters = dict(
     method=method, dataset=dataset, profile=profile, seed=seed, seeds=1, split=split, style=style,
-    test_style=test_style, shuffled=shuffled, comparisons="", epochs=epochs, width=width, batch=batch, d=d, device=device, threads=threads,
-    dataset_file=dataset_file, record=record,
+    test_style=test_style, shuffled=shuffled, comparisons="", epochs=epochs, width=width, batch=batch, d=d,
+    device=device, threads=threads, dataset_file=dataset_file, record=record,
 )  # fmt: skip
 chosen = methods.METHODS[profiles.choose("method", method, methods.METHODS)]
 settings = profiles.settings(profile, dataset, method, epochs=epochs, width=width, batch=batch, d=d)
