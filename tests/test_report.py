@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import absent
 
-from xmlib import evaluate, pages, paths, records, report, runs, tables
+from xmlib import evaluate, pages, paths, records, report, report_image_text, runs, tables
 from xmlib.errors import InputError
 
 FORTH, BACK = evaluate.DIRECTIONS
@@ -303,7 +303,8 @@ def rendered_tables(page: Path) -> list[list[str]]:
 @pytest.mark.parametrize("direction", evaluate.DIRECTIONS)
 def test_the_numbers_of_the_built_book_equal_the_records(direction):
     page = paths.ROOT / "_build" / "html" / "comparison.html"
-    found = [item for run in runs.group(report.load_records(paths.RECORDS)) for item in run.records]
+    paper = [item for item in report.load_records(paths.RECORDS) if item["dataset"] == "audio_score"]
+    found = [item for run in runs.group(paper) for item in run.records]
     if not page.exists() or not found:
         absent("the book or its records have not been built (make book)")
     rows = {tuple(row) for row in rendered_tables(page)}
@@ -314,6 +315,20 @@ def test_the_numbers_of_the_built_book_equal_the_records(direction):
         seed = str(item["seed"]) + ("" if item["converged"] else ", not converged")
         mrr = f"{metrics['mrr']:.3f} [{low:.3f}, {high:.3f}]"
         assert any(row[:9] == (runs.title(item["method"]), seed, mrr, *shares) for row in rows), (item["method"], mrr)
+
+
+@pytest.mark.parametrize("dataset", report_image_text.DATASETS)
+def test_the_numbers_of_the_page_on_pictures_and_words_are_means_of_the_records(dataset):
+    page = paths.ROOT / "_build" / "html" / "image_text.html"
+    methods = report_image_text.by_method(report.load_records(paths.RECORDS), dataset)
+    if not page.exists() or not methods:
+        absent("the book or its records have not been built (make book, make openclipart)")
+    rows = {tuple(row) for row in rendered_tables(page)}
+    for method, found in methods.items():
+        for direction in evaluate.DIRECTIONS:
+            means = {k: np.mean([item["metrics"][direction][k] for item in found]) for k in ("r1", "r10", "r25", "mrr")}
+            shown = [runs.title(method), str(len(found)), *(f"{means[k]:.1f}" for k in ("r1", "r10", "r25"))]
+            assert any(list(row[:5]) == shown and row[6].startswith(f"{means['mrr']:.3f} [") for row in rows), shown
 
 
 def test_the_readme_links_to_nothing_that_is_not_there():
