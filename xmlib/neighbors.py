@@ -14,7 +14,8 @@ from xmlib.files import write_bytes
 K = 200  # neighbours kept of each item in the released code
 NEAREST = 10  # of these, the ones that a pair's neighbour is drawn from
 # Exact search is the faster one up to here. Processor seconds on one thread, 200 dimensions, k = 200, exact and HNSW:
-# 20,000 items 8 and 29; 40,000 items 34 and 94. The first grows with n², the second little faster than n.
+# 20,000 items 8 and 29; 40,000 items 34 and 94. The first grows with n², the second little faster than n;
+# where they meet is extrapolated from these.
 EXACT_UP_TO = 100_000
 CHUNK = 512  # queries at once: bounds the memory of exact search to CHUNK · n numbers
 SAMPLE = 1000  # items that the recall is measured on

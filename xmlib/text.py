@@ -31,7 +31,7 @@ def sentences(text: str) -> list[str]:
     """The sentences of a text, in order, by a small rule for English that needs no downloaded model.
 
     A sentence ends at `.`, `!`, `?` or `…` before a space and anything but a small letter, unless the stop belongs to
-    a usual abbreviation or an initial. The released code uses NLTK's trained splitter, which is a download.
+    a usual abbreviation or an initial. The readme of the released code lists NLTK, whose splitter is a download.
     """
     found, start = [], 0
     for end in _END.finditer(text):
