@@ -19,6 +19,18 @@ def same_numbers_every_time():
     torch.manual_seed(0)
 
 
+class LargestTensor(torch.utils._python_dispatch.TorchDispatchMode):
+    """In a `with`: `numel` is that of the largest tensor made, a witness that no n × n one is kept."""
+
+    numel = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        tensors = (t for t in torch.utils._pytree.tree_leaves(out) if torch.is_tensor(t))
+        self.numel = max([self.numel, *(t.numel() for t in tensors)])
+        return out
+
+
 def absent(what: str) -> None:
     """Skip a test that lacks `what`; fail it instead where XMLIB_REQUIRE_SITE says that nothing may be lacking."""
     if os.environ.get("XMLIB_REQUIRE_SITE"):

@@ -5,6 +5,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 import torch
+from conftest import LargestTensor
 
 from xmlib import evaluate
 from xmlib.errors import InputError
@@ -30,18 +31,10 @@ def test_the_size_of_the_chunks_does_not_matter():
 
 
 def test_no_array_of_all_pairs_of_scores_is_kept():
-    n, largest = 6000, 0
-
-    class Watch(torch.utils._python_dispatch.TorchDispatchMode):
-        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-            nonlocal largest
-            out = func(*args, **(kwargs or {}))
-            largest = max([largest] + [t.numel() for t in torch.utils._pytree.tree_leaves(out) if torch.is_tensor(t)])
-            return out
-
-    with Watch():
+    n = 6000
+    with LargestTensor() as largest:
         evaluate.standing(unit_rows(n), unit_rows(n, seed=1))
-    assert largest <= 512 * n
+    assert largest.numel <= 512 * n
 
 
 def test_ties_count_in_expectation_over_their_random_order():

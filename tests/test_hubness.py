@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from conftest import LargestTensor
 
 from xmlib import evaluate, hubness
 from xmlib.errors import InputError
@@ -128,19 +129,11 @@ def test_each_direction_is_corrected_by_the_bank_of_its_own_queries():
 
 
 def test_no_array_of_all_pairs_of_scores_is_kept():
-    n, largest = 2000, 0
-
-    class Watch(torch.utils._python_dispatch.TorchDispatchMode):
-        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-            nonlocal largest
-            out = func(*args, **(kwargs or {}))
-            largest = max([largest] + [t.numel() for t in torch.utils._pytree.tree_leaves(out) if torch.is_tensor(t)])
-            return out
-
+    n = 2000
     y = unit_rows(n, seed=1)
-    with Watch():
+    with LargestTensor() as largest:
         evaluate.standing(unit_rows(n), y, correct=hubness.query_bank(unit_rows(n, seed=2), y))
-    assert largest <= 512 * n
+    assert largest.numel <= 512 * n
 
 
 def test_a_bank_without_queries_and_a_temperature_of_zero_are_refused():
