@@ -65,7 +65,7 @@ def _candidates(train: tuple[Tensor, Tensor], limit: int) -> Iterable:
         for ridge in RIDGES:
             scale = ridge * float((h1.var(0).mean() * h2.var(0).mean()).sqrt())
             A, B, _ = cca(h1, h2, ridge=scale)
-            for directions in sorted({min(k, components) for k in DIRECTIONS}):
+            for directions in sorted({min(k, h1.shape[1], h2.shape[1]) for k in DIRECTIONS}):
                 choice = {"components": components, "ridge": ridge, "directions": directions}
                 yield choice, _projector(A[:, :directions], B[:, :directions])
 
@@ -79,8 +79,9 @@ def _projector(A: Tensor, B: Tensor):
 
 
 def _principal_components(splits: Splits, view: str, limit: int) -> list[Tensor]:
-    """Train, valid and test rows of a view in the principal components of its training rows, (n, limit) each."""
-    pca = PCA(limit, svd_solver="randomized", random_state=0).fit(_flat(splits.train, view))
+    """Train, valid and test rows of a view in the principal components of its training rows, (n, at most limit) each."""
+    rows = _flat(splits.train, view)
+    pca = PCA(min(limit, rows.shape[1]), svd_solver="randomized", random_state=0).fit(rows)
     scale = np.sqrt(pca.explained_variance_.mean())  # so that one ridge grid fits both views
     return [torch.from_numpy(pca.transform(_flat(s, view)) / scale) for s in (splits.train, splits.valid, splits.test)]
 

@@ -29,7 +29,7 @@ def found_pictures(split, queries: Sequence[int], candidates, ranks: Sequence[fl
     """
     figure, axes = plt.subplots(len(queries), 6, figsize=(8.2, 1.7 * len(queries)), squeeze=False)
     for line, query, found, rank in zip(axes, queries, candidates, ranks, strict=True):
-        _text(line[0], split.texts[int(query)], f"rank {rank:g}")
+        written(line[0], split.texts[int(query)], f"rank {rank:g}")
         for ax, candidate in zip(line[1:], found, strict=True):
             show(ax, split.pictures[int(candidate)])
             if candidate == query:
@@ -44,7 +44,7 @@ def found_texts(split, queries: Sequence[int], candidates, ranks: Sequence[float
         show(line[0], split.pictures[int(query)])
         line[0].set_title(f"rank {rank:g}", fontsize=8)
         for ax, candidate in zip(line[1:], found, strict=True):
-            _text(ax, split.texts[int(candidate)])
+            written(ax, split.texts[int(candidate)])
             if candidate == query:
                 frame(ax)
     return figure
@@ -74,7 +74,8 @@ def shortened(text: str, width: int, lines: int = 3) -> str:
     return "\n".join(textwrap.wrap(text.replace("$", r"\$"), width, max_lines=lines, placeholder=" …"))
 
 
-def _text(ax: Axes, text: str, title: str = "") -> None:
+def written(ax: Axes, text: str, title: str = "") -> None:
+    """A text in place of a picture."""
     ax.text(0.5, 0.5, shortened(text, 16, lines=6), ha="center", va="center", fontsize=8, transform=ax.transAxes)
     ax.set_title(title, fontsize=8)
     bare(ax)

@@ -155,3 +155,10 @@ def flipped(pixels: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """The pictures (n, 3, h, w), about half of them, at random, mirrored left to right: the released augmentation."""
     chosen = torch.rand(len(pixels), generator=generator) < 0.5
     return torch.where(chosen.to(pixels.device)[:, None, None, None], pixels.flip(3), pixels)
+
+
+class RandomMirror(nn.Module):
+    """In training about half of the pictures (n, 3, h, w), at random, mirrored left to right; see `flipped`."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return flipped(pixels) if self.training else pixels

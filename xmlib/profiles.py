@@ -55,13 +55,22 @@ SMALL_BY_METHOD: dict[str, dict[str, Any]] = {  # in the same trials the learned
     "learned_nce": dict(dropout=0.5),
 }
 
+# Paper B's code trains with these on hundreds of thousands of pairs. On 1,000 to 2,000 the embedding and the GRU are
+# smaller, and the rate is ten times as high.
+NEIGHBORHOODS = ("neighborhoods", "ccal_neighborhoods")
+RELEASED_NEIGHBORHOODS: dict[str, Any] = dict(d=256, batch=32, lr=1e-4, l2=5e-6, patience=10, lr_factor=0.1)
+SMALL_NEIGHBORHOODS = RELEASED_NEIGHBORHOODS | dict(d=64, width=1 / 4, lr=1e-3)
+SMALL_BY_METHOD |= dict.fromkeys(NEIGHBORHOODS, SMALL_NEIGHBORHOODS)
+
 PROFILES = ("toy", "quick", "medium", "full")
 PARAMETERS = ("epochs", "width", "batch", "d")  # settings that a notebook has as parameters
+TERMS = ("sym", "img", "text", "released")  # and those of the notebook neighborhoods
 DATASETS: dict[str, dict[str, dict[str, Any]]] = {
     "audio_score": AUDIO_SCORE,
     "iapr": dict.fromkeys(PROFILES, RELEASED_IAPR) | {"toy": RELEASED_IAPR | dict(epochs=3)},
 }
-OTHERS = dict.fromkeys(PROFILES, SMALL) | {"toy": SMALL | dict(d=8, batch=20, epochs=3, width=1 / 32)}
+TOY: dict[str, Any] = dict(d=8, batch=20, epochs=3, width=1 / 32)  # on the data sets that are in no table
+LARGE = ("coco", "good_news", "politics")  # as large as those of paper B, and trained with its settings
 
 
 def choose(kind: str, name: str, table) -> str:
@@ -86,9 +95,7 @@ def settings(
     `method`: on the small sets some methods have a setting of their own, see `SMALL_BY_METHOD`.
     Raises `InputError` for a profile that is not there, a negative number, and a batch not larger than d.
     """
-    table = DATASETS.get(dataset, OTHERS)
-    own = table[choose("profile", profile, PROFILES)] | (SMALL_BY_METHOD.get(method, {}) if table is OTHERS else {})
-    base = replace(Settings(), **own)
+    base = replace(Settings(), **_own(choose("profile", profile, PROFILES), dataset, method))
     asked: dict[str, Any] = {
         name: value for name, value in dict(epochs=epochs, width=width, batch=batch, d=d).items() if value
     }
@@ -96,9 +103,20 @@ def settings(
     for name, value in asdict(result).items():
         if isinstance(value, int | float) and value < 0:
             raise InputError(f"{name} = {value} is negative; choose a positive number, or 0 for the profile's own.")
-    if result.batch <= result.d:
+    at_once = result.batch * (3 if method in NEIGHBORHOODS else 1)  # a neighbour and a sampled pair with each
+    if at_once <= result.d and method != "neighborhoods":  # which has no CCA layer
         raise InputError(
-            f"A batch of {result.batch} pairs is too small for d = {result.d} dimensions, since CCA needs more pairs "
+            f"A batch of {at_once} pairs is too small for d = {result.d} dimensions, since CCA needs more pairs "
             f"than dimensions: choose a batch of at least {result.d + 1}, or a smaller d."
         )
     return result
+
+
+def _own(profile: str, dataset: str, method: str) -> dict[str, Any]:
+    """What the settings of a data set's profile have that the defaults have not."""
+    if dataset in DATASETS:
+        return DATASETS[dataset][profile]
+    small = SMALL | SMALL_BY_METHOD.get(method, {})
+    if dataset in LARGE and method in NEIGHBORHOODS:
+        small |= RELEASED_NEIGHBORHOODS | dict(width=1.0)
+    return small | (TOY if profile == "toy" else {})

@@ -39,7 +39,18 @@ CODE = (
     "hubness",
     "relevance",
 )  # modules that decide the numbers
+NEIGHBORHOOD_CODE = (
+    *CODE,
+    "text",
+    "neighbors",
+    "angular",
+    "text_encoders",
+    "pixel_encoders",
+    "fit_neighborhoods",
+    "neighborhoods",
+)  # of methods with neighbourhoods
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "music21", "verovio", "resvg_py", "midirenderer")
+NEIGHBORHOOD_PACKAGES = (*PACKAGES, "gensim", "nmslib")
 RESULTS = (
     "history",
     "best_epoch",
@@ -49,15 +60,23 @@ RESULTS = (
     "ties",
     "baselines",
     "corrections",
+    "neighbors",
+    "coherence",
+    "pools",
+    "captions",
 )  # equal when run again
 UNEQUAL = {"seconds"}  # inside the results, what no two runs share
 
 
+def fingerprint(method: str = "") -> str:
+    """Hash of the code that decides the numbers of a method, without comments, docstrings and layout."""
+    return _fingerprint(NEIGHBORHOOD_CODE if method in profiles.NEIGHBORHOODS else CODE)
+
+
 @functools.cache  # once a process, at the start of a run: the files may be edited while it goes on
-def fingerprint() -> str:
-    """Hash of the code that decides the numbers, without comments, docstrings and layout."""
+def _fingerprint(modules: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
-    for name in CODE:
+    for name in modules:
         tree = ast.parse((Path(__file__).parent / f"{name}.py").read_text())
         for node in ast.walk(tree):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
@@ -79,7 +98,7 @@ def run_key(splits: Splits, method: str, settings: Settings, seed: int, device: 
         str(device),
         torch.get_num_threads(),
         torch.__version__,
-        fingerprint(),
+        fingerprint(method),
     ]
     key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
     return f"{splits.name}-{method}-seed{seed}-{key}"
@@ -105,6 +124,7 @@ def make(
 
     `variant`: names what differs from the data set's usual split, such as `zero_shot`; empty for the usual one.
     """
+    packages = NEIGHBORHOOD_PACKAGES if parameters["method"] in profiles.NEIGHBORHOODS else PACKAGES
     return {
         "format": FORMAT,
         "notebook": notebook,
@@ -129,9 +149,9 @@ def make(
         "wall_seconds": training.seconds,
         "peak_memory_mb": peak_memory_mb(),
         "machine": machine(training.device),
-        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "packages": {name: importlib.metadata.version(name) for name in packages},
         "commit": commit(),
-        "code": fingerprint(),
+        "code": fingerprint(parameters["method"]),
     }
 
 
@@ -236,9 +256,9 @@ def rerun(path: Path | str) -> list[str]:
 def check_same_run(record: dict) -> None:
     """Raises `InputError` unless code, settings and packages of this checkout are those that made the record."""
     parameters = record["parameters"]
-    own = {name: parameters[name] for name in profiles.PARAMETERS if name in parameters}
+    own = {name: parameters[name] for name in (*profiles.PARAMETERS, *profiles.TERMS) if name in parameters}
     today = {
-        "code": fingerprint(),
+        "code": fingerprint(record["method"]),
         "settings": asdict(profiles.settings(record["profile"], record["dataset"], record["method"], **own)),
         "packages": {name: importlib.metadata.version(name) for name in record["packages"]},
     }
@@ -270,7 +290,7 @@ def summary(record: dict) -> str:
     """One line on a record."""
     forth, back = (record["metrics"][d]["mrr"] for d in ("view1_to_view2", "view2_to_view1"))
     label = "" if record["converged"] else ", not converged"
-    current = "" if record["code"] == fingerprint() else ", made by other code than this"
+    current = "" if record["code"] == fingerprint(record["method"]) else ", made by other code than this"
     return (
         f"{record['profile']:8}{record['method']:14} seed {record['seed']}  MRR {forth:.3f} / {back:.3f}  "
         f"{len(record['history'])} epochs, {record['wall_seconds'] / 60:.0f} min{label}{current}"

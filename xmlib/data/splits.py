@@ -11,7 +11,7 @@ import numpy as np
 
 
 class View:
-    """One side of the pairs: `view[i]` is one item, `view[slice or array]` a batch, always float32.
+    """One side of the pairs: `view[i]` is one item, `view[slice or array]` a batch, float32 (word numbers: int64).
 
     `shape`: of one item. `cut`: gives the batch for an array of item numbers.
     """
