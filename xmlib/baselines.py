@@ -8,13 +8,15 @@ import numpy as np
 import torch
 from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from xmlib import evaluate, paths
 from xmlib.cca import cca
 from xmlib.data import Split, Splits, load
+from xmlib.errors import InputError
 from xmlib.files import write_text
+from xmlib.model import TwoView
 
 COMPONENTS = (100, 200, 400, 800)  # principal components of each view
 RIDGES = (1e-2, 1e-1, 0.3, 1.0)  # relative to the mean variance of the components
@@ -45,9 +47,29 @@ def linear_cca(splits: Splits) -> dict:
     return result
 
 
+@torch.no_grad()
+def start(model: TwoView, splits: Splits) -> None:
+    """Set the weights of two linear encoders to the first directions of linear CCA, chosen as in `linear_cca`.
+
+    Raises `InputError` where linear CCA has fewer directions than the encoders.
+    """
+    chosen = linear_cca(splits)
+    sides = [_principal_components(splits, view, chosen["components"]) for view in ("view1", "view2")]
+    (h1, map1, mean1), (h2, map2, mean2) = ((rows[0], map, mean) for rows, map, mean in sides)
+    A, B, _ = cca(h1, h2, ridge=_absolute(chosen["ridge"], h1, h2))
+    for encoder, own, projection, mean in ((model.encoder1, map1, A, mean1), (model.encoder2, map2, B, mean2)):
+        layer = next(module for module in encoder.modules() if isinstance(module, nn.Linear))
+        d, most = len(layer.weight), min(A.shape[1], B.shape[1])
+        if d > most:
+            raise InputError(f"d = {d} is more than the {most} directions that linear CCA has here: lower d.")
+        weights = (own @ projection[:, :d]).T  # (d, features)
+        layer.weight.copy_(weights)
+        layer.bias.copy_(-weights @ mean)
+
+
 def _fit_and_score(splits: Splits) -> dict:
     limit = min(max(COMPONENTS), len(splits.train) // 2)
-    sides = [_principal_components(splits, view, limit) for view in ("view1", "view2")]
+    sides = [_principal_components(splits, view, limit)[0] for view in ("view1", "view2")]
     train, valid, test = zip(*sides, strict=True)  # each a pair (view 1, view 2) of (n, limit)
     best: dict = {"valid_mrr": -1.0}
     for choice, project in _candidates(train, limit):
@@ -63,8 +85,7 @@ def _candidates(train: tuple[Tensor, Tensor], limit: int) -> Iterable:
     for components in sorted({min(c, limit) for c in COMPONENTS}):
         h1, h2 = (h[:, :components] for h in train)
         for ridge in RIDGES:
-            scale = ridge * float((h1.var(0).mean() * h2.var(0).mean()).sqrt())
-            A, B, _ = cca(h1, h2, ridge=scale)
+            A, B, _ = cca(h1, h2, ridge=_absolute(ridge, h1, h2))
             for directions in sorted({min(k, h1.shape[1], h2.shape[1]) for k in DIRECTIONS}):
                 choice = {"components": components, "ridge": ridge, "directions": directions}
                 yield choice, _projector(A[:, :directions], B[:, :directions])
@@ -78,12 +99,20 @@ def _projector(A: Tensor, B: Tensor):
     return project
 
 
-def _principal_components(splits: Splits, view: str, limit: int) -> list[Tensor]:
-    """Train, valid and test rows of a view in the principal components of its training rows, (n, at most limit) each."""
+def _absolute(ridge: float, h1: Tensor, h2: Tensor) -> float:
+    return ridge * float((h1.var(0).mean() * h2.var(0).mean()).sqrt())
+
+
+def _principal_components(splits: Splits, view: str, limit: int) -> tuple[list[Tensor], Tensor, Tensor]:
+    """Train, valid and test rows of a view in the principal components of its training rows, (n, ≤ limit) each.
+
+    Also the map to the components, (features, ≤ limit), and the mean that is taken off before, (features,).
+    """
     rows = _flat(splits.train, view)
     pca = PCA(min(limit, rows.shape[1]), svd_solver="randomized", random_state=0).fit(rows)
     scale = np.sqrt(pca.explained_variance_.mean())  # so that one ridge grid fits both views
-    return [torch.from_numpy(pca.transform(_flat(s, view)) / scale) for s in (splits.train, splits.valid, splits.test)]
+    parts = [torch.from_numpy(pca.transform(_flat(s, view)) / scale) for s in (splits.train, splits.valid, splits.test)]
+    return parts, torch.from_numpy(pca.components_.T / scale), torch.from_numpy(pca.mean_)
 
 
 def _flat(split: Split, view: str) -> np.ndarray:

@@ -25,6 +25,7 @@ METHOD_COLORS = {
     "ccal_cont": "#D55E00",
     "learned_nce": "#CC79A7",
     "ccal_nce": "#56B4E9",
+    "linear_nce": "#000000",
     "neighborhoods": "#009E73",
     "ccal_neighborhoods": "#F0E442",
     "linear_cca": "#777777",

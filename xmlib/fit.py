@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xmlib import evaluate
+from xmlib import baselines, evaluate
 from xmlib.cca import DivergedError
 from xmlib.data import Split, Splits
 from xmlib.errors import InputError
@@ -172,6 +172,8 @@ def fit(
     if METHODS[method].neighborhoods:
         raise InputError(f"The method {method!r} needs neighbours of the texts: use the notebook neighborhoods.")
     check_splits(splits, settings)
+    if METHODS[method].linear:
+        baselines.start(model, splits)
     return run(Training(model, splits, METHODS[method], settings, seed, torch.device(device)), checkpoint, on_epoch)
 
 

@@ -1,5 +1,6 @@
 """The table of methods. Nothing below this module knows a method by its name."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +36,7 @@ class Method:
     terms: Callable[[Settings], list[Term]]
     does: str
     neighborhoods: bool = False  # trained by `fit_neighborhoods`, which brings the terms
+    linear: bool = False  # both encoders are linear maps, and training starts where linear CCA ends
 
 
 def _cca_head(s: Settings) -> nn.Module:
@@ -86,6 +88,13 @@ METHODS = {
         terms=_info_nce,
         does="The CCA layer, trained through to name the right partner among the batch.",
     ),
+    "linear_nce": Method(
+        title="Linear maps from CCA, InfoNCE",
+        head=lambda s: UnitHead(),
+        terms=_info_nce,
+        does="One linear map per view, which starts at linear CCA and is trained on to name the right partner.",
+        linear=True,
+    ),
     "neighborhoods": Method(
         title="Semantic neighbourhoods",
         head=lambda s: UnitHead(),
@@ -102,18 +111,22 @@ METHODS = {
     ),
 }
 PAPER = ("ccal_tno", "learned_cont", "ccal_cont")  # the three methods of paper A
-IMAGE_METHODS = (*PAPER, "learned_nce", "ccal_nce")  # what is run on pictures and words
+IMAGE_METHODS = (*PAPER, "learned_nce", "ccal_nce", "linear_nce")  # what is run on pictures and words
 
 
 def build(method: str, s: Settings, seed: int, shapes: Shapes = ((1, 40, 50), (1, 92, 42))) -> TwoView:
     """The untrained model of a method for items of these shapes; the same seed gives the same encoders with any head.
 
     Pictures (1, h, w) get the convolutional encoder; feature vectors a linear one as the first view and two hidden
-    layers as the second, as released.
+    layers as the second, as released. With a linear method both views get a linear one.
     """
-    head = METHODS[choose("method", method, METHODS)].head
+    row = METHODS[choose("method", method, METHODS)]
+    head = row.head
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        if row.linear:
+            one, other = (linear_encoder(math.prod(shape), s.d, s.dropout) for shape in shapes)
+            return TwoView(nn.Sequential(nn.Flatten(), one), nn.Sequential(nn.Flatten(), other), head(s))
         encoder1 = ConvEncoder(s.d, s.width) if len(shapes[0]) == 3 else linear_encoder(shapes[0][0], s.d, s.dropout)
         encoder2 = (
             ConvEncoder(s.d, s.width) if len(shapes[1]) == 3 else mlp_encoder(shapes[1][0], s.d, s.width, s.dropout)

@@ -1,6 +1,9 @@
 """The nearest neighbours of vectors: exactly or by nmslib's HNSW graph, and one drawn at random for each item."""
 
+import functools
 import io
+import os
+import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,9 +133,7 @@ def _sorted(vectors: np.ndarray, rows: np.ndarray, candidates: np.ndarray, k: in
 
 def _hnsw(vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Neighbours by nmslib's graph; rows for which it finds fewer than k others are searched exactly."""
-    import nmslib  # here, since it prints a line on stderr at import, which exact search need not show
-
-    graph = nmslib.init(method="hnsw", space="l2")
+    graph = _nmslib().init(method="hnsw", space="l2")
     graph.addDataPointBatch(vectors)
     graph.createIndex(GRAPH, print_progress=False)
     graph.setQueryTimeParams({"efSearch": max(SEARCH, k + 1)})
@@ -148,6 +149,21 @@ def _hnsw(vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     if len(short):
         indices[short], distances[short] = _exact(vectors, short, k)
     return indices, distances
+
+
+@functools.cache
+def _nmslib():
+    """nmslib, imported without its advice on compilation, which it prints on the stderr of the process."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        import nmslib
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+    return nmslib
 
 
 def draw(

@@ -29,6 +29,7 @@ from xmlib.profiles import Settings
 
 FORMAT = 1
 CODE = (
+    "baselines",
     "cca",
     "encoders",
     "model",

@@ -16,6 +16,7 @@ from xmlib.data.splits import Splits
 
 WHOLE = Size(valid=300, test=400)
 PROFILES = {"toy": Size(valid=8, test=12, of=60), "quick": WHOLE, "medium": WHOLE, "full": WHOLE}
+BOTH = "both"  # styles, in training
 SAME_WORDS = 0.6  # see `duplicates`
 
 
@@ -25,24 +26,29 @@ def load(
 ) -> Splits:  # fmt: skip
     """The pairs, their features computed on first use (about a minute on 2 cores for a style) and kept in the cache.
 
-    `style`: openmoji or twemoji; `test_style`: that of the test pictures, if another. `split`, `shuffled`: see
-    `image_text.assemble`. Labels are the subgroups of the Unicode standard. `cache_folder`: default `paths.DATA`.
+    `style`: openmoji, twemoji, or both for training pairs in each style, the others in OpenMoji's; `test_style`: that
+    of the test pictures, if another. `split`, `shuffled`: see `image_text.assemble`. Labels are the subgroups of the Unicode standard. `cache_folder`: default `paths.DATA`.
     `processes`: for building, 0 for one a core. Raises InputError for an option that is unknown.
     """
     size = PROFILES[one_of("profile", profile, PROFILES)]
-    styles = {"train": one_of("style", style, STYLES), "test": one_of("test_style", test_style or style, STYLES)}
-    styles["valid"] = style
+    first, other = STYLES
+    own = first if one_of("style", style, (*STYLES, BOTH)) == BOTH else style
+    styles = {"train": own, "valid": own, "test": one_of("test_style", test_style or own, STYLES)}
+    second = other if style == BOTH else ""
     check_seed(seed)
     home = Path(cache_folder or paths.DATA) / "emoji"
     about = {"concepts": settings(), "size": size._asdict()}
     concepts = home / f"concepts-{cache.key([settings(), size.of])}"
     known = built(home, "emoji", lambda: cache.published(concepts), lambda: _describe(concepts, size.of))
-    folders = {name: _artwork(home, name, known["ids"], processes) for name in sorted(set(styles.values()))}
+    folders = {
+        name: _artwork(home, name, known["ids"], processes) for name in sorted({*styles.values(), second} - {""})
+    }
     items = Items(known["ids"], known["texts"], np.array(known["labels"]), np.array(known["groups"], np.int64))
-    decided = {**about, "seed": seed, "style": style, "test_style": test_style or style}
+    decided = {**about, "seed": seed, "style": style, "test_style": styles["test"]}
     return assemble(
         "emoji", profile, seed, items, {part: opened(folders[name]) for part, name in styles.items()}, size,
-        split=split, shuffled=shuffled, settings=decided, folder=folders[style],
+        split=split, shuffled=shuffled, settings=decided, folder=folders[own],
+        second=opened(folders[second]) if second else None,
     )  # fmt: skip
 
 

@@ -50,13 +50,14 @@ class Artwork(NamedTuple):
 
 def assemble(
     name: str, profile: str, seed: int, items: Items, artwork: Mapping[str, Artwork], size: Size, *, split: str,
-    shuffled: bool, settings: dict[str, Any], folder: Path | None = None,
+    shuffled: bool, settings: dict[str, Any], folder: Path | None = None, second: Artwork | None = None,
 ) -> Splits:  # fmt: skip
     """The splits of a data set. `artwork`: of the parts "train", "valid" and "test"; an item needs a picture in each.
 
     View 1: picture features less their training mean; view 2: tf-idf weights fitted on the training texts. A view is
     divided by one number, the standard deviation of its training values. `shuffled` gives every training
-    picture the text of another, drawn at random: scores on the test set must then be those of chance.
+    picture the text of another, drawn at random: scores on the test set must then be those of chance. `second`: other
+    pictures of the same items, with which the training pairs come once more, after the others.
     """
     items = _drawn(items, artwork)
     rows = choose(items, size, split, seed)
@@ -71,7 +72,12 @@ def assemble(
         features = (_features(items, artwork[part], rows[part]) - mean) / spread
         parts[part] = _part(items, artwork[part], rows[part], features, matrix / matrices[0].std(), said[part])
     decided = {**settings, "split": split, "shuffled": shuffled, "assembly": [VERSION, texts.VERSION]}
-    digest = _digest(decided, {part: artwork[part].content for part in rows}, parts, vocabulary)
+    contents = {part: artwork[part].content for part in rows}
+    if second:
+        features = (_features(items, second, rows["train"]) - mean) / spread
+        again = _part(items, second, rows["train"], features, matrices[0] / matrices[0].std(), said["train"])
+        parts["train"], contents["second"] = _joined(parts["train"], again), second.content
+    digest = _digest(decided, contents, parts, vocabulary)
     return Splits(name, profile, seed, decided, digest, **parts, folder=folder)
 
 
@@ -102,6 +108,28 @@ def _part(
     shown = Pictures(artwork.thumbnails, np.array([place[items.ids[i]] for i in rows]))
     ids = [items.ids[i] for i in rows]
     return Split(view1, view2, ids, items.groups[rows], items.labels[rows], said, pictures=shown)
+
+
+def _joined(one: Split, other: Split) -> Split:
+    """The pairs of one split, then those of another with the same items."""
+    n = len(one)
+
+    def view(name: str) -> View:
+        first, then = getattr(one, name), getattr(other, name)
+
+        def cut(chosen: np.ndarray) -> np.ndarray:
+            found = np.empty((len(chosen), *first.shape), np.float32)
+            found[chosen < n], found[chosen >= n] = first[chosen[chosen < n]], then[chosen[chosen >= n] - n]
+            return found
+
+        return View(2 * n, first.shape, cut)
+
+    shown = np.concatenate([split.pictures[np.arange(n)] for split in (one, other)])
+    return Split(
+        view("view1"), view("view2"), one.ids + [f"{id} (2)" for id in other.ids],
+        np.concatenate([one.groups, other.groups]), np.concatenate([one.labels, other.labels]),
+        one.texts + other.texts, pictures=Pictures(shown, np.arange(2 * n)),
+    )  # fmt: skip
 
 
 def _digest(settings: dict, contents: dict, parts: dict[str, Split], vocabulary: list[str]) -> str:
