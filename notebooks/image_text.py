@@ -21,7 +21,7 @@
 # second of {cite}`dorfer2018end`; one notebook serves all its methods and data sets.
 
 # %% tags=["parameters"]
-method: str = "ccal_cont"  # ccal_tno, learned_cont, ccal_cont, learned_nce or ccal_nce
+method: str = "ccal_cont"  # ccal_tno, learned_cont, ccal_cont, learned_nce, ccal_nce or linear_nce
 dataset: str = "emoji"  # emoji, openclipart or iapr
 profile: str = "quick"  # toy (seconds, for tests), quick, medium or full, which are the same here
 seed: int = 1  # the first; of the initial weights and of the order of the pairs
@@ -29,6 +29,7 @@ seeds: int = 5  # how many runs, with seed, seed + 1, …
 split: str = "grouped"  # grouped, random (near duplicates torn apart) or zero_shot (whole classes held out)
 style: str = "openmoji"  # of the emoji: openmoji or twemoji
 test_style: str = ""  # of the test pictures, if another
+mirrored: bool = False  # train on every picture once more, mirrored left to right
 shuffled: bool = False  # give every training picture another one's text: scores must fall to chance
 comparisons: str = "all"  # train once more on the other splits and styles: all, or some by name, as zero_shot random
 epochs: int = 0  # limit on the epochs; 0: the profile's own
@@ -53,7 +54,7 @@ from xmlib import evaluate, experiments, figures, methods, picture_figures, prof
 
 parameters = dict(
     method=method, dataset=dataset, profile=profile, seed=seed, seeds=1, split=split, style=style,
-    test_style=test_style, shuffled=shuffled, comparisons="", epochs=epochs, width=width, batch=batch, d=d,
+    test_style=test_style, mirrored=mirrored, shuffled=shuffled, comparisons="", epochs=epochs, width=width, batch=batch, d=d,
     device=device, threads=threads, dataset_file=dataset_file, record=record,
 )  # fmt: skip
 chosen = methods.METHODS[profiles.choose("method", method, methods.METHODS)]

@@ -18,11 +18,11 @@ from xmlib.model import TwoView
 from xmlib.profiles import Settings, choose
 
 OPTIONS: dict[str, tuple[str, ...]] = {  # of the data sets, among the parameters of a notebook
-    "emoji": ("split", "style", "test_style", "shuffled"),
-    "openclipart": ("split", "shuffled"),
+    "emoji": ("split", "style", "test_style", "mirrored", "shuffled"),
+    "openclipart": ("split", "mirrored", "shuffled"),
     "iapr": ("dataset_file",),
 }
-USUAL = {"split": "grouped", "style": "openmoji", "test_style": "", "shuffled": False}
+USUAL = {"split": "grouped", "style": "openmoji", "test_style": "", "mirrored": False, "shuffled": False}
 VARIANTS: dict[str, dict[str, Any]] = {  # name → what it changes
     "zero_shot": {"split": "zero_shot"},
     "random": {"split": "random"},
@@ -30,6 +30,7 @@ VARIANTS: dict[str, dict[str, Any]] = {  # name → what it changes
     "to_twemoji": {"test_style": "twemoji"},
     "twemoji": {"style": "twemoji"},
     "both": {"style": "both"},
+    "mirrored": {"mirrored": True},
     "from_twemoji": {"style": "twemoji", "test_style": "openmoji"},
 }
 
@@ -90,11 +91,21 @@ def run(notebook: str, parameters: dict, splits: Splits, settings: Settings, dev
         for way, found in relevance.mean_average_precision(x, y, splits.test.labels, splits.test.groups).items():
             test["metrics"][way] |= found
     corrections = hubness.corrected(x, y, *fit.embed(model, splits.train, device))
-    sides = {"chance": baselines.chance(len(splits.test)), "linear_cca": baselines.linear_cca(splits)}
+    sides = {"chance": baselines.chance(len(splits.test)), "linear_cca": linear_cca(parameters, splits)}
     record = records.make(notebook, parameters, splits, settings, training, test, sides, variant(parameters))
     record["corrections"] = corrections
     embeddings.save(record, x, y)  # for the explorer
     return Run(record, records.save(record, place(record, parameters["record"])), model, x, y)
+
+
+def linear_cca(parameters: dict[str, Any], splits: Splits) -> dict:
+    """Linear CCA fitted on these pairs; where training has more pictures of them, on the plain ones if that is better.
+
+    Validation decides, so that a method with more pictures is compared with the best linear CCA there is.
+    """
+    plain = {name: USUAL[name] for name in ("style", "mirrored") if parameters.get(name) in ("both", True)}
+    fits = [baselines.linear_cca(splits)] + ([baselines.linear_cca(pairs(parameters | plain))] if plain else [])
+    return max(fits, key=lambda fit: fit["valid_mrr"])
 
 
 def place(record: dict, asked: str) -> Path:

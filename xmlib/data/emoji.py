@@ -11,7 +11,7 @@ import numpy as np
 from xmlib import paths
 from xmlib.data import cache, duplicates, emoji_concepts, image_features, pictures, texts
 from xmlib.data.emoji_concepts import STYLES, Concept
-from xmlib.data.image_text import Items, Size, assemble, built, check_seed, one_of, opened
+from xmlib.data.image_text import Items, Size, assemble, built, check_seed, mirror, one_of, opened
 from xmlib.data.splits import Splits
 
 WHOLE = Size(valid=300, test=400)
@@ -22,12 +22,14 @@ SAME_WORDS = 0.6  # see `duplicates`
 
 def load(
     profile: str = "quick", seed: int = 23, *, style: str = "openmoji", test_style: str = "", split: str = "grouped",
-    shuffled: bool = False, cache_folder: Path | None = None, processes: int = 0,
+    mirrored: bool = False, shuffled: bool = False, cache_folder: Path | None = None, processes: int = 0,
 ) -> Splits:  # fmt: skip
     """The pairs, their features computed on first use (about a minute on 2 cores for a style) and kept in the cache.
 
     `style`: openmoji, twemoji, or both for training pairs in each style, the others in OpenMoji's; `test_style`: that
-    of the test pictures, if another. `split`, `shuffled`: see `image_text.assemble`. Labels are the subgroups of the Unicode standard. `cache_folder`: default `paths.DATA`.
+    of the test pictures, if another. `mirrored`: every training pair comes once more, its picture mirrored left to
+    right. `split`, `shuffled`: see `image_text.assemble`. Labels are the subgroups of the
+    Unicode standard. `cache_folder`: default `paths.DATA`.
     `processes`: for building, 0 for one a core. Raises InputError for an option that is unknown.
     """
     size = PROFILES[one_of("profile", profile, PROFILES)]
@@ -40,15 +42,17 @@ def load(
     about = {"concepts": settings(), "size": size._asdict()}
     concepts = home / f"concepts-{cache.key([settings(), size.of])}"
     known = built(home, "emoji", lambda: cache.published(concepts), lambda: _describe(concepts, size.of))
-    folders = {
-        name: _artwork(home, name, known["ids"], processes) for name in sorted({*styles.values(), second} - {""})
-    }
+    drawn = sorted({*styles.values(), second} - {""})
+    folders = {name: _artwork(home, name, known["ids"], processes) for name in drawn}
+    more = [folders[second]] if second else []
+    if mirrored:
+        more += [_artwork(home, name, known["ids"], processes, mirrored) for name in (own, second) if name]
     items = Items(known["ids"], known["texts"], np.array(known["labels"]), np.array(known["groups"], np.int64))
-    decided = {**about, "seed": seed, "style": style, "test_style": styles["test"]}
+    decided = {**about, "seed": seed, "style": style, "test_style": styles["test"]} | mirror(mirrored)
     return assemble(
         "emoji", profile, seed, items, {part: opened(folders[name]) for part, name in styles.items()}, size,
         split=split, shuffled=shuffled, settings=decided, folder=folders[own],
-        second=opened(folders[second]) if second else None,
+        more=[opened(folder) for folder in more],
     )  # fmt: skip
 
 
@@ -97,10 +101,10 @@ def group(concepts: list[Concept]) -> np.ndarray:
     return duplicates.groups(duplicates.related(words, ink, SAME_WORDS), [concept.relatives() for concept in concepts])
 
 
-def _artwork(home: Path, style: str, ids: list[str], processes: int) -> Path:
+def _artwork(home: Path, style: str, ids: list[str], processes: int, mirrored: bool = False) -> Path:
     """The folder with features and thumbnails of all concepts in a style, computed if they are not there."""
-    folder = _folder(home, style, ids)
-    built(home, "emoji", lambda: cache.published(folder), partial(_compute, folder, style, ids, processes))
+    folder = _folder(home, f"{style}-mirrored" if mirrored else style, ids)
+    built(home, "emoji", lambda: cache.published(folder), partial(_compute, folder, style, ids, processes, mirrored))
     return folder
 
 
@@ -109,6 +113,6 @@ def _folder(home: Path, style: str, ids: list[str]) -> Path:
     return home / f"{style}-{cache.key(decided)}"
 
 
-def _compute(folder: Path, style: str, ids: list[str], processes: int) -> dict[str, Any]:
+def _compute(folder: Path, style: str, ids: list[str], processes: int, mirrored: bool) -> dict[str, Any]:
     drawn = emoji_concepts.drawings(style)
-    return image_features.build(folder, [drawn[id] for id in ids], ids, {"style": style}, processes)
+    return image_features.build(folder, [drawn[id] for id in ids], ids, {"style": style}, processes, mirrored)

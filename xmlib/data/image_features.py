@@ -37,18 +37,22 @@ def settings() -> list[Any]:
         raise InputError(f"the package {error.name} is needed for picture features; run: pip install -e .") from None
 
 
-def build(folder: Path, files: Sequence[Path], names: Sequence[str], about: dict[str, Any], processes: int = 0) -> dict:
+def build(
+    folder: Path, files: Sequence[Path], names: Sequence[str], about: dict[str, Any], processes: int = 0,
+    mirrored: bool = False,
+) -> dict:  # fmt: skip
     """Compute features and thumbnails of picture files into `folder`; returns its manifest.
 
     A file that cannot be used is left out, with one line on stderr that names it. The folder then has `features.npy`
     (n, 1280) float32, `thumbnails.npy` (n, 96, 96, 3) uint8, and in its manifest the `names` of the n pictures,
-    the hash of their bytes as `content`, those `skipped` with the reason, and `about`.
+    the hash of their bytes as `content`, those `skipped` with the reason, and `about`. `mirrored`: of the pictures
+    mirrored left to right.
     """
-    parts = folder.parent / f"parts-{cache.key(settings())}"
+    parts = folder.parent / f"parts-{cache.key([settings(), mirrored])}"
     chunks = [range(start, min(start + PART, len(files))) for start in range(0, len(files), PART)]
     features, thumbnails, skipped = [], [], {}
     for chunk, part in zip(
-        chunks, _compute(parts, [[files[i] for i in chunk] for chunk in chunks], processes), strict=True
+        chunks, _compute(parts, [[files[i] for i in chunk] for chunk in chunks], processes, mirrored), strict=True
     ):
         features.append(part["features"])
         thumbnails.append(part["thumbnails"])
@@ -93,22 +97,22 @@ def _bytes(file: Path) -> bytes:
         return b"not there"
 
 
-def _compute(parts: Path, chunks: list[list[Path]], processes: int) -> list[dict[str, np.ndarray]]:
+def _compute(parts: Path, chunks: list[list[Path]], processes: int, mirrored: bool) -> list[dict[str, np.ndarray]]:
     """What `part_job` found out for each chunk of files, in helper processes where it is not there already."""
     targets = [parts / f"{hash_of(chunk)}.npz" for chunk in chunks]
     waiting = [i for i, target in enumerate(targets) if _read(target) is None]
-    jobs = [[[str(file) for file in chunks[i]], str(targets[i])] for i in waiting]
+    jobs = [[[str(file) for file in chunks[i]], str(targets[i]), mirrored] for i in waiting]
     problems = workers.run(f"{__name__}:part_job", jobs, "picture features", processes, unit="part")
     for i, problem in zip(waiting, problems, strict=True):
         if problem:  # one picture took the whole part with it: find out which
-            _one_by_one(chunks[i], targets[i], processes)
+            _one_by_one(chunks[i], targets[i], processes, mirrored)
     return [_read(target) for target in targets]
 
 
-def _one_by_one(files: list[Path], target: Path, processes: int) -> None:
+def _one_by_one(files: list[Path], target: Path, processes: int, mirrored: bool) -> None:
     """Compute a part picture by picture, so that only the ones at fault are lost."""
     singles = [target.with_name(f"{target.stem}-{i}.npz") for i in range(len(files))]
-    jobs = [[[str(file)], str(single)] for file, single in zip(files, singles, strict=True)]
+    jobs = [[[str(file)], str(single), mirrored] for file, single in zip(files, singles, strict=True)]
     problems = workers.run(f"{__name__}:part_job", jobs, "one by one", processes, unit="picture")
     found = [_read(single) or _none(problem) for single, problem in zip(singles, problems, strict=True)]
     joined = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
@@ -133,7 +137,7 @@ def _write(path: Path, arrays: dict[str, Any]) -> None:
     cache.write(path, lambda file: np.savez(file, **arrays))
 
 
-def part_job(files: list[str], target: str) -> None:
+def part_job(files: list[str], target: str, mirrored: bool = False) -> None:
     """Features, thumbnails and problems of some pictures into a .npz file (run in a helper process)."""
     found, problems = [], []
     for file in files:
@@ -142,6 +146,7 @@ def part_job(files: list[str], target: str) -> None:
             problems.append("")
         except (NoPicture, FileNotFoundError) as error:
             problems.append("there is no such file" if isinstance(error, FileNotFoundError) else str(error))
+    found = [picture[:, ::-1] for picture in found] if mirrored else found
     stacked = np.stack(found) if found else np.zeros((0, SIDE, SIDE, 3), np.uint8)
     small = np.stack([pictures.thumbnail(p) for p in found]) if found else stacked[:, :THUMBNAIL, :THUMBNAIL]
     arrays = {"features": features(stacked), "thumbnails": small, "problems": np.array(problems)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,14 +50,14 @@ class Artwork(NamedTuple):
 
 def assemble(
     name: str, profile: str, seed: int, items: Items, artwork: Mapping[str, Artwork], size: Size, *, split: str,
-    shuffled: bool, settings: dict[str, Any], folder: Path | None = None, second: Artwork | None = None,
+    shuffled: bool, settings: dict[str, Any], folder: Path | None = None, more: Sequence[Artwork] = (),
 ) -> Splits:  # fmt: skip
     """The splits of a data set. `artwork`: of the parts "train", "valid" and "test"; an item needs a picture in each.
 
     View 1: picture features less their training mean; view 2: tf-idf weights fitted on the training texts. A view is
     divided by one number, the standard deviation of its training values. `shuffled` gives every training
-    picture the text of another, drawn at random: scores on the test set must then be those of chance. `second`: other
-    pictures of the same items, with which the training pairs come once more, after the others.
+    picture the text of another, drawn at random: scores on the test set must then be those of chance. `more`: other
+    pictures of the same items; with each the training pairs come once more, after the others.
     """
     items = _drawn(items, artwork)
     rows = choose(items, size, split, seed)
@@ -73,10 +73,11 @@ def assemble(
         parts[part] = _part(items, artwork[part], rows[part], features, matrix / matrices[0].std(), said[part])
     decided = {**settings, "split": split, "shuffled": shuffled, "assembly": [VERSION, texts.VERSION]}
     contents = {part: artwork[part].content for part in rows}
-    if second:
+    for number, second in enumerate(more, 2):
         features = (_features(items, second, rows["train"]) - mean) / spread
         again = _part(items, second, rows["train"], features, matrices[0] / matrices[0].std(), said["train"])
-        parts["train"], contents["second"] = _joined(parts["train"], again), second.content
+        parts["train"] = _joined(parts["train"], again, number)
+        contents[f"more{number}"] = second.content
     digest = _digest(decided, contents, parts, vocabulary)
     return Splits(name, profile, seed, decided, digest, **parts, folder=folder)
 
@@ -110,8 +111,13 @@ def _part(
     return Split(view1, view2, ids, items.groups[rows], items.labels[rows], said, pictures=shown)
 
 
-def _joined(one: Split, other: Split) -> Split:
-    """The pairs of one split, then those of another with the same items."""
+def mirror(mirrored: bool) -> dict[str, bool]:
+    """What the settings of a data set say of that option: nothing where it is off."""
+    return {"mirrored": True} if mirrored else {}
+
+
+def _joined(one: Split, other: Split, number: int) -> Split:
+    """The pairs of one split, then those of another with the same items, whose ids get a number."""
     n = len(one)
 
     def view(name: str) -> View:
@@ -122,13 +128,13 @@ def _joined(one: Split, other: Split) -> Split:
             found[chosen < n], found[chosen >= n] = first[chosen[chosen < n]], then[chosen[chosen >= n] - n]
             return found
 
-        return View(2 * n, first.shape, cut)
+        return View(n + len(other), first.shape, cut)
 
-    shown = np.concatenate([split.pictures[np.arange(n)] for split in (one, other)])
+    shown = np.concatenate([split.pictures[np.arange(len(split))] for split in (one, other)])
     return Split(
-        view("view1"), view("view2"), one.ids + [f"{id} (2)" for id in other.ids],
+        view("view1"), view("view2"), one.ids + [f"{id} ({number})" for id in other.ids],
         np.concatenate([one.groups, other.groups]), np.concatenate([one.labels, other.labels]),
-        one.texts + other.texts, pictures=Pictures(shown, np.arange(2 * n)),
+        one.texts + other.texts, pictures=Pictures(shown, np.arange(len(shown))),
     )  # fmt: skip
 
 

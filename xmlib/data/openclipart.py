@@ -11,7 +11,7 @@ import numpy as np
 
 from xmlib import paths
 from xmlib.data import cache, debian, duplicates, image_features, openclipart_files, texts
-from xmlib.data.image_text import SPLITS, Items, Size, assemble, built, check_seed, one_of, opened
+from xmlib.data.image_text import SPLITS, Items, Size, assemble, built, check_seed, mirror, one_of, opened
 from xmlib.data.openclipart_files import PACKAGES, Clip
 from xmlib.data.splits import Splits
 from xmlib.errors import InputError
@@ -22,11 +22,12 @@ SAME_WORDS = 0.7  # see `duplicates`; below it all flags of one continent become
 
 
 def load(
-    profile: str = "quick", seed: int = 23, *, split: str = "grouped", shuffled: bool = False,
+    profile: str = "quick", seed: int = 23, *, split: str = "grouped", mirrored: bool = False, shuffled: bool = False,
     cache_folder: Path | None = None, processes: int = 0,
 ) -> Splits:  # fmt: skip
     """The pairs, built from two Debian packages on first use (some minutes) and kept in the cache.
 
+    `mirrored`: every training pair comes once more, its picture mirrored left to right; that needs the packages again.
     `split`, `shuffled`: see `image_text.assemble`. Labels are the folders that the drawings lie in. `cache_folder`:
     default `paths.DATA`. Raises InputError for an unknown option, and where the packages are not there: fetching them
     takes `python -m xmlib.data download openclipart`.
@@ -39,10 +40,24 @@ def load(
     make = partial(_build, home, drawn, described, size.of, processes)
     known = built(home, "openclipart", lambda: cache.published(drawn) and cache.published(described), make)
     items = Items(known["ids"], known["texts"], np.array(known["labels"]), np.array(known["groups"], np.int64))
-    decided = {"items": settings(), "size": size._asdict(), "seed": seed}
+    decided = {"items": settings(), "size": size._asdict(), "seed": seed} | mirror(mirrored)
+    again = drawn.with_name(f"mirrored-{drawn.name}")
+    if mirrored:
+        make = partial(_draw_again, home, again, drawn, processes)
+        built(home, "openclipart", lambda: cache.published(again), make)
     parts = dict.fromkeys(("train", "valid", "test"), opened(drawn))
     return assemble(
-        "openclipart", profile, seed, items, parts, size, split=split, shuffled=shuffled, settings=decided, folder=drawn
+        "openclipart",
+        profile,
+        seed,
+        items,
+        parts,
+        size,
+        split=split,
+        shuffled=shuffled,
+        settings=decided,
+        folder=drawn,
+        more=[opened(again)] if mirrored else [],
     )
 
 
@@ -86,9 +101,7 @@ def _build(home: Path, drawn: Path, described: Path, count: int, processes: int)
     ids = [clip.id for clip in clips]
     manifest = cache.published(drawn)
     if manifest is None:
-        with tempfile.TemporaryDirectory(dir=home, prefix=cache.PART) as folder:
-            files = openclipart_files.unpack(packages, ids, Path(folder))
-            manifest = image_features.build(drawn, files, ids, {}, processes)
+        manifest = _compute(home, drawn, ids, processes)
     names = set(manifest["names"])
     kept = [clip for clip in clips if clip.id in names]
     columns = {name: [getattr(clip, name) for clip in kept] for name in Clip._fields}
@@ -96,6 +109,18 @@ def _build(home: Path, drawn: Path, described: Path, count: int, processes: int)
     listed = {"ids": columns["id"], "texts": columns["text"], "labels": columns["label"], "groups": groups.tolist()}
     cache.publish(described, {}, listed)
     return cache.published(described)
+
+
+def _draw_again(home: Path, folder: Path, drawn: Path, processes: int) -> dict[str, Any]:
+    """The same pictures as in the folder `drawn`, mirrored."""
+    return _compute(home, folder, cache.published(drawn)["names"], processes, mirrored=True)
+
+
+def _compute(home: Path, folder: Path, ids: list[str], processes: int, mirrored: bool = False) -> dict[str, Any]:
+    """Unpack the pictures for a while and compute their features into `folder`."""
+    with tempfile.TemporaryDirectory(dir=home, prefix=cache.PART) as unpacked:
+        files = openclipart_files.unpack(home / "packages", ids, Path(unpacked))
+        return image_features.build(folder, files, ids, {}, processes, mirrored)
 
 
 def group(clips: list[Clip], thumbnails: np.ndarray) -> np.ndarray:
