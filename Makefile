@@ -2,8 +2,6 @@
 
 PYTHON ?= python3.11 python3.12 python3.13 python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
-# The three quick runs and linear CCA go side by side even on two cores: two and then one would leave a core idle.
-QUICK := $(shell [ $(CORES) -gt 4 ] && echo $(CORES) || echo 4)
 PORT ?= 8000
 ARGS ?=
 
@@ -13,7 +11,7 @@ GRID = $(PY) -m snakemake --nolock --rerun-incomplete --keep-going --show-failed
 SITE = .venv/bin/jupyter-book build book --config _config.yml --path-output . -W -n --keep-going --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sync book test check serve medium openclipart full bench clean
+.PHONY: help setup sync book test check serve medium openclipart ablation full bench clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -27,7 +25,7 @@ sync: .venv/.installed  # stops when both files of a notebook were edited
 	@$(PY) -m xmlib.notebooks sync
 
 book: sync  ## run what is out of date (profile quick) and build the site in _build/html
-	@$(GRID) --cores $(QUICK) -- quick
+	@$(GRID) --cores $(CORES) -- quick
 	@$(PY) -m xmlib.report
 	@$(PY) -m xmlib.theory_figures
 	@$(PY) -m xmlib.explorer
@@ -53,6 +51,9 @@ medium: sync  ## the grid at half the width with the full schedule, hours (ARGS=
 
 openclipart: sync  ## the runs on Openclipart, after `python -m xmlib.data download openclipart`
 	@$(GRID) --cores $(CORES) $(ARGS) -- openclipart
+
+ablation: sync  ## the ablation of the neighbourhood terms, emoji and Openclipart (an hour)
+	@$(GRID) --cores $(CORES) $(ARGS) -- ablation
 
 full: sync  ## the grid as released, days on a CPU (ARGS=--dry-run says what is left)
 	@$(GRID) --cores $(CORES) $(ARGS) -- full

@@ -12,15 +12,21 @@ NOTEBOOK = "book/results/{profile}/audio_score-{method}-seed{seed}.ipynb"
 
 # Image and text: runs of seconds, so one notebook trains all seeds, and once on each variant of the pairs.
 IMAGE_METHODS = [*METHODS, "learned_nce", "ccal_nce"]
+MIRRORED = ["linear_nce"]  # trained on every picture and its mirror image; the other methods, once, for comparison
 ZERO_SHOT = "zero_shot"  # what the other methods are compared on; all splits and styles would take too long
 IMAGE_SEEDS = [1, 2, 3, 4, 5]
 IMAGE_RECORD = "book/records/{profile}/{dataset}-{method}-seed{seed}.json"
 IMAGE_NOTEBOOK = "book/results/{profile}/{dataset}-{method}.ipynb"
+# Neighbourhoods: the notebook as it is for the book; the ablation, with five seeds, is committed.
+NEIGHBORHOODS = ["neighborhoods"]
+CONFIGURATIONS = ["", "none", "sym", "img", "text", "all_released", "none_released", "sym_released", "img_released",
+                  "text_released"]  # "" is all terms
+NEIGHBORHOOD_NOTEBOOK = "book/results/{profile}/{dataset}-neighborhoods.ipynb"
 IMAGE_PROFILES = {"emoji": "quick", "openclipart": "full"}  # the latter is committed: its pictures are not in a package
 AFTERWARDS = {  # no run depends on these
     "report.py", "report_image_text.py", "theory_figures.py", "theory.py", "theory_statistics.py", "theory_losses.py",
     "theory_effects.py", "theory_batches.py", "theory_pages.py", "runs.py", "tables.py", "pages.py",
-    "pages_image_text.py", "notebooks.py",
+    "pages_image_text.py", "notebooks.py", "report_neighborhoods.py",
     "explorer.py", "explorer_data.py", "exhibits.py", "sounds.py",
 }
 FIGURES = ["noise", "trace-norm", "approach", "precision", "border"]  # of the notebook gradient
@@ -43,11 +49,20 @@ def records(profile):
 
 def image_records(dataset):
     profile = IMAGE_PROFILES[dataset]
-    return expand(IMAGE_RECORD, profile=profile, dataset=dataset, method=IMAGE_METHODS, seed=IMAGE_SEEDS)
+    plain = expand(IMAGE_RECORD, profile=profile, dataset=dataset, method=IMAGE_METHODS, seed=IMAGE_SEEDS)
+    mirrored = expand(IMAGE_RECORD, profile=profile, dataset=f"{dataset}-mirrored", method=MIRRORED, seed=IMAGE_SEEDS)
+    return plain + mirrored
+
+
+def ablation_records(dataset):
+    names = [f"{dataset}-{name}" if name else dataset for name in CONFIGURATIONS]
+    return expand(IMAGE_RECORD, profile="full", dataset=names, method=NEIGHBORHOODS, seed=IMAGE_SEEDS)
 
 
 rule quick:
-    input: records("quick"), "runs/built/quick-linear", image_records("emoji"), "book/results/gradient.ipynb"
+    input:
+        records("quick"), "runs/built/quick-linear", image_records("emoji"), "book/results/gradient.ipynb",
+        expand(NEIGHBORHOOD_NOTEBOOK, profile="quick", dataset="emoji"),
 
 rule toy:
     input: records("toy"), "runs/built/toy-linear"
@@ -61,6 +76,9 @@ rule full:
 
 rule openclipart:
     input: [path for path in image_records("openclipart") if not Path(path).exists()]
+
+rule ablation:
+    input: [path for d in IMAGE_PROFILES for path in ablation_records(d) if not Path(path).exists()]
 
 # The data set is built once, before the runs that share it.
 rule pairs:
@@ -89,6 +107,7 @@ rule short_run:
     log: "runs/logs/{profile}/{method}-seed{seed}.log"
     wildcard_constraints: profile="toy|quick"
     threads: 1
+    priority: 1  # the longest ones first, so that no core is left with one of them in the end
     shell: COMMAND
 
 rule long_run:
@@ -115,7 +134,8 @@ IMAGE_COMMAND = (
     "OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads} "
     f"{shlex.quote(sys.executable)} -m papermill --no-progress-bar --log-output {{input.notebook}} {{params.notebook}} "
     "-p method {wildcards.method} -p dataset {params.dataset} -p profile {wildcards.profile} "
-    "-p threads {threads} -p comparisons {params.comparisons:q} -p record book/records > {log} 2>&1"
+    "-p threads {threads} -p comparisons {params.comparisons:q} -p mirrored {params.mirrored} "
+    "-p record book/records > {log} 2>&1"
 )
 
 rule emoji_runs:
@@ -128,10 +148,22 @@ rule emoji_runs:
         dataset="emoji",
         notebook=lambda w, output: output.notebook,
         comparisons=lambda w: "all" if w.method == "ccal_tno" else ZERO_SHOT,
+        mirrored=False,
     log: "runs/logs/{profile}/emoji-{method}.log"
-    wildcard_constraints: profile="toy|quick"
+    wildcard_constraints: profile="toy|quick", method="|".join(IMAGE_METHODS)
     threads: 1
     shell: IMAGE_COMMAND
+
+use rule emoji_runs as emoji_mirrored_runs with:
+    output:
+        records=expand(IMAGE_RECORD, dataset="emoji-mirrored", seed=IMAGE_SEEDS, allow_missing=True),
+        notebook=IMAGE_NOTEBOOK.replace("{dataset}", "emoji"),
+    params:
+        dataset="emoji",
+        notebook=lambda w, output: output.notebook,
+        comparisons=ZERO_SHOT,
+        mirrored=True,
+    wildcard_constraints: profile="toy|quick", method="|".join(MIRRORED)
 
 rule openclipart_runs:
     message: "Training {wildcards.method} on Openclipart, all seeds: progress in {log}"
@@ -141,10 +173,61 @@ rule openclipart_runs:
         dataset="openclipart",
         notebook=lambda w: IMAGE_NOTEBOOK.format(dataset="openclipart", **w),
         comparisons=lambda w: "all" if w.method == "ccal_tno" else ZERO_SHOT,
+        mirrored=False,
     log: "runs/logs/{profile}/openclipart-{method}.log"
-    wildcard_constraints: profile="full"
+    wildcard_constraints: profile="full", method="|".join(IMAGE_METHODS)
     threads: 1
     shell: IMAGE_COMMAND
+
+use rule openclipart_runs as openclipart_mirrored_runs with:
+    output: records=expand(IMAGE_RECORD, dataset="openclipart-mirrored", seed=IMAGE_SEEDS, allow_missing=True)
+    params:
+        dataset="openclipart",
+        notebook=lambda w: IMAGE_NOTEBOOK.format(dataset="openclipart", **w),
+        comparisons=ZERO_SHOT,
+        mirrored=True,
+    wildcard_constraints: profile="full", method="|".join(MIRRORED)
+
+NEIGHBORHOOD_COMMAND = (
+    "mkdir -p $(dirname {params.notebook}) && "
+    "OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads} "
+    f"{shlex.quote(sys.executable)} -m papermill --no-progress-bar --log-output {{input.notebook}} {{params.notebook}} "
+    "-p dataset {params.dataset} -p profile {wildcards.profile} -p threads {threads} "
+    "-p seeds {params.seeds} -p ablation {params.ablation:q} -p record book/records > {log} 2>&1"
+)
+
+rule neighborhoods:
+    message: "Training with neighbourhoods on emoji: progress in {log}"
+    input: notebook="notebooks/neighborhoods.ipynb", code=CODE, shown=SHOWN, built="runs/built/{profile}-emoji"
+    output: notebook=NEIGHBORHOOD_NOTEBOOK.replace("{dataset}", "emoji")
+    params:
+        dataset="emoji",
+        notebook=lambda w, output: output.notebook,
+        seeds=1,
+        ablation="none sym",
+    log: "runs/logs/{profile}/emoji-neighborhoods.log"
+    wildcard_constraints: profile="toy|quick"
+    threads: 1
+    shell: NEIGHBORHOOD_COMMAND
+
+# Every configuration and seed in one notebook, which takes most of an hour.
+rule ablation_runs:
+    message: "Ablation of the terms on {wildcards.dataset}: progress in {log}"
+    input: notebook=ancient("notebooks/neighborhoods.ipynb")
+    output:
+        records=expand(
+            "book/records/{profile}/{{dataset}}{name}-neighborhoods-seed{seed}.json", profile="{profile}",
+            name=[f"-{name}" if name else "" for name in CONFIGURATIONS], seed=IMAGE_SEEDS,
+        ),
+    params:
+        dataset=lambda w: w.dataset,
+        notebook=lambda w: NEIGHBORHOOD_NOTEBOOK.format(**w),
+        seeds=len(IMAGE_SEEDS),
+        ablation="all",
+    log: "runs/logs/{profile}/{dataset}-ablation.log"
+    wildcard_constraints: profile="full", dataset="emoji|openclipart"
+    threads: 1
+    shell: NEIGHBORHOOD_COMMAND
 
 # The derivations of the book, checked by numbers, and the figures of the chapters.
 rule gradient:

@@ -64,10 +64,13 @@ def variants(dataset: str, asked: str = "all") -> dict[str, dict[str, Any]]:
 
 
 def variant(parameters: dict[str, Any]) -> str:
-    """The name of what these parameters change of the usual pairs; empty if nothing."""
+    """The name of what these parameters change of the usual pairs, or several names; empty if nothing."""
     changed = {name: parameters[name] for name, usual in USUAL.items() if parameters.get(name, usual) != usual}
-    known = (name for name, changes in VARIANTS.items() if changes == changed)
-    return next(known, "-".join(f"{name}_{value}" for name, value in changed.items()))
+    return _named(changed) or "-".join(_named({name: value}) or f"{name}_{value}" for name, value in changed.items())
+
+
+def _named(changed: dict[str, Any]) -> str:
+    return next((name for name, changes in VARIANTS.items() if changes == changed), "")
 
 
 def prepare(profile: str, dataset: str) -> None:

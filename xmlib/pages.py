@@ -27,6 +27,7 @@ def methods(results: Path) -> dict[str, str]:
     profile, seed = SHOWN
     executed = {f"audio_score-{m}": (m, f"{profile}/audio_score-{m}-seed{seed}.ipynb") for m in PAPER}
     executed |= {f"emoji-{m}": (m, f"{profile}/emoji-{m}.ipynb") for m in IMAGE_METHODS}
+    executed["emoji-neighborhoods"] = "neighborhoods", f"{profile}/emoji-neighborhoods.ipynb"
     found = {}
     for name, (method, path) in executed.items():
         there = (results / path).exists()

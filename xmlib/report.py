@@ -15,7 +15,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from xmlib import figures, pages, pages_image_text, paths, records, report_image_text, tables
+from xmlib import figures, pages, pages_image_text, paths, records, report_image_text, report_neighborhoods, tables
 from xmlib.errors import InputError
 from xmlib.evaluate import DIRECTIONS
 from xmlib.files import write_bytes
@@ -165,6 +165,7 @@ def make(records_folder: Path, out: Path) -> list[Path]:
     paper = [record for record in found if record["dataset"] == "audio_score"]
     wanted = {**fragments(paper, records.reported()), **pictures(paper), **data_fragments()}
     wanted |= {**report_image_text.fragments(found), **report_image_text.pictures(found, draw)}
+    wanted |= {**report_neighborhoods.fragments(found), **report_neighborhoods.pictures(found, draw)}
     wanted |= pages_image_text.fragments(draw)
     changed = [out / name for name, content in wanted.items() if write(out / name, content)]
     others = {*out.glob("gradient-*"), *out.glob("theory-*")}  # of the notebook gradient and `theory_figures`

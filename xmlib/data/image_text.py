@@ -59,7 +59,7 @@ def assemble(
     picture the text of another, drawn at random: scores on the test set must then be those of chance. `more`: other
     pictures of the same items; with each the training pairs come once more, after the others.
     """
-    items = _drawn(items, artwork)
+    items = _drawn(items, [*artwork.values(), *more])
     rows = choose(items, size, split, seed)
     order = rows["train"]
     if shuffled:
@@ -82,9 +82,9 @@ def assemble(
     return Splits(name, profile, seed, decided, digest, **parts, folder=folder)
 
 
-def _drawn(items: Items, artwork: Mapping[str, Artwork]) -> Items:
+def _drawn(items: Items, artwork: Sequence[Artwork]) -> Items:
     """The items that have a picture in every artwork."""
-    ids = set.intersection(*(set(one.ids) for one in artwork.values()))
+    ids = set.intersection(*(set(one.ids) for one in artwork))
     kept = [i for i, id in enumerate(items.ids) if id in ids]
     named, said = [items.ids[i] for i in kept], [items.texts[i] for i in kept]
     return Items(named, said, items.labels[kept], items.groups[kept])

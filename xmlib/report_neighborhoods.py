@@ -1,0 +1,214 @@
+"""What the book shows of the runs with semantic neighbourhoods: the ablation, part of `xmlib.report`."""
+
+from collections.abc import Callable, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from xmlib import evaluate, report_image_text, summaries, tables
+from xmlib import summaries_neighborhoods as own
+from xmlib.figures import METHOD_COLORS, METHOD_NAMES
+from xmlib.neighborhoods import CONFIGURATIONS, RELEASED
+
+METHOD = "neighborhoods"
+OTHER_HEAD = "ccal_neighborhoods"
+DATASETS = ("emoji", "openclipart")
+FORMS = {"intended": METHOD_COLORS["neighborhoods"], "released": METHOD_COLORS["learned_cont"]}
+MISSING = "There are no runs with neighbourhoods on {} here yet; `make ablation` makes them.\n"
+Named = dict[str, list[dict]]  # configuration → records, one a seed
+
+
+def fragments(found: Sequence[dict]) -> dict[str, str]:
+    """File name → Markdown, for every fragment that the page on neighbourhoods' results includes."""
+    result = {}
+    for dataset in DATASETS:
+        runs = by_configuration(found, dataset)
+        shown: dict[str, Callable[[], str]] = {
+            "ablation": lambda: ablation(runs),  # noqa: B023
+            "effects": lambda: effects(runs),  # noqa: B023
+            "coherence": lambda: coherence(runs),  # noqa: B023
+            "search": lambda: search(runs),  # noqa: B023
+            "pools": lambda: own.pools(runs["all"]) + "\n",  # noqa: B023
+            "others": lambda: others(found, dataset, runs),  # noqa: B023
+            "figure": lambda: figure(dataset, runs),  # noqa: B023
+        }
+        missing = MISSING.format(dataset)
+        result |= {f"neighborhoods_{dataset}_{name}.md": show() if runs else missing for name, show in shown.items()}
+    return result
+
+
+def pictures(found: Sequence[dict], draw: Callable[[Callable], bytes]) -> dict[str, bytes]:
+    """File name → SVG: MRR of every configuration of each data set, every seed a dot."""
+    runs = {dataset: by_configuration(found, dataset) for dataset in DATASETS}
+    return {f"neighborhoods-{name}.svg": draw(lambda: draw_ablation(named)) for name, named in runs.items() if named}  # noqa: B023
+
+
+def by_configuration(found: Sequence[dict], dataset: str, method: str = METHOD) -> Named:
+    """The committed records of the ablation by configuration, in the order of the table; seeds in order.
+
+    Empty unless all terms and none of them are there, since everything is compared with those.
+    """
+    kept = [r for r in found if (r["dataset"], r["method"], r["profile"]) == (dataset, method, "full")]
+    runs = {}
+    for name in CONFIGURATIONS:
+        same = [r for r in kept if r["variant"] == ("" if name == "all" else name)]
+        runs[name] = sorted(same, key=lambda r: r["seed"])
+    runs = {name: records for name, records in runs.items() if records}
+    return runs if method != METHOD or {"all", "none"} <= set(runs) else {}
+
+
+def ablation(runs: Named) -> str:
+    """MRR with intervals and R@10 of every configuration in both directions, and the baselines below."""
+    ways = evaluate.direction_names(runs["all"][0]["dataset"])
+    rows = []
+    for name, records in runs.items():
+        terms, form = own.configuration(name)
+        cells = [terms, form, str(len(records))]
+        for way in ways:
+            mean = {m: float(np.mean([r["metrics"][way][m] for r in records])) for m in ("mrr", "r10")}
+            cells += [tables.with_interval(mean["mrr"], summaries.interval(records, way)), f"{mean['r10']:.1f}"]
+        rows.append(cells)
+    for name in report_image_text.BASELINES:
+        metrics = runs["all"][0]["baselines"][name]["metrics"]
+        cells = [METHOD_NAMES[name], "", ""]
+        for way in ways:
+            interval = metrics[way].get("mrr_interval")
+            mrr = metrics[way]["mrr"]
+            cells += [tables.with_interval(mrr, interval) if interval else tables.number(mrr)]
+            cells += [f"{metrics[way]['r10']:.1f}"]
+        rows.append(cells)
+    header = ["Terms", "Loss", "Seeds"]
+    for arrow in ways.values():
+        header += [f"MRR, {arrow}", f"R@10, {arrow}"]
+    data = runs["all"][0]["data"]
+    return (
+        f"{data['train']:,} training and {data['test']:,} test pairs. The intervals are over groups of queries and "
+        f"over seeds.\n\n{tables.table(header, rows, right=header[2:])}"
+    )
+
+
+def effects(runs: Named) -> str:
+    """What each term adds to image → text alone in the same form of the loss: MRR and coherence, paired, in words."""
+    rows, tested = [], []
+    for name, records in runs.items():
+        base = runs.get("none" + RELEASED if name.endswith(RELEASED) else "none")
+        terms, form = own.configuration(name)
+        if not base or records is base or len(base) != len(records):
+            continue
+        cells = [terms, form]
+        for way in evaluate.direction_names(records[0]["dataset"]):
+            value, between = own.difference(records, base, way)
+            tested.append(between)
+            cells.append(tables.with_interval(value, between, signed=True))
+        for kind in own.KINDS:
+            value, between = _coherence_difference(records, base, kind)
+            cells.append(tables.with_interval(value, between, signed=True))
+        rows.append(cells)
+    arrows = evaluate.direction_names(runs["all"][0]["dataset"]).values()
+    header = ["Terms", "Loss", *(f"MRR, {arrow}" for arrow in arrows)]
+    header += [f"{kind}, same label" for kind in own.KINDS.values()]
+    above, below = sum(low > 0 for low, _ in tested), sum(high < 0 for _, high in tested)
+    return (
+        f"{tables.table(header, rows, right=header[2:])}\nOf the {len(tested)} differences in MRR, {above} have an "
+        f"interval above 0 and {below} one below; for the others these test pairs and seeds cannot tell.\n"
+    )
+
+
+def _coherence_difference(records: list[dict], base: list[dict], kind: str) -> tuple[float, tuple[float, float]]:
+    """Mean gain in the share of near items with the same label, seed by seed, and its interval over seeds."""
+    gains = [a["coherence"][kind]["label"] - b["coherence"][kind]["label"] for a, b in zip(records, base, strict=True)]
+    return float(np.mean(gains)), evaluate.seed_interval(gains)
+
+
+def coherence(runs: Named) -> str:
+    """The share of an item's ten nearest that are near in text space or have its label, before and after."""
+    header = ["Terms", "Loss", "Pictures, label", "Pictures, text", "Texts, label", "Texts, text"]
+    first = runs["all"]
+    mean = {
+        (kind, measure): float(np.mean([r["coherence"][kind][measure] for r in first]))
+        for kind in ("image_before", "text_before")
+        for measure in ("label", "text")
+    }
+    rows = [["before: the features", "", *(f"{value:.3f}" for value in mean.values())]]
+    for name, records in runs.items():
+        cells = [
+            f"{np.mean([r['coherence'][kind][measure] for r in records]):.3f}"
+            for kind in own.KINDS
+            for measure in ("label", "text")
+        ]
+        rows.append([*own.configuration(name), *cells])
+    chance = [first[0]["coherence"][kind][f"{m}_chance"] for kind in own.KINDS for m in ("label", "text")]
+    rows.append(["Chance", "", *(f"{value:.3f}" for value in chance)])
+    return tables.table(header, rows, right=header[2:])
+
+
+def search(runs: Named) -> str:
+    """The sentence on the search for neighbours, from the records."""
+    found = [r["neighbors"] for r in runs["all"]]
+    ten = min(n["hnsw_recall10"] for n in found)
+    every = min(n["hnsw_recall_k"] for n in found)
+    return (
+        f"{found[0]['items']:,} training texts ({found[0]['left_out']} without a word left out), {found[0]['k']} "
+        f"neighbours each, by {found[0]['index']} search. On the same Doc2Vec vectors nmslib's HNSW finds at least "
+        f"{100 * ten:.1f} % of the 10 nearest and {100 * every:.1f} % of all {found[0]['k']}, in every seed.\n"
+    )
+
+
+def others(found: Sequence[dict], dataset: str, runs: Named) -> str:
+    """The same terms on the CCA layer, and the method's best rival of paper A, as one table."""
+    shown = {"all terms": runs["all"], "image → text alone": runs["none"]}
+    on_cca = by_configuration(found, dataset, OTHER_HEAD).get("all")
+    if on_cca:
+        shown["all terms, on the CCA layer"] = on_cca
+    for name, records in report_image_text.by_method(found, dataset).items():
+        shown[METHOD_NAMES[name]] = records
+    ways = evaluate.direction_names(dataset)
+    rows = []
+    for title, records in shown.items():
+        cells = [f"{np.mean([r['metrics'][way]['mrr'] for r in records]):.3f}" for way in ways]
+        cells += [f"{np.mean([r['metrics'][way]['map'] for r in records]):.3f}" for way in ways]
+        rows.append([title, str(len(records)), *cells])
+    header = ["Training", "Seeds", *(f"MRR, {arrow}" for arrow in ways.values())]
+    header += [f"mAP, {arrow}" for arrow in ways.values()]
+    return tables.table(header, rows, right=header[1:])
+
+
+def figure(dataset: str, runs: Named) -> str:
+    """The figure of all configurations, with the MRR of each in its alternative text."""
+    way, arrow = list(evaluate.direction_names(dataset).items())[1]
+    values = "; ".join(
+        f"{', '.join(own.configuration(name))} {np.mean([r['metrics'][way]['mrr'] for r in records]):.3f}"
+        for name, records in runs.items()
+    )
+    return (
+        f"```{{figure}} _generated/neighborhoods-{dataset}.svg\n:name: fig-neighborhoods-{dataset}\n:width: 100%\n"
+        f":alt: Dots of MRR, one row a configuration. {arrow} – {values}.\n\n"
+        f"Test MRR of every configuration on {dataset}, a dot a seed; the line is linear CCA.\n```\n"
+    )
+
+
+def draw_ablation(runs: Named) -> Figure:
+    """MRR of every seed, a row a configuration, both directions side by side, and linear CCA as a line."""
+    first = runs["all"][0]
+    arrows = evaluate.direction_names(first["dataset"])
+    rows = pd.DataFrame(
+        {"terms": own.configuration(name)[0], "loss": own.configuration(name)[1], "way": way} |
+        {"mrr": record["metrics"][way]["mrr"]}
+        for name, records in runs.items()
+        for record in records
+        for way in arrows
+    )  # fmt: skip
+    figure, axes = plt.subplots(1, 2, figsize=(8, 2.8), sharey=True, sharex=True)
+    for ax, (way, arrow) in zip(axes, arrows.items(), strict=True):
+        shown = rows[rows["way"] == way]
+        sns.stripplot(
+            shown, x="mrr", y="terms", hue="loss", palette=FORMS, dodge=True, jitter=False, size=5, alpha=0.7, ax=ax,
+            legend=ax is axes[1],
+        )  # fmt: skip
+        ax.axvline(first["baselines"]["linear_cca"]["metrics"][way]["mrr"], color=METHOD_COLORS["linear_cca"])
+        ax.set(xlabel=f"MRR, {arrow}", ylabel="")
+    axes[1].legend(title=None, loc="lower right", fontsize=8)
+    return figure
