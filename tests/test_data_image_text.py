@@ -146,6 +146,43 @@ def test_an_item_without_a_picture_is_in_no_part():
         np.testing.assert_allclose(part.view1[:], expected, atol=1e-5)
 
 
+def test_more_pictures_give_every_training_pair_once_more_and_leave_the_rest_alone():
+    some, draw = items(), np.random.RandomState(0)
+    plain, again = (
+        Artwork(some.ids, draw.rand(600, 3).astype(np.float32), np.full((600, 2, 2, 3), i, np.uint8), f"{i}")
+        for i in range(2)
+    )
+    arguments = ("emoji", "toy", 1, some, dict.fromkeys(SPLITS, plain), SIZE)
+    options = dict(split="grouped", shuffled=False, settings={})
+    one, two = (image_text.assemble(*arguments, **options, more=more) for more in ((), [again]))
+    n = len(one.train)
+    assert len(two.train) == 2 * n
+    order = np.array([n + 1, 0, 2 * n - 1, 1])  # both halves in one batch, out of order
+    np.testing.assert_array_equal(two.train.view1[order[[1, 3]]], one.train.view1[order[[1, 3]]])
+    np.testing.assert_array_equal(two.train.view2[order], one.train.view2[order % n])
+    rows = [int(id.split()[1]) for id in one.train.ids]
+    train = plain.features[rows]
+    expected = (again.features[rows] - train.mean(axis=0)) / (train - train.mean(axis=0)).std()
+    np.testing.assert_allclose(two.train.view1[:][n:], expected, atol=1e-5)
+    assert (two.train.pictures[0].max(), two.train.pictures[n].max()) == (0, 1)
+    np.testing.assert_array_equal(two.train.groups, np.tile(one.train.groups, 2))
+    assert two.train.texts == one.train.texts * 2
+    assert len(set(two.train.ids)) == 2 * n
+    for part in ("valid", "test"):
+        np.testing.assert_array_equal(getattr(one, part).view1[:], getattr(two, part).view1[:])
+        assert getattr(one, part).ids == getattr(two, part).ids
+    assert one.digest != two.digest
+
+
+def test_an_item_without_one_of_its_pictures_is_in_no_part():
+    some = items()
+    whole = Artwork(some.ids, np.random.RandomState(0).rand(600, 3), np.zeros((600, 2, 2, 3), np.uint8), "a")
+    fewer = Artwork(some.ids[1:], whole.features[1:], whole.thumbnails[1:], "b")
+    arguments = ("emoji", "toy", 1, some, dict.fromkeys(SPLITS, whole), SIZE)
+    splits = image_text.assemble(*arguments, split="grouped", shuffled=False, settings={}, more=[fewer])
+    assert "id 0" not in {id for part in parts(splits) for id in part.ids}
+
+
 @pytest.mark.parametrize(("split", "size"), [("grouped", Size(300, 400)), ("zero_shot", Size(60, 530))])
 def test_too_few_items_are_an_error(split, size):
     with pytest.raises(InputError, match="too few|can be held out"):

@@ -15,6 +15,7 @@ from xmlib.errors import InputError
 
 SOURCES = sorted(paths.NOTEBOOKS.glob("*.py"))
 AUDIO, IMAGES = paths.NOTEBOOKS / "audio_score.ipynb", paths.NOTEBOOKS / "image_text.ipynb"
+NEIGHBORHOODS = paths.NOTEBOOKS / "neighborhoods.ipynb"
 INLINE = {k: v for k, v in os.environ.items() if k != "MPLBACKEND"} | {"OMP_NUM_THREADS": "1"}  # figures as in Jupyter
 
 
@@ -98,7 +99,7 @@ def test_every_parameter_is_explained_by_papermills_help(py):
         assert explanation[:40] in shown
 
 
-@pytest.mark.parametrize("ipynb", [AUDIO, IMAGES], ids=lambda p: p.stem)
+@pytest.mark.parametrize("ipynb", [AUDIO, IMAGES, NEIGHBORHOODS], ids=lambda p: p.stem)
 def test_the_record_keeps_every_parameter(ipynb):
     names = {line.split(":")[0] for line in parameters_of(ipynb)}
     recorded = cell(ipynb, lambda c: "parameters = dict(" in c.source)
@@ -158,7 +159,7 @@ def toy_pictures(tmp_path_factory):
 def test_pictures_and_words_leave_a_record_for_every_seed_and_comparison(toy_pictures):
     found = records.load_all(toy_pictures / "records")
     variants = ["", "", *experiments.variants("emoji")]
-    assert sorted((r["variant"], r["seed"]) for r in found) == sorted(zip(variants, [1, 2] + [1] * 6, strict=True))
+    assert sorted((r["variant"], r["seed"]) for r in found) == sorted(zip(variants, [1, 2] + [1] * 8, strict=True))
     assert all("map" in r["metrics"]["view1_to_view2"] and "csls" in r["corrections"] for r in found)
     outputs = [o for c in nbformat.read(toy_pictures / "out.ipynb", as_version=4).cells for o in c.get("outputs", [])]
     assert sum("image/png" in o.get("data", {}) for o in outputs) == 5  # pairs, curve, refit, pictures, texts
@@ -171,6 +172,42 @@ def test_a_record_of_another_split_is_repeated_to_the_last_digit(toy_pictures):
     run = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr[-2000:]
     assert "Equal" in run.stdout
+
+
+@pytest.fixture(scope="module")
+def toy_neighborhoods(tmp_path_factory):
+    """The notebook of neighbourhoods, executed with two configurations of the ablation, from another folder."""
+    folder = tmp_path_factory.mktemp("neighborhoods")
+    run = papermill(
+        NEIGHBORHOODS, folder / "out.ipynb", "-p", "profile", "toy", "-p", "ablation", "sym all_released",
+        "-p", "record", folder / "records", cwd=folder, XMLIB_RUNS=str(folder / "runs"),
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr[-3000:]
+    return folder
+
+
+def test_neighborhoods_leave_a_record_for_every_configuration(toy_neighborhoods):
+    found = records.load_all(toy_neighborhoods / "records")
+    assert sorted(r["variant"] for r in found) == ["", "all_released", "sym"]
+    assert all({"neighbors", "coherence", "pools"} <= set(r) for r in found)
+    cells = nbformat.read(toy_neighborhoods / "out.ipynb", as_version=4).cells
+    outputs = [o for c in cells for o in c.get("outputs", [])]
+    assert sum("image/png" in o.get("data", {}) for o in outputs) == 4  # neighbours, terms, map, gains
+    assert not [o.text for o in outputs if o.output_type == "stream"]  # no warning, and nothing of nmslib's
+
+
+def test_a_record_of_the_ablation_is_repeated_to_the_last_digit(toy_neighborhoods):
+    record = toy_neighborhoods / "records" / "toy" / "emoji-all_released-neighborhoods-seed1.json"
+    command = [sys.executable, "-m", "xmlib.records", "rerun", str(record)]
+    run = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr[-2000:]
+    assert "Equal" in run.stdout
+
+
+def test_a_method_without_neighbourhoods_is_refused_by_their_notebook(tmp_path):
+    run = papermill(NEIGHBORHOODS, tmp_path / "out.ipynb", "-p", "method", "ccal_tno")
+    assert run.returncode != 0
+    assert "There is no method 'ccal_tno'; choose one of neighborhoods, ccal_neighborhoods" in run.stderr
 
 
 def test_the_baselines_of_a_run_do_not_depend_on_its_method(toy_runs):

@@ -1,6 +1,7 @@
 """What a method has to beat: chance, and linear CCA on principal components of the raw views."""
 
 import json
+import math
 import sys
 from collections.abc import Iterable
 
@@ -59,7 +60,7 @@ def start(model: TwoView, splits: Splits) -> None:
     A, B, _ = cca(h1, h2, ridge=_absolute(chosen["ridge"], h1, h2))
     for encoder, own, projection, mean in ((model.encoder1, map1, A, mean1), (model.encoder2, map2, B, mean2)):
         layer = next(module for module in encoder.modules() if isinstance(module, nn.Linear))
-        d, most = len(layer.weight), min(A.shape[1], B.shape[1])
+        d, most = len(layer.weight), A.shape[1]
         if d > most:
             raise InputError(f"d = {d} is more than the {most} directions that linear CCA has here: lower d.")
         weights = (own @ projection[:, :d]).T  # (d, features)
@@ -68,7 +69,8 @@ def start(model: TwoView, splits: Splits) -> None:
 
 
 def _fit_and_score(splits: Splits) -> dict:
-    limit = min(max(COMPONENTS), len(splits.train) // 2)
+    features = (math.prod(view.shape) for view in (splits.train.view1, splits.train.view2))
+    limit = min(max(COMPONENTS), len(splits.train) // 2, *features)
     sides = [_principal_components(splits, view, limit)[0] for view in ("view1", "view2")]
     train, valid, test = zip(*sides, strict=True)  # each a pair (view 1, view 2) of (n, limit)
     best: dict = {"valid_mrr": -1.0}
@@ -86,7 +88,7 @@ def _candidates(train: tuple[Tensor, Tensor], limit: int) -> Iterable:
         h1, h2 = (h[:, :components] for h in train)
         for ridge in RIDGES:
             A, B, _ = cca(h1, h2, ridge=_absolute(ridge, h1, h2))
-            for directions in sorted({min(k, h1.shape[1], h2.shape[1]) for k in DIRECTIONS}):
+            for directions in sorted({min(k, components) for k in DIRECTIONS}):
                 choice = {"components": components, "ridge": ridge, "directions": directions}
                 yield choice, _projector(A[:, :directions], B[:, :directions])
 
@@ -104,12 +106,12 @@ def _absolute(ridge: float, h1: Tensor, h2: Tensor) -> float:
 
 
 def _principal_components(splits: Splits, view: str, limit: int) -> tuple[list[Tensor], Tensor, Tensor]:
-    """Train, valid and test rows of a view in the principal components of its training rows, (n, ≤ limit) each.
+    """Train, valid and test rows of a view in the principal components of its training rows, (n, limit) each.
 
-    Also the map to the components, (features, ≤ limit), and the mean that is taken off before, (features,).
+    Also the map to the components, (features, limit), and the mean that is taken off before, (features,).
     """
     rows = _flat(splits.train, view)
-    pca = PCA(min(limit, rows.shape[1]), svd_solver="randomized", random_state=0).fit(rows)
+    pca = PCA(limit, svd_solver="randomized", random_state=0).fit(rows)
     scale = np.sqrt(pca.explained_variance_.mean())  # so that one ridge grid fits both views
     parts = [torch.from_numpy(pca.transform(_flat(s, view)) / scale) for s in (splits.train, splits.valid, splits.test)]
     return parts, torch.from_numpy(pca.components_.T / scale), torch.from_numpy(pca.mean_)

@@ -120,5 +120,5 @@ def _own(profile: str, dataset: str, method: str) -> dict[str, Any]:
         return DATASETS[dataset][profile]
     small = SMALL | SMALL_BY_METHOD.get(method, {})
     if dataset in LARGE and method in NEIGHBORHOODS:
-        small |= RELEASED_NEIGHBORHOODS | dict(width=1.0)
+        small |= RELEASED_NEIGHBORHOODS | dict(width=1.0, dropout=0.0)
     return small | (TOY if profile == "toy" else {})

@@ -1,0 +1,106 @@
+"""Linear maps that start at linear CCA: the start is linear CCA, and what a run is compared with is the best one."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from xmlib import baselines, evaluate, experiments, fit, methods, profiles
+from xmlib.data import Split, Splits, View
+from xmlib.errors import InputError
+
+SETTINGS = profiles.settings("toy", "emoji", "linear_nce", epochs=1, batch=60)
+
+
+def made_up_split(n, seed):
+    """Two noisy linear pictures of one cause, 20 and 15 wide."""
+    maps, rng = np.random.default_rng(0), np.random.default_rng(seed)
+    cause = rng.normal(size=(n, 6))
+    views = [cause @ maps.normal(size=(6, w)) + 0.7 * rng.normal(size=(n, w)) for w in (20, 15)]
+    view1, view2 = (View(n, v.shape[1:], v.astype(np.float32).__getitem__) for v in views)
+    return Split(view1, view2, [f"item{i}" for i in range(n)], np.arange(n))
+
+
+@pytest.fixture(scope="module")
+def splits():
+    return Splits("made_up", "toy", 0, {}, "linear start", *(made_up_split(n, n) for n in (300, 60, 80)))
+
+
+@pytest.fixture(autouse=True)
+def own_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr("xmlib.paths.RUNS", tmp_path)
+
+
+def shapes(splits):
+    return splits.train.view1.shape, splits.train.view2.shape
+
+
+def test_the_start_scores_exactly_as_linear_cca_does(splits):
+    chosen = baselines.linear_cca(splits)
+    model = methods.build("linear_nce", replace(SETTINGS, d=chosen["directions"], batch=60), 1, shapes(splits))
+    baselines.start(model, splits)
+    x, y = fit.embed(model, splits.test)
+    scores = evaluate.both_ways(x, y)
+    for way, metrics in chosen["metrics"].items():
+        assert scores["metrics"][way]["mrr"] == pytest.approx(metrics["mrr"], abs=1e-9)
+
+
+def test_training_goes_on_from_there(splits):
+    model = methods.build("linear_nce", SETTINGS, 1, shapes(splits))
+    baselines.start(model, splits)
+    start = fit.embed(model, splits.valid)[0]
+    training = fit.fit(model, splits, "linear_nce", replace(SETTINGS, lr=1e-4))
+    moved = (fit.embed(training.model, splits.valid)[0] * start).sum(1)
+    assert (moved > 0.98).all()  # a random start would have nothing in common with it
+    assert (moved < 1).any()
+
+
+def test_a_resume_goes_on_from_the_checkpoint_and_not_from_the_start(splits, tmp_path):
+    longer = replace(SETTINGS, epochs=3)
+    whole = fit.fit(methods.build("linear_nce", longer, 1, shapes(splits)), splits, "linear_nce", longer)
+    checkpoint = tmp_path / "c.pt"
+    fit.fit(
+        methods.build("linear_nce", SETTINGS, 1, shapes(splits)), splits, "linear_nce", SETTINGS, 1, "cpu", checkpoint
+    )
+    again = methods.build("linear_nce", longer, 1, shapes(splits))
+    resumed = fit.fit(again, splits, "linear_nce", longer, 1, "cpu", checkpoint)
+    assert [row["loss"] for row in resumed.history] == [row["loss"] for row in whole.history]
+
+
+def test_more_dimensions_than_linear_cca_has_directions_are_refused(splits):
+    model = methods.build("linear_nce", replace(SETTINGS, d=16), 1, shapes(splits))
+    with pytest.raises(InputError, match="d = 16 is more than the 15 directions that linear CCA has here: lower d"):
+        baselines.start(model, splits)
+
+
+@pytest.mark.parametrize(("better", "expected"), [("plain", 0.5), ("mirrored", 0.7)])
+def test_a_run_with_more_pictures_is_compared_with_the_linear_cca_that_validation_prefers(
+    monkeypatch, better, expected
+):
+    valid = {"plain": 0.5, "mirrored": 0.7 if better == "mirrored" else 0.3}
+    monkeypatch.setattr(baselines, "linear_cca", lambda pairs: {"valid_mrr": valid[pairs]})
+    monkeypatch.setattr(experiments, "pairs", lambda asked: "mirrored" if asked["mirrored"] else "plain")
+    found = experiments.linear_cca({"dataset": "emoji", "mirrored": True}, "mirrored")
+    assert found["valid_mrr"] == expected
+
+
+@pytest.mark.parametrize(
+    ("changed", "name"),
+    [
+        ({}, ""),
+        ({"mirrored": True}, "mirrored"),
+        ({"split": "zero_shot", "mirrored": True}, "zero_shot-mirrored"),
+        ({"style": "both"}, "both"),
+        ({"style": "twemoji", "test_style": "openmoji"}, "from_twemoji"),
+        ({"split": "other"}, "split_other"),
+    ],
+)
+def test_variants_of_the_pairs_have_names(changed, name):
+    assert experiments.variant(experiments.USUAL | changed) == name
+
+
+def test_images_of_sound_and_score_are_flattened_for_linear_maps():
+    model = methods.build("linear_nce", SETTINGS, 1, ((1, 4, 5), (1, 3, 2)))
+    x, y = model(torch.randn(7, 1, 4, 5), torch.randn(7, 1, 3, 2))
+    assert x.shape == y.shape == (7, SETTINGS.d)
