@@ -1,10 +1,12 @@
 """Training with neighbourhoods as facts: what may see which text, resume, schedule, record; small made-up pairs."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from xmlib import experiments, fit, neighborhoods, profiles, records, summaries_neighborhoods
 from xmlib.data import Pictures, Split, Splits, View
@@ -192,6 +194,35 @@ def test_several_captions_of_a_picture_are_all_right_answers(splits, space):
     found = neighborhoods.captions(test, x[owner], x[owner])
     assert found["all"]["view1_to_view2"]["r1"] == found["all"]["view2_to_view1"]["r1"] == 100
     assert "folds" not in found
+
+
+@pytest.mark.parametrize("dataset", ["table", "coco"])
+def test_pairs_of_ones_own_go_the_whole_way(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr("xmlib.paths.RUNS", tmp_path / "runs")
+    monkeypatch.setattr("xmlib.paths.DATA", tmp_path / "data")
+    rng = np.random.default_rng(0)
+    said = {}
+    for i in range(48):
+        topic = i % len(TOPICS)
+        picture = np.full((24, 24, 3), 60 * topic, np.uint8) + rng.integers(0, 40, (24, 24, 3), dtype=np.uint8)
+        Image.fromarray(picture).save(tmp_path / f"{i}.png")
+        said[f"{i}.png"] = [" ".join(rng.permutation(TOPICS[topic].split())) + f" {word}{i}" for word in ("one", "two")]
+    if dataset == "coco":
+        images = [{"id": i, "file_name": name} for i, name in enumerate(said)]
+        notes = [{"image_id": i, "caption": text} for i, texts in enumerate(said.values()) for text in texts]
+        file = tmp_path / "captions.json"
+        file.write_text(json.dumps({"images": images, "annotations": notes}))
+    else:
+        file = tmp_path / "pairs.csv"
+        file.write_text("image,text\n" + "".join(f"{name},{texts[0]}\n" for name, texts in said.items()))
+    asked = parameters(tmp_path, dataset=dataset, dataset_file=str(file), image_folder="", missing="stop")
+    splits = neighborhoods.pairs(asked)
+    space = neighborhoods.text_space(splits)
+    settings = profiles.settings("toy", "emoji", "neighborhoods", epochs=1, batch=16)
+    record = neighborhoods.run("neighborhoods", asked, splits, space, settings, torch.device("cpu")).record
+    assert ("captions" in record) == (dataset == "coco")
+    assert ("any of them" in summaries_neighborhoods.several_captions(record)) == (dataset == "coco")
+    assert record["data"]["train"] == len(splits.train)
 
 
 def test_a_method_without_neighbourhoods_is_refused(splits, space, tmp_path):

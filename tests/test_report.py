@@ -11,7 +11,18 @@ import numpy as np
 import pytest
 from conftest import absent
 
-from xmlib import evaluate, pages, paths, records, report, report_image_text, runs, tables
+from xmlib import (
+    evaluate,
+    pages,
+    paths,
+    records,
+    report,
+    report_image_text,
+    report_neighborhoods,
+    runs,
+    summaries,
+    tables,
+)
 from xmlib.errors import InputError
 
 FORTH, BACK = evaluate.DIRECTIONS
@@ -345,3 +356,71 @@ def test_the_readme_shows_the_committed_records_as_they_are(tmp_path, monkeypatc
         copy.write_bytes(source.read_bytes())
         monkeypatch.setattr(report, name, copy)
     assert report.make_readme(paths.RECORDS) == []
+
+
+def neighborhood_record(configuration: str, seed: int, quality: float) -> dict:
+    share = {"label": 0.3 + seed / 100, "text": 0.2, "label_chance": 0.05, "text_chance": 0.02}
+    share |= {f"{name}_interval": [0.1, 0.4] for name in ("label", "text")}
+    kinds = ("image", "image_before", "text", "text_before")
+    pool = {"ways": 5, "accuracy": 60.0, "accuracy_chance": 20.0}
+    search = {"index": "exact", "items": 100, "k": 99, "left_out": 1, "hnsw_recall10": 0.97, "hnsw_recall_k": 0.95}
+    item = record("neighborhoods", "full", seed, quality, dataset="emoji", notebook="neighborhoods")
+    for scores_of_way in item["metrics"].values():
+        scores_of_way["map"] = 0.3
+    more = {"coherence": {kind: dict(share) for kind in kinds}, "pools": dict.fromkeys(evaluate.DIRECTIONS, pool)}
+    return item | more | {"variant": configuration, "neighbors": search | {"hnsw_recall10": 0.96 + seed / 100}}
+
+
+@pytest.fixture
+def ablated() -> list[dict]:
+    qualities = {"": 1.5, "none": 0.5, "img": 0.5, "all_released": 0.9, "none_released": 0.9}
+    return [neighborhood_record(name, seed, q) for name, q in qualities.items() for seed in (1, 2, 3)]
+
+
+def test_the_ablation_shows_the_means_of_the_records_with_their_intervals(ablated):
+    shown = report_neighborhoods.fragments(ablated)["neighborhoods_emoji_ablation.md"]
+    found = [r for r in ablated if r["variant"] == ""]
+    row = the_row(shown, "all terms")
+    mean = np.mean([r["metrics"][FORTH]["mrr"] for r in found])
+    low, high = summaries.interval(found, FORTH)
+    assert row["MRR, image → text"] == f"{mean:.3f} [{low:.3f}, {high:.3f}]"
+    assert row["Seeds"] == "3"
+    assert the_row(shown, "Linear CCA")["R@10, text → image"] == (
+        f"{found[0]['baselines']['linear_cca']['metrics'][BACK]['r10']:.1f}"
+    )
+
+
+def test_the_effects_are_paired_with_the_same_form_of_the_loss_and_counted_in_words(ablated):
+    shown = report_neighborhoods.fragments(ablated)["neighborhoods_emoji_effects.md"]
+    header, *rows = cells(shown)
+    assert [row[:2] for row in rows] == [["+ img", "intended"], ["all terms", "intended"], ["all terms", "released"]]
+    same = dict(zip(header, rows[0], strict=True))  # as good as none of the terms, query by query
+    assert same["MRR, image → text"] == "+0.000 [+0.000, +0.000]"
+    better = dict(zip(header, rows[1], strict=True))
+    assert better["MRR, image → text"].startswith("+0.")
+    assert "Of the 6 differences in MRR, 2 have an interval above 0 and 0 one below" in shown
+
+
+def test_without_an_ablation_the_page_says_how_to_make_one():
+    shown = report_neighborhoods.fragments([])
+    assert all("make ablation" in text for text in shown.values())
+
+
+def test_the_weakest_recall_of_all_seeds_is_the_one_that_is_told(ablated):
+    assert (
+        "at least 97.0 % of the 10 nearest" in report_neighborhoods.fragments(ablated)["neighborhoods_emoji_search.md"]
+    )
+
+
+def test_a_method_with_more_pictures_is_shown_with_its_own_pairs_and_beside_the_best_linear_cca():
+    usual = record("ccal_tno", dataset="emoji", quality=1.0)
+    mirrored = record("linear_nce", dataset="emoji", quality=1.6, variant="mirrored")
+    usual["baselines"]["linear_cca"]["valid_mrr"] = 0.2
+    mirrored["baselines"]["linear_cca"] |= {"valid_mrr": 0.3, **scores(1.1, 7)}
+    plain = record("linear_nce", dataset="emoji", quality=0.1)
+    methods = report_image_text.by_method([usual, mirrored, plain], "emoji")
+    assert methods == {"ccal_tno": [usual], "linear_nce": [mirrored]}
+    shown = report_image_text.results(methods)
+    assert "is trained on every picture and on its mirror image" in shown
+    best = mirrored["baselines"]["linear_cca"]["metrics"][FORTH]["mrr"]
+    assert the_row(shown.split("Text → image")[0], "Linear CCA")["MRR"].startswith(f"{best:.3f}")

@@ -100,7 +100,8 @@ def several_captions(record: dict) -> str:
         for gallery, found in record["captions"].items()
         for way, arrow in evaluate.direction_names(record["dataset"]).items()
     ]
-    return "Pictures have several texts, and any of them is right:\n\n" + header + "".join(lines) + "\n"
+    told = "Pictures have several texts. The table above takes only the pair’s own as right, this one any of them:"
+    return f"{told}\n\n" + header + "".join(lines) + "\n"
 
 
 def difference(found: Sequence[dict], base: Sequence[dict], direction: str) -> tuple[float, tuple[float, float]]:
