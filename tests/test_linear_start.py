@@ -91,7 +91,7 @@ def test_a_run_with_more_pictures_is_compared_with_the_linear_cca_that_validatio
         ({}, ""),
         ({"mirrored": True}, "mirrored"),
         ({"split": "zero_shot", "mirrored": True}, "zero_shot-mirrored"),
-        ({"style": "both"}, "both"),
+        ({"style": "both"}, "style_both"),
         ({"style": "twemoji", "test_style": "openmoji"}, "from_twemoji"),
         ({"split": "other"}, "split_other"),
     ],

@@ -29,7 +29,6 @@ VARIANTS: dict[str, dict[str, Any]] = {  # name → what it changes
     "shuffled": {"shuffled": True},
     "to_twemoji": {"test_style": "twemoji"},
     "twemoji": {"style": "twemoji"},
-    "both": {"style": "both"},
     "mirrored": {"mirrored": True},
     "from_twemoji": {"style": "twemoji", "test_style": "openmoji"},
 }

@@ -201,7 +201,7 @@ def draw_ablation(runs: Named) -> Figure:
         for record in records
         for way in arrows
     )  # fmt: skip
-    figure, axes = plt.subplots(1, 2, figsize=(8, 2.8), sharey=True, sharex=True)
+    figure, axes = plt.subplots(1, 2, figsize=(8.4, 2.8), sharey=True, sharex=True)
     for ax, (way, arrow) in zip(axes, arrows.items(), strict=True):
         shown = rows[rows["way"] == way]
         sns.stripplot(
@@ -210,5 +210,5 @@ def draw_ablation(runs: Named) -> Figure:
         )  # fmt: skip
         ax.axvline(first["baselines"]["linear_cca"]["metrics"][way]["mrr"], color=METHOD_COLORS["linear_cca"])
         ax.set(xlabel=f"MRR, {arrow}", ylabel="")
-    axes[1].legend(title=None, loc="lower right", fontsize=8)
+    axes[1].legend(title="loss", loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
     return figure
