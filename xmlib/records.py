@@ -22,7 +22,7 @@ import torch
 import yaml
 
 from xmlib import paths, profiles
-from xmlib.data import Splits
+from xmlib.data import Splits, emoji_concepts, image_features
 from xmlib.errors import InputError
 from xmlib.files import write_text
 from xmlib.profiles import Settings
@@ -52,6 +52,7 @@ NEIGHBORHOOD_CODE = (
 )  # of methods with neighbourhoods
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "music21", "verovio", "resvg_py", "midirenderer")
 NEIGHBORHOOD_PACKAGES = (*PACKAGES, "gensim", "nmslib")
+DATA_PACKAGES = {"emoji": (*image_features.PACKAGES, *emoji_concepts.PACKAGES), "openclipart": image_features.PACKAGES}
 RESULTS = (
     "history",
     "best_epoch",
@@ -126,6 +127,7 @@ def make(
     `variant`: names what differs from the data set's usual split, such as `zero_shot`; empty for the usual one.
     """
     packages = NEIGHBORHOOD_PACKAGES if parameters["method"] in profiles.NEIGHBORHOODS else PACKAGES
+    packages = (*packages, *DATA_PACKAGES.get(splits.name, ()))
     return {
         "format": FORMAT,
         "notebook": notebook,
