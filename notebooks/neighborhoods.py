@@ -160,7 +160,7 @@ summaries.coherence(made).style.format(precision=3)
 #
 # The test embeddings in two dimensions, by t-SNE on the distances between all of them.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-map", "caption": "Test pictures (dots) and texts (crosses); a line joins each pair. Colours are the eight largest classes."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-map", "caption": "Test pictures (dots) and texts (crosses); a line joins each pair. Colours are the seven largest classes."}}
 neighborhood_figures.both_kinds(splits.test, first.x, first.y, seed)
 plt.show()
 

@@ -18,7 +18,7 @@ from xmlib.neighbors import Neighbors
 from xmlib.picture_figures import shortened, show, written
 
 SHOWN = 5  # neighbours, or candidates
-CLASSES = 8  # with a colour of their own
+CLASSES = 7  # with a colour of their own
 TERM_NAMES = {name: f"L {name}" for name in angular.TERMS} | {"valid_loss": "validation loss"}
 
 
