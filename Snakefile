@@ -18,9 +18,8 @@ IMAGE_SEEDS = [1, 2, 3, 4, 5]
 IMAGE_RECORD = "book/records/{profile}/{dataset}-{method}-seed{seed}.json"
 IMAGE_NOTEBOOK = "book/results/{profile}/{dataset}-{method}.ipynb"
 # Neighbourhoods: the notebook as it is for the book; the ablation, with five seeds, is committed.
-NEIGHBORHOODS = ["neighborhoods"]
-CONFIGURATIONS = ["", "none", "sym", "img", "text", "all_released", "none_released", "sym_released", "img_released",
-                  "text_released"]  # "" is all terms
+TERMS = {"all": "1 0.3 0.2", "none": "0 0 0", "sym": "1 0 0", "img": "0 0.3 0", "text": "0 0 0.2"}  # weights of the terms
+CONFIGURATIONS = ["", *(name for name in TERMS if name != "all"), *(f"{name}_released" for name in TERMS)]  # "": all
 NEIGHBORHOOD_NOTEBOOK = "book/results/{profile}/{dataset}-neighborhoods.ipynb"
 IMAGE_PROFILES = {"emoji": "quick", "openclipart": "full"}  # the latter is committed: its pictures are not in a package
 AFTERWARDS = {  # no run depends on these
@@ -56,7 +55,7 @@ def image_records(dataset):
 
 def ablation_records(dataset):
     names = [f"{dataset}-{name}" if name else dataset for name in CONFIGURATIONS]
-    return expand(IMAGE_RECORD, profile="full", dataset=names, method=NEIGHBORHOODS, seed=IMAGE_SEEDS)
+    return expand(IMAGE_RECORD, profile="full", dataset=names, method="neighborhoods", seed=IMAGE_SEEDS)
 
 
 rule quick:
@@ -143,6 +142,7 @@ rule emoji_runs:
     input: notebook="notebooks/image_text.ipynb", code=CODE, shown=SHOWN, built="runs/built/{profile}-emoji"
     output:
         records=expand(IMAGE_RECORD, dataset="emoji", seed=IMAGE_SEEDS, allow_missing=True),
+        zero_shot=IMAGE_RECORD.format(profile="{profile}", dataset="emoji-zero_shot", method="{method}", seed=1),
         notebook=IMAGE_NOTEBOOK.replace("{dataset}", "emoji"),
     params:
         dataset="emoji",
@@ -157,6 +157,7 @@ rule emoji_runs:
 use rule emoji_runs as emoji_mirrored_runs with:
     output:
         records=expand(IMAGE_RECORD, dataset="emoji-mirrored", seed=IMAGE_SEEDS, allow_missing=True),
+        zero_shot=IMAGE_RECORD.format(profile="{profile}", dataset="emoji-zero_shot-mirrored", method="{method}", seed=1),
         notebook=IMAGE_NOTEBOOK.replace("{dataset}", "emoji"),
     params:
         dataset="emoji",
@@ -193,39 +194,46 @@ NEIGHBORHOOD_COMMAND = (
     "OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads} "
     f"{shlex.quote(sys.executable)} -m papermill --no-progress-bar --log-output {{input.notebook}} {{params.notebook}} "
     "-p dataset {params.dataset} -p profile {wildcards.profile} -p threads {threads} "
-    "-p seeds {params.seeds} -p ablation {params.ablation:q} -p record book/records > {log} 2>&1"
+    "-p seeds {params.seeds} {params.more} -p record book/records > {log} 2>&1"
 )
 
 rule neighborhoods:
     message: "Training with neighbourhoods on emoji: progress in {log}"
     input: notebook="notebooks/neighborhoods.ipynb", code=CODE, shown=SHOWN, built="runs/built/{profile}-emoji"
-    output: notebook=NEIGHBORHOOD_NOTEBOOK.replace("{dataset}", "emoji")
+    output:
+        notebook=NEIGHBORHOOD_NOTEBOOK.replace("{dataset}", "emoji"),
+        records=expand(
+            IMAGE_RECORD, dataset=["emoji", "emoji-sym"], method="neighborhoods", seed=1, allow_missing=True,
+        ),
     params:
         dataset="emoji",
         notebook=lambda w, output: output.notebook,
         seeds=1,
-        ablation="sym",  # for the figure of gains; the whole ablation is committed
+        more="-p ablation sym",  # for the figure of gains; the whole ablation is committed
     log: "runs/logs/{profile}/emoji-neighborhoods.log"
     wildcard_constraints: profile="toy|quick"
     threads: 1
     shell: NEIGHBORHOOD_COMMAND
 
-# Every configuration and seed in one notebook, which takes most of an hour.
+def configuration(wildcards):
+    """The parameters that a configuration of the ablation stands for, from a name such as emoji-sym_released."""
+    name = wildcards.data.partition("-")[2] or "all"
+    sym, img, text = TERMS[name.removesuffix("_released")].split()
+    released = name.endswith("_released")
+    return f"-p sym {sym} -p img {img} -p text {text} -p released {released} -p ablation ''"
+
+
 rule ablation_runs:
-    message: "Ablation of the terms on {wildcards.dataset}: progress in {log}"
+    message: "Ablation of the terms, {wildcards.data}: progress in {log}"
     input: notebook=ancient("notebooks/neighborhoods.ipynb")
-    output:
-        records=expand(
-            "book/records/{profile}/{{dataset}}{name}-neighborhoods-seed{seed}.json", profile="{profile}",
-            name=[f"-{name}" if name else "" for name in CONFIGURATIONS], seed=IMAGE_SEEDS,
-        ),
+    output: records=expand(IMAGE_RECORD, dataset="{data}", method="neighborhoods", seed=IMAGE_SEEDS, allow_missing=True)
     params:
-        dataset=lambda w: w.dataset,
-        notebook=lambda w: NEIGHBORHOOD_NOTEBOOK.format(**w),
+        dataset=lambda w: w.data.partition("-")[0],
+        notebook=lambda w: NEIGHBORHOOD_NOTEBOOK.format(profile=w.profile, dataset=w.data),
         seeds=len(IMAGE_SEEDS),
-        ablation="all",
-    log: "runs/logs/{profile}/{dataset}-ablation.log"
-    wildcard_constraints: profile="full", dataset="emoji|openclipart"
+        more=configuration,
+    log: "runs/logs/{profile}/{data}-neighborhoods.log"
+    wildcard_constraints: profile="full", data="(emoji|openclipart)(-[a-z_]+)?"
     threads: 1
     shell: NEIGHBORHOOD_COMMAND
 

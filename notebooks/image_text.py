@@ -91,8 +91,8 @@ Markdown(
 # %% [markdown]
 # ## The model
 #
-# As released: one linear layer for the picture features, two hidden layers for the words. The size of the embedding
-# and of the batch are scaled to the number of pairs.
+# As released: one linear layer for the picture features, two hidden layers for the words. (Of linear maps from CCA both
+# are one linear layer.) The size of the embedding and of the batch are scaled to the number of pairs.
 
 # %% tags=["hide-input"]
 pd.Series({name: str(value) for name, value in asdict(settings).items()}, name="value").to_frame()
@@ -150,7 +150,7 @@ summaries.corrections(found).style.format(precision=2).format("{:.3f}", subset=[
 # ## How many pairs does the head need?
 #
 # The means and projections of the head can be estimated again on any number of training pairs, without touching the
-# encoders. The paper's code has a tool for that.
+# encoders. The paper's code has a tool for that. Linear maps from CCA have no such head: their line is flat.
 
 # %%
 first = runs[0]

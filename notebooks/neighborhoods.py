@@ -34,6 +34,7 @@ ablation: str = "none sym"  # terms to train with instead: all is every choice, 
 image_encoder: str = "features"  # features (frozen), pixels (small, from scratch) or resnet50 (needs its weights)
 weights_file: str = ""  # torchvision's resnet50-*.pth; empty: looked for in data/weights
 index: str = "auto"  # of the search for neighbours: exact, hnsw, or auto for exact where it is as fast
+k: int = 0  # neighbours kept of each text; 0: 200, or as many as there are
 empty: str = "skip"  # training texts without a word: skip leaves them out and counts them; or stop
 split: str = "grouped"  # grouped, random (near duplicates torn apart) or zero_shot (whole classes held out)
 style: str = "openmoji"  # of the emoji: openmoji or twemoji
@@ -63,7 +64,7 @@ from xmlib import summaries_neighborhoods as summaries
 
 parameters = dict(
     method=method, dataset=dataset, profile=profile, seed=seed, seeds=1, sym=sym, img=img, text=text,
-    released=released, ablation="", image_encoder=image_encoder, weights_file=weights_file, index=index, empty=empty,
+    released=released, ablation="", image_encoder=image_encoder, weights_file=weights_file, index=index, k=k, empty=empty,
     split=split, style=style, test_style=test_style, dataset_file=dataset_file, image_folder=image_folder,
     missing=missing, epochs=epochs, width=width, batch=batch, d=d, device=device, threads=threads, record=record,
 )  # fmt: skip
@@ -72,7 +73,7 @@ settings = profiles.settings(
     profile, dataset, method, epochs=epochs, width=width, batch=batch, d=d, sym=sym, img=img, text=text,
     released=released,
 )  # fmt: skip
-configurations = neighborhoods.configurations(ablation)
+configurations = neighborhoods.configurations(ablation, released)
 on_device = methods.device(device)
 torch.set_num_threads(threads)
 figures.use_style()
@@ -85,7 +86,7 @@ Markdown(f"**This run**: {chosen.title}, data set `{dataset}`, profile `{profile
 
 # %%
 splits = neighborhoods.pairs(parameters)
-spaces = [neighborhoods.text_space(splits, seed + i, index, empty) for i in range(seeds)]
+spaces = [neighborhoods.text_space(splits, seed + i, index, empty, k) for i in range(seeds)]
 space = spaces[0]
 
 # %% tags=["hide-input"]
@@ -94,7 +95,8 @@ Markdown(
     f"{len(space.splits.train):,} training texts ({space.left_out} more had no word left), {len(space.word_vectors):,} "
     f"words known to Doc2Vec. Each text has {found['k']} neighbours, by {found['index']} search, which finds "
     f"{found['recall10']:.1%} of the 10 nearest. nmslib's HNSW graph finds {found['hnsw_recall10']:.1%} of the 10 and "
-    f"{found['hnsw_recall_k']:.1%} of the {found['k']}."
+    f"{found['hnsw_recall_k']:.1%} of the {found['k']}. {found['unknown_train']} training and {found['unknown_test']} test "
+    "texts have no word that Doc2Vec knows; the neighbours of such a text say nothing."
 )
 
 # %% [markdown]
@@ -136,8 +138,8 @@ Markdown(
 # %% [markdown]
 # ## Scores
 #
-# Every test picture queries all test texts, and every text all pictures. Linear CCA sees the same picture features
-# and tf-idf texts.
+# Every test picture queries all test texts, and every text all pictures. Linear CCA sees the frozen picture
+# features and tf-idf texts.
 
 # %% tags=["hide-input"]
 summaries.scores(made).style.format(precision=2).format("{:.3f}", subset=["MRR"])
@@ -149,8 +151,9 @@ Markdown(summaries.several_captions(made[0]) + summaries.pools(made))
 # ## Do neighbours stay neighbours?
 #
 # Take an item's ten nearest among those of its own kind. *Text* is the share that are among the ten nearest in text
-# space, and *label* the share of its class. *Before* means the features that go into the encoder: of the network for
-# photographs, or Doc2Vec's vectors. The latter define the text space, so their own share is 1.
+# space, and *label* the share of its class. *Before* means what goes into the encoder, picture features or pixels, or
+# Doc2Vec's vectors. The latter define the text space, so their own share is 1. Where a picture has several texts, its own
+# rows count among the ten.
 
 # %% tags=["hide-input"]
 summaries.coherence(made).style.format(precision=3)
@@ -182,7 +185,7 @@ for name in configurations:
 ablated = {name: [run.record for run in several] for name, several in compared.items()}
 
 # %% tags=["hide-input"]
-summaries.ablation(ablated).style.format(precision=3).format("{:.1f}", subset=["R@10"])
+summaries.ablation(ablated).style.format(precision=3).format("{:.1f}", subset=["R@10, both"])
 
 # %% [markdown]
 # ## Where the terms within one kind help, and where they hurt
@@ -192,7 +195,8 @@ summaries.ablation(ablated).style.format(precision=3).format("{:.1f}", subset=["
 # as there are.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-gains", "caption": "The two text queries that gain most and the two that lose most. Each has two rows: with all terms, and without those for neighbours."}}
-without = next((compared[name][0] for name in ("sym", "none") if name in compared), None)
+form = neighborhoods.RELEASED if released else ""
+without = next((compared[name + form][0] for name in ("sym", "none") if name + form in compared), None)
 if without:
     neighborhood_figures.gains(splits.test, first, without)
     plt.show()
@@ -200,6 +204,6 @@ if without:
 # %% [markdown]
 # ## What differs from the paper
 #
-# The paper has hundreds of thousands of articles and fine-tunes ResNet-50. Here the image features are frozen, and the
-# embedding, the GRU and the data are smaller. The validation pairs are drawn before Doc2Vec sees a text. The page
+# The paper has hundreds of thousands of articles and fine-tunes ResNet-50. Here the image features are frozen unless
+# `image_encoder` says otherwise, and the embedding, the GRU and the data are smaller. The validation pairs are drawn before Doc2Vec sees a text. The page
 # {doc}`/deviations` lists the rest.

@@ -8,11 +8,14 @@ import sys
 
 import pytest
 
-from xmlib import paths
+from xmlib import neighborhoods, paths
 
 METHODS = ("ccal_tno", "learned_cont", "ccal_cont")
 IMAGE_METHODS = (*METHODS, "learned_nce", "ccal_nce")
-EVERYTHING = {"pairs": 1, "linear": 1, "short_run": 3, "emoji": 1, "emoji_runs": 5, "gradient": 1}
+CONFIGURATIONS = ["" if name == "all" else f"-{name}" for name in neighborhoods.CONFIGURATIONS]
+IMAGES = {"emoji_runs": 5, "emoji_mirrored_runs": 1}
+SHOWING = {"short_run": 3, **IMAGES, "neighborhoods": 1, "gradient": 1}  # what a page shows
+EVERYTHING = {"pairs": 1, "linear": 1, "emoji": 1, **SHOWING}
 
 
 @pytest.fixture
@@ -47,6 +50,14 @@ def built(root):
         touch(root / f"book/results/quick/emoji-{method}.ipynb")
         for seed in range(1, 6):
             touch(root / f"book/records/quick/emoji-{method}-seed{seed}.json")
+        touch(root / f"book/records/quick/emoji-zero_shot-{method}-seed1.json")
+    touch(root / "book/results/quick/emoji-linear_nce.ipynb")
+    for seed in range(1, 6):
+        touch(root / f"book/records/quick/emoji-mirrored-linear_nce-seed{seed}.json")
+    touch(root / "book/records/quick/emoji-zero_shot-mirrored-linear_nce-seed1.json")
+    touch(root / "book/results/quick/emoji-neighborhoods.ipynb")
+    for name in ("emoji", "emoji-sym"):
+        touch(root / f"book/records/quick/{name}-neighborhoods-seed1.json")
 
 
 def run(root, *arguments):
@@ -62,7 +73,7 @@ def planned(root, target):
     return {
         rule: int(n)
         for rule, n in re.findall(
-            r"^(pairs|linear|short_run|long_run|emoji|emoji_runs|openclipart_runs|gradient)\s+(\d+)$",
+            r"^(pairs|linear|short_run|long_run|emoji|\w+_runs|neighborhoods|gradient)\s+(\d+)$",
             run(root, target),
             re.M,
         )
@@ -71,7 +82,8 @@ def planned(root, target):
 
 def test_a_fresh_clone_runs_all_that_is_quick_and_only_the_long_ones_that_are_missing(copy):
     assert planned(copy, "quick") == EVERYTHING
-    assert planned(copy, "openclipart") == {"openclipart_runs": 5}
+    assert planned(copy, "openclipart") == {"openclipart_runs": 5, "openclipart_mirrored_runs": 1}
+    assert planned(copy, "ablation") == {"ablation_runs": 20}
     assert planned(copy, "medium") == {"long_run": 6}
     assert planned(copy, "full") == {"long_run": 9}
 
@@ -88,10 +100,11 @@ def test_nothing_is_run_again_when_nothing_or_only_prose_has_changed(copy):
     ("edited", "rerun"),
     [
         ("notebooks/audio_score.ipynb", {"short_run": 3}),
-        ("notebooks/image_text.ipynb", {"emoji_runs": 5}),
+        ("notebooks/image_text.ipynb", IMAGES),
+        ("notebooks/neighborhoods.ipynb", {"neighborhoods": 1}),
         ("notebooks/gradient.ipynb", {"gradient": 1}),
-        ("book/reported.yml", {"short_run": 3, "emoji_runs": 5, "gradient": 1}),
-        ("xmlib/matplotlibrc", {"short_run": 3, "emoji_runs": 5, "gradient": 1}),
+        ("book/reported.yml", SHOWING),
+        ("xmlib/matplotlibrc", SHOWING),
     ],
 )
 def test_an_edit_to_what_a_page_shows_reruns_the_runs_that_depend_on_it_and_no_long_one(copy, edited, rerun):
@@ -100,6 +113,16 @@ def test_an_edit_to_what_a_page_shows_reruns_the_runs_that_depend_on_it_and_no_l
     (copy / edited).write_text((copy / edited).read_text() + " ")
     assert planned(copy, "quick") == rerun
     assert planned(copy, "medium") == {"long_run": 6}
+
+
+def test_a_missing_record_of_the_ablation_reruns_its_configuration_alone(copy):
+    names = [f"{data}{name}" for data in ("emoji", "openclipart") for name in CONFIGURATIONS]
+    for name in names:
+        for seed in range(1, 6):
+            touch(copy / f"book/records/full/{name}-neighborhoods-seed{seed}.json")
+    assert planned(copy, "ablation") == {}
+    (copy / "book/records/full/emoji-img_released-neighborhoods-seed3.json").unlink()
+    assert planned(copy, "ablation") == {"ablation_runs": 1}
 
 
 def test_an_edit_to_the_library_checks_the_pairs_and_reruns_the_quick_runs(copy):

@@ -20,9 +20,9 @@ from xmlib.files import write_text
 from xmlib.model import TwoView
 
 COMPONENTS = (100, 200, 400, 800)  # principal components of each view
-RIDGES = (1e-2, 1e-1, 0.3, 1.0)  # relative to the mean variance of the components
-DIRECTIONS = (16, 32, 48, 64, 100)  # canonical directions kept
-VERSION = 2  # raise it when the numbers change
+RIDGES = (1e-2, 1e-1, 0.3, 1.0, 3.0, 10.0)  # relative to the mean variance of the components
+DIRECTIONS = (16, 32, 48, 64, 100, 160, 256)  # canonical directions kept
+VERSION = 3  # raise it when the numbers change
 
 
 def linear_cca(splits: Splits) -> dict:
@@ -50,27 +50,34 @@ def linear_cca(splits: Splits) -> dict:
 
 @torch.no_grad()
 def start(model: TwoView, splits: Splits) -> None:
-    """Set the weights of two linear encoders to the first directions of linear CCA, chosen as in `linear_cca`.
+    """Set the weights of two linear encoders to the first directions of linear CCA, as many as the encoders have.
 
+    Components and ridge are those of `linear_cca`; if these are fewer components than directions, as many as needed.
     Raises `InputError` where linear CCA has fewer directions than the encoders.
     """
-    chosen = linear_cca(splits)
-    sides = [_principal_components(splits, view, chosen["components"]) for view in ("view1", "view2")]
-    (h1, map1, mean1), (h2, map2, mean2) = ((rows[0], map, mean) for rows, map, mean in sides)
+    chosen, most = linear_cca(splits), _most_components(splits)
+    layers = [next(m for m in e.modules() if isinstance(m, nn.Linear)) for e in (model.encoder1, model.encoder2)]
+    d = len(layers[0].weight)
+    if d > most:
+        raise InputError(f"d = {d} is more than the {most} directions that linear CCA has here: lower d.")
+    kept = max(chosen["components"], d)
+    sides = [_principal_components(splits, view, most) for view in ("view1", "view2")]
+    h1, h2 = (parts[0][:, :kept] for parts, _, _ in sides)
     A, B, _ = cca(h1, h2, ridge=_absolute(chosen["ridge"], h1, h2))
-    for encoder, own, projection, mean in ((model.encoder1, map1, A, mean1), (model.encoder2, map2, B, mean2)):
-        layer = next(module for module in encoder.modules() if isinstance(module, nn.Linear))
-        d, most = len(layer.weight), A.shape[1]
-        if d > most:
-            raise InputError(f"d = {d} is more than the {most} directions that linear CCA has here: lower d.")
-        weights = (own @ projection[:, :d]).T  # (d, features)
+    for layer, (_, components, mean), projection in zip(layers, sides, (A, B), strict=True):
+        weights = (components[:, :kept] @ projection[:, :d]).T  # (d, features)
         layer.weight.copy_(weights)
         layer.bias.copy_(-weights @ mean)
 
 
-def _fit_and_score(splits: Splits) -> dict:
+def _most_components(splits: Splits) -> int:
+    """Principal components of each view at most: a half of the training pairs, and no more than a view has features."""
     features = (math.prod(view.shape) for view in (splits.train.view1, splits.train.view2))
-    limit = min(max(COMPONENTS), len(splits.train) // 2, *features)
+    return min(max(COMPONENTS), len(splits.train) // 2, *features)
+
+
+def _fit_and_score(splits: Splits) -> dict:
+    limit = _most_components(splits)
     sides = [_principal_components(splits, view, limit)[0] for view in ("view1", "view2")]
     train, valid, test = zip(*sides, strict=True)  # each a pair (view 1, view 2) of (n, limit)
     best: dict = {"valid_mrr": -1.0}

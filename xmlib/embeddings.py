@@ -90,6 +90,8 @@ def finished_model(record: dict, splits: Splits, checkpoint: Path | None = None)
 
     `checkpoint`: this file, whatever weights there are.
     """
+    if methods.METHODS[record["method"]].neighborhoods:
+        return None  # their models need the texts' Doc2Vec, which is not kept
     weights = weights_path(record)
     committed = weights.exists() and checkpoint is None
     state = None if committed else checkpoint_of(record, checkpoint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from xmlib.fit_neighborhoods import NeighborhoodTraining
 from xmlib.methods import METHODS
 from xmlib.model import TwoView
 from xmlib.neighbors import Neighbors
-from xmlib.pixel_encoders import PixelEncoder, RandomMirror, ResNetEncoder, resized
+from xmlib.pixel_encoders import WEIGHTS, PixelEncoder, RandomMirror, ResNetEncoder, resized, weights_file
 from xmlib.profiles import Settings, choose
 from xmlib.scalars import Scalars
 from xmlib.text_encoders import HIDDEN, Vocabulary, WordEncoder, init_projection
@@ -26,7 +27,7 @@ from xmlib.text_encoders import HIDDEN, Vocabulary, WordEncoder, init_projection
 OPTIONS = {  # of the data sets, among the parameters of the notebook
     "emoji": ("split", "style", "test_style"),
     "openclipart": ("split",),
-    "table": ("dataset_file", "missing"),
+    "table": ("dataset_file", "image_folder", "missing"),
     "coco": ("dataset_file", "image_folder", "missing"),
     "good_news": ("dataset_file", "image_folder", "missing"),
     "politics": ("dataset_file", "image_folder", "missing"),
@@ -34,7 +35,7 @@ OPTIONS = {  # of the data sets, among the parameters of the notebook
 SIDES = {"pixels": 64, "resnet50": 224}  # of the pictures that an image encoder sees
 IMAGE_ENCODERS = ("features", *SIDES)
 PARTS = ("train", "valid", "test")
-WEIGHTS = {  # configuration of the ablation → the terms that keep their weights; the others get 0
+TERMS = {  # configuration of the ablation → the terms that keep their weights; the others get 0
     "none": (),
     "sym": ("sym",),
     "img": ("img",),
@@ -42,7 +43,7 @@ WEIGHTS = {  # configuration of the ablation → the terms that keep their weigh
     "all": ("sym", "img", "text"),
 }
 RELEASED = "_released"  # ends the name of a configuration with the released loss
-CONFIGURATIONS = (*WEIGHTS, *(name + RELEASED for name in WEIGHTS))
+CONFIGURATIONS = (*TERMS, *(name + RELEASED for name in TERMS))
 COHERENCE_K = 10
 POOL = 5  # candidates in a pool
 FOLDS = 5  # of 1,000 images: the usual protocol on COCO's 5,000 test images
@@ -65,11 +66,11 @@ class TextSpace:
     left_out: int
 
 
-def text_space(splits: Splits, seed: int = 1, index: str = "auto", empty: str = "stop") -> TextSpace:
+def text_space(splits: Splits, seed: int = 1, index: str = "auto", empty: str = "stop", k: int = 0) -> TextSpace:
     """Doc2Vec on the training texts alone, the vectors it infers for all texts, and each training pair's neighbours.
 
     `index`: as in `neighbors.nearest`; HNSW is asked as well, so that its recall is known. `empty`: "stop" or "skip"
-    where a training text has no word left after cleaning.
+    where a training text has no word left after cleaning. `k`: neighbours of each, 0 for 200 or as many as there are.
     Raises `InputError` for pairs without texts, and as `text.cleaned`, `text.doc2vec` and `neighbors.nearest` do.
     """
     choose("choice for empty", empty, ("stop", "skip"))
@@ -84,8 +85,8 @@ def text_space(splits: Splits, seed: int = 1, index: str = "auto", empty: str = 
     said["train"] = [found for found in said["train"] if found]
     model = text.doc2vec(said["train"], seed)
     vectors = {part: text.infer(model, said[part], seed) for part in PARTS}
-    near = neighbors.nearest(vectors["train"], index=index)
-    graph = near if near.index == "hnsw" else neighbors.nearest(vectors["train"], index="hnsw")
+    near = neighbors.nearest(vectors["train"], k or None, index)
+    graph = near if near.index == "hnsw" else neighbors.nearest(vectors["train"], k or None, "hnsw")
     vocabulary = Vocabulary(tuple(model.wv.index_to_key))
     length = max(vocabulary.tokens(said[part]).shape[1] for part in PARTS)
     tokens = {part: vocabulary.tokens(said[part], length) for part in PARTS}
@@ -101,7 +102,9 @@ def text_space(splits: Splits, seed: int = 1, index: str = "auto", empty: str = 
         model.wv.vectors.copy(),
         vectors,
         near,
-        neighbors.summary(near) | {"hnsw_recall10": graph.recall, "hnsw_recall_k": graph.recall_k},
+        neighbors.summary(near)
+        | {"hnsw_recall10": graph.recall, "hnsw_recall_k": graph.recall_k}
+        | {f"unknown_{part}": int((~text.known(model, said[part])).sum()) for part in PARTS},
         int((~kept).sum()),
     )
 
@@ -136,16 +139,29 @@ def _digest(digest: str, *arrays: np.ndarray) -> str:
     return whole.hexdigest()
 
 
-def with_pixels(splits: Splits, image_encoder: str) -> Splits:
+def with_pixels(splits: Splits, image_encoder: str, weights: str = "") -> Splits:
     """The same pairs with what an image encoder sees as view 1: the features as they are, or pixels (n, 3, h, h).
 
     The pixels are those of the pictures kept to be looked at, scaled to 64 (`pixels`) or 224 (`resnet50`) a side.
+    `weights`: of ResNet-50, as in `build`; they belong to the digest, so that no run is continued with others.
     """
     if choose("image encoder", image_encoder, IMAGE_ENCODERS) == "features":
         return splits
     side = SIDES[image_encoder]
     train, valid, test = (_pixels(getattr(splits, part), side) for part in PARTS)
-    return replace(splits, digest=_digest(splits.digest + image_encoder), train=train, valid=valid, test=test)
+    return replace(
+        splits,
+        digest=_digest(splits.digest + image_encoder + _content(image_encoder, weights)),
+        train=train,
+        valid=valid,
+        test=test,
+    )
+
+
+def _content(image_encoder: str, weights: str) -> str:
+    if image_encoder != "resnet50":
+        return ""
+    return hashlib.sha256(weights_file(Path(weights or WEIGHTS)).read_bytes()).hexdigest()
 
 
 def _pixels(split: Split, side: int) -> Split:
@@ -174,31 +190,32 @@ def build(
         elif image_encoder == "resnet50":
             encoder1 = nn.Sequential(RandomMirror(), ResNetEncoder(weights, s.d) if weights else ResNetEncoder(d=s.d))
         else:
-            encoder1 = init_projection(nn.Linear(space.splits.train.view1.shape[0], s.d))
-        encoder1 = nn.Sequential(nn.Dropout(s.dropout), encoder1) if s.dropout else encoder1
+            projection = init_projection(nn.Linear(space.splits.train.view1.shape[0], s.d))
+            encoder1 = nn.Sequential(nn.Dropout(s.dropout), projection)
         return TwoView(encoder1, encoder2, METHODS[method].head(s))
 
 
-def configurations(asked: str) -> tuple[str, ...]:
+def configurations(asked: str, released: bool = False) -> tuple[str, ...]:
     """The configurations of the ablation that are named in `asked`, with spaces between; `all` names every one.
 
-    Raises `InputError` for a name that is not among them.
+    `released`: names without a form of the loss mean the released one. Raises `InputError` for an unknown name.
     """
     if asked == "all":
         return CONFIGURATIONS
-    return tuple(choose("configuration", name, CONFIGURATIONS) for name in asked.split())
+    names = (name + RELEASED if released and name in TERMS else name for name in asked.split())
+    return tuple(choose("configuration", name, CONFIGURATIONS) for name in names)
 
 
 def configured(configuration: str, weights: dict[str, float]) -> dict[str, Any]:
     """The settings `sym`, `img`, `text`, `released` of a configuration; `weights`: of the terms where they are on."""
     name = choose("configuration", configuration, CONFIGURATIONS).removesuffix(RELEASED)
-    on = {term: weight if term in WEIGHTS[name] else 0.0 for term, weight in weights.items()}
+    on = {term: weight if term in TERMS[name] else 0.0 for term, weight in weights.items()}
     return on | {"released": configuration.endswith(RELEASED)}
 
 
 def variant(parameters: dict[str, Any], s: Settings) -> str:
     """The name of a run beside its data set and method: its configuration (empty: all terms, intended), its split, …"""
-    weights = {term: getattr(Settings(), term) for term in WEIGHTS["all"]}
+    weights = {term: getattr(Settings(), term) for term in TERMS["all"]}
     own = {name: getattr(s, name) for name in (*weights, "released")}
     known = [name for name in CONFIGURATIONS if configured(name, weights) == own]
     loss = known[0] if known else "-".join(f"{name}_{value:g}" for name, value in own.items())
@@ -218,7 +235,7 @@ def run(notebook: str, parameters: dict, splits: Splits, space: TextSpace, s: Se
     if not METHODS[choose("method", method, METHODS)].neighborhoods:
         known = ", ".join(name for name, row in METHODS.items() if row.neighborhoods)
         raise InputError(f"The method {method!r} does not train with neighbourhoods; choose one of {known}.")
-    seen = with_pixels(space.splits, encoder)
+    seen = with_pixels(space.splits, encoder, parameters["weights_file"])
     fit.check_splits(seen, s)
     model = build(method, s, seed, space, encoder, parameters["weights_file"])
     checkpoint = records.checkpoint_path(seen, method, s, seed, device)

@@ -115,7 +115,7 @@ def load_resnet50(weights: Path | str = WEIGHTS) -> ResNet50:
 
     Raises `InputError` for a file that is not there, cannot be read, or does not hold exactly this network.
     """
-    path = _weights_file(Path(weights))
+    path = weights_file(Path(weights))
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)  # plain tensors: runs no code of the file's
     except (RuntimeError, EOFError, OSError, KeyError, ValueError, pickle.UnpicklingError) as error:
@@ -131,7 +131,8 @@ def load_resnet50(weights: Path | str = WEIGHTS) -> ResNet50:
     return model
 
 
-def _weights_file(weights: Path) -> Path:
+def weights_file(weights: Path) -> Path:
+    """That file, or the last one of torchvision's name in that folder; raises `InputError` where there is none."""
     if weights.is_file():
         return weights
     found = sorted(weights.glob(WEIGHTS_NAME)) if weights.is_dir() else []

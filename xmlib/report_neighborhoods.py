@@ -96,7 +96,8 @@ def effects(runs: Named) -> str:
     for name, records in runs.items():
         base = runs.get("none" + RELEASED if name.endswith(RELEASED) else "none")
         terms, form = own.configuration(name)
-        if not base or records is base or len(base) != len(records):
+        seeds = [[r["seed"] for r in runs] for runs in (records, base or [])]
+        if records is base or seeds[0] != seeds[1] or len(records) < 2:
             continue
         cells = [terms, form]
         for way in evaluate.direction_names(records[0]["dataset"]):
@@ -150,10 +151,20 @@ def search(runs: Named) -> str:
     found = [r["neighbors"] for r in runs["all"]]
     ten = min(n["hnsw_recall10"] for n in found)
     every = min(n["hnsw_recall_k"] for n in found)
+    first = found[0]
     return (
-        f"{found[0]['items']:,} training texts ({found[0]['left_out']} without a word left out), {found[0]['k']} "
-        f"neighbours each, by {found[0]['index']} search. On the same Doc2Vec vectors nmslib's HNSW finds at least "
-        f"{100 * ten:.1f} % of the 10 nearest and {100 * every:.1f} % of all {found[0]['k']}, in every seed.\n"
+        f"{first['items']:,} training texts ({first['left_out']} without a word left out), with {first['k']} neighbours "
+        f"each by {first['index']} search.{_unknown(first)} On the same Doc2Vec vectors nmslib's HNSW finds at least "
+        f"{100 * ten:.1f} % of the 10 nearest and {100 * every:.1f} % of all {first['k']}, in every seed.\n"
+    )
+
+
+def _unknown(found: dict) -> str:
+    if "unknown_train" not in found:  # older records
+        return ""
+    return (
+        f" {found['unknown_train']} training and {found['unknown_test']} test texts have no word that Doc2Vec knows; "
+        "their neighbours say nothing."
     )
 
 
@@ -163,7 +174,8 @@ def others(found: Sequence[dict], dataset: str, runs: Named) -> str:
     on_cca = by_configuration(found, dataset, OTHER_HEAD).get("all")
     if on_cca:
         shown["all terms, on the CCA layer"] = on_cca
-    for name, records in report_image_text.by_method(found, dataset).items():
+    rivals = report_image_text.by_method(found, dataset)
+    for name, records in rivals.items():
         shown[METHOD_NAMES[name]] = records
     ways = evaluate.direction_names(dataset)
     rows = []
@@ -173,7 +185,7 @@ def others(found: Sequence[dict], dataset: str, runs: Named) -> str:
         rows.append([title, str(len(records)), *cells])
     header = ["Training", "Seeds", *(f"MRR, {arrow}" for arrow in ways.values())]
     header += [f"mAP, {arrow}" for arrow in ways.values()]
-    return tables.table(header, rows, right=header[1:])
+    return tables.table(header, rows, right=header[1:]) + f"\n{report_image_text.mirrored(rivals)}\n"
 
 
 def figure(dataset: str, runs: Named) -> str:

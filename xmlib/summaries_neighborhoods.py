@@ -23,8 +23,9 @@ MEASURES = {"text": "text", "label": "label"}
 
 def configuration(name: str) -> tuple[str, str]:
     """What a reader sees of a configuration's name: the terms, and the form of the loss."""
+    form = "released" if name.endswith(("released", "released_1")) else "intended"
     terms = name.removesuffix("_released").removesuffix("released") or "all"
-    return NAMES.get(terms, terms.replace("_", " ")), "released" if name.endswith("released") else "intended"
+    return NAMES.get(terms, terms.replace("_", " ")), form
 
 
 def ablation(named: dict[str, Sequence[dict]]) -> pd.DataFrame:
@@ -36,7 +37,7 @@ def ablation(named: dict[str, Sequence[dict]]) -> pd.DataFrame:
         mean = {way: {m: _mean(found, "metrics", way, m) for m in ("mrr", "r10")} for way in ways}
         row = {"terms": terms, "loss": form, "seeds": len(found)}
         row |= {f"MRR {arrow}": mean[way]["mrr"] for way, arrow in ways.items()}
-        row |= {"R@10": float(np.mean([mean[way]["r10"] for way in ways]))}
+        row |= {"R@10, both": float(np.mean([mean[way]["r10"] for way in ways]))}
         if "label" in found[0]["coherence"]["image"]:
             row |= {f"{kind}, label": _mean(found, "coherence", key, "label") for key, kind in KINDS.items()}
         row |= {f"{kind}, text": _mean(found, "coherence", key, "text") for key, kind in KINDS.items()}
