@@ -153,8 +153,8 @@ def search(runs: Named) -> str:
     every = min(n["hnsw_recall_k"] for n in found)
     first = found[0]
     return (
-        f"{first['items']:,} training texts ({first['left_out']} without a word left out), with {first['k']} neighbours "
-        f"each by {first['index']} search.{_unknown(first)} On the same Doc2Vec vectors nmslib's HNSW finds at least "
+        f"{first['items']:,} training texts ({first['left_out']} without a word left out), {first['k']} neighbours "
+        f"each, by {first['index']} search.{_unknown(first)} On the same Doc2Vec vectors nmslib's HNSW finds at least "
         f"{100 * ten:.1f} % of the 10 nearest and {100 * every:.1f} % of all {first['k']}, in every seed.\n"
     )
 
