@@ -87,6 +87,7 @@ rule pairs:
     log: "runs/logs/{profile}/pairs.log"
     wildcard_constraints: profile="toy|quick"
     threads: workflow.cores
+    priority: 2  # first of all: it wants every core at once, and the longest runs wait for it
     shell: f"{shlex.quote(sys.executable)} -m xmlib.data audio_score --profile {{wildcards.profile}} 2>&1 | tee {{log}}"
 
 # Linear CCA beside the runs, which all show it: they find it done long before they end.
