@@ -50,11 +50,9 @@ def built(root):
         touch(root / f"book/results/quick/emoji-{method}.ipynb")
         for seed in range(1, 6):
             touch(root / f"book/records/quick/emoji-{method}-seed{seed}.json")
-        touch(root / f"book/records/quick/emoji-zero_shot-{method}-seed1.json")
     touch(root / "book/results/quick/emoji-linear_nce.ipynb")
     for seed in range(1, 6):
         touch(root / f"book/records/quick/emoji-mirrored-linear_nce-seed{seed}.json")
-    touch(root / "book/records/quick/emoji-zero_shot-mirrored-linear_nce-seed1.json")
     touch(root / "book/results/quick/emoji-neighborhoods.ipynb")
     for name in ("emoji", "emoji-sym"):
         touch(root / f"book/records/quick/{name}-neighborhoods-seed1.json")

@@ -41,7 +41,9 @@ class Settings:
 AUDIO_SCORE: dict[str, dict[str, Any]] = {
     "toy": dict(width=1 / 12, epochs=3, batch=40),  # seconds; for the tests
     # Half the width: 8/24/48/48 filters. Refitted on 1,000 pairs after an epoch, as released, and on all in the end.
-    "quick": dict(width=1 / 2, epochs=20, anneal=0.3, refit_n=1000),  # minutes: the rate falls to 0 at the end
+    "quick": dict(
+        width=1 / 2, epochs=20, anneal=0.3, refit_n=1000, curve_n=500
+    ),  # minutes: the rate falls to 0 at the end
     "medium": dict(width=1 / 2, refit_n=1000),  # the released schedule
     "full": dict(),  # the released networks and schedule
 }
