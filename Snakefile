@@ -135,7 +135,7 @@ IMAGE_COMMAND = (
     "OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads} "
     f"{shlex.quote(sys.executable)} -m papermill --no-progress-bar --log-output {{input.notebook}} {{params.notebook}} "
     "-p method {wildcards.method} -p dataset {params.dataset} -p profile {wildcards.profile} "
-    "-p threads {threads} -p comparisons {params.comparisons:q} -p mirrored {params.mirrored} "
+    "-p threads {threads} -p comparisons {params.comparisons} -p mirrored {params.mirrored} "
     "-p record book/records > {log} 2>&1"
 )
 
@@ -148,7 +148,7 @@ rule emoji_runs:
     params:
         dataset="emoji",
         notebook=lambda w, output: output.notebook,
-        comparisons=lambda w: OTHER_PAIRS if w.method == "ccal_tno" else "",
+        comparisons=lambda w: shlex.quote(OTHER_PAIRS if w.method == "ccal_tno" else ""),
         mirrored=False,
     log: "runs/logs/{profile}/emoji-{method}.log"
     wildcard_constraints: profile="toy|quick", method="|".join(IMAGE_METHODS)
@@ -162,7 +162,7 @@ use rule emoji_runs as emoji_mirrored_runs with:
     params:
         dataset="emoji",
         notebook=lambda w, output: output.notebook,
-        comparisons="",
+        comparisons="''",
         mirrored=True,
     wildcard_constraints: profile="toy|quick", method="|".join(MIRRORED)
 
