@@ -82,6 +82,13 @@ def test_edits_to_both_twins_stop_and_say_so(twins):
     assert (py.read_text(), ipynb.read_text()) == before
 
 
+def assert_repeated(record):
+    command = [sys.executable, "-m", "xmlib.records", "rerun", str(record)]
+    run = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr[-2000:]
+    assert "Equal" in run.stdout
+
+
 def cell(ipynb, found):
     return next(c.source for c in nbformat.read(ipynb, as_version=4).cells if found(c))
 
@@ -168,10 +175,7 @@ def test_pictures_and_words_leave_a_record_for_every_seed_and_comparison(toy_pic
 
 def test_a_record_of_another_split_is_repeated_to_the_last_digit(toy_pictures):
     record = toy_pictures / "records" / "toy" / "emoji-zero_shot-ccal_nce-seed1.json"
-    command = [sys.executable, "-m", "xmlib.records", "rerun", str(record)]
-    run = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr[-2000:]
-    assert "Equal" in run.stdout
+    assert_repeated(record)
 
 
 @pytest.fixture(scope="module")
@@ -198,10 +202,7 @@ def test_neighborhoods_leave_a_record_for_every_configuration(toy_neighborhoods)
 
 def test_a_record_of_the_ablation_is_repeated_to_the_last_digit(toy_neighborhoods):
     record = toy_neighborhoods / "records" / "toy" / "emoji-all_released-neighborhoods-seed1.json"
-    command = [sys.executable, "-m", "xmlib.records", "rerun", str(record)]
-    run = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr[-2000:]
-    assert "Equal" in run.stdout
+    assert_repeated(record)
 
 
 def test_a_method_without_neighbourhoods_is_refused_by_their_notebook(tmp_path):
@@ -216,10 +217,7 @@ def test_the_baselines_of_a_run_do_not_depend_on_its_method(toy_runs):
 
 
 def test_a_record_is_repeated_to_the_last_digit_by_the_command(toy_runs):
-    command = [sys.executable, "-m", "xmlib.records", "rerun", str(toy_runs["ccal_cont"])]
-    run = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr[-2000:]
-    assert "Equal" in run.stdout
+    assert_repeated(toy_runs["ccal_cont"])
 
 
 def test_a_changed_number_in_a_record_is_found(toy_runs):
