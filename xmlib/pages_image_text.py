@@ -37,7 +37,7 @@ def _emoji(draw: Callable[[Callable], bytes]) -> dict[str, str | bytes]:
     train = splits["grouped"].train
     rows = example_rows(train)
     texts = "; ".join(tables.escape(train.texts[row]) for row in rows)
-    figure = _figure(
+    figure = tables.figure(
         "emoji-pictures",
         "Two rows of small colourful drawings of the same things, in two styles, with their names below.",
         f"Training pairs, above as OpenMoji draws them, below as Twemoji does. Their texts: {texts}. Drawings: "
@@ -57,7 +57,7 @@ def _openclipart(draw: Callable[[Callable], bytes]) -> dict[str, str | bytes]:
     train = splits["grouped"].train
     rows = example_rows(train, 2 * SHOWN)
     texts = "; ".join(tables.escape(train.texts[row]) for row in rows)
-    figure = _figure(
+    figure = tables.figure(
         "openclipart-pictures", "Two rows of clip art with titles below.", f"Training pairs. Their texts: {texts}."
     )
     drawn = draw(lambda: examples({"": train, " ": train}, rows))
@@ -130,10 +130,6 @@ def iapr_sizes() -> str:
         [PARTS[part], f"{len(rows):,}", f"{len(set(rows.tolist())):,}"] for part, rows in iapr.split(iapr.PAIRS).items()
     ]
     return tables.table(header, rows, right=header[1:])
-
-
-def _figure(name: str, alt: str, caption: str) -> str:
-    return f"```{{figure}} _generated/{name}.svg\n:name: fig-{name}\n:alt: {alt}\n:width: 100%\n\n{caption}\n```\n"
 
 
 def _missing(command: str) -> str:

@@ -136,7 +136,7 @@ def _curves(same_pairs: Sequence[Runs]) -> str:
         f"{run.title}: {tables.number(run.first['valid_mrr'])} at epoch {run.first['best_epoch']}" for run in same_pairs
     )
     label = "" if all(run.converged for run in same_pairs) else f" Some of these runs are *{tables.NOT_CONVERGED}*."
-    return _figure(
+    return tables.figure(
         f"curves-{same_pairs[0].profile}",
         f"Line chart of MRR by epoch, one colour a method. Best validation MRR – {best}.",
         f"Validation MRR by epoch, and dotted the MRR of as many training pairs; profile {same_pairs[0].profile}, "
@@ -147,16 +147,12 @@ def _curves(same_pairs: Sequence[Runs]) -> str:
 def _ranks(same_pairs: Sequence[Runs]) -> str:
     way, name = next(iter(DIRECTIONS.items()))
     hits = "; ".join(f"{run.title}: {run.first['metrics'][way]['r10']:.1f} %" for run in same_pairs)
-    return _figure(
+    return tables.figure(
         f"ranks-{same_pairs[0].profile}",
         f"Curves of the share of queries answered within the first k candidates. Within ten – {hits}.",
         f"Share of test queries whose right answer is among the first k, {name}, profile {same_pairs[0].profile}, "
         f"first seed of each method. Within the first ten – {hits}.",
     )
-
-
-def _figure(name: str, alt: str, caption: str) -> str:
-    return f"```{{figure}} _generated/{name}.svg\n:name: fig-{name}\n:alt: {alt}\n:width: 100%\n\n{caption}\n```\n"
 
 
 def make(records_folder: Path, out: Path) -> list[Path]:

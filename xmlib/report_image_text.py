@@ -167,10 +167,10 @@ def figure(dataset: str, runs: Methods) -> str:
         f"{METHOD_NAMES[name]} {np.mean([r['metrics'][direction]['mrr'] for r in records]):.3f}"
         for name, records in runs.items()
     )
-    return (
-        f"```{{figure}} _generated/{dataset}-methods.svg\n:name: fig-{dataset}-methods\n:width: 100%\n"
-        f":alt: Dots of MRR, one row a method. {arrow} – {values}.\n\n"
-        f"Test MRR of every method on {dataset}, a dot a seed; the line is linear CCA.\n```\n"
+    return tables.figure(
+        f"{dataset}-methods",
+        f"Dots of MRR, one row a method. {arrow} – {values}.",
+        f"Test MRR of every method on {dataset}, a dot a seed; the line is linear CCA.",
     )
 
 

@@ -195,10 +195,10 @@ def figure(dataset: str, runs: Named) -> str:
         f"{', '.join(own.configuration(name))} {np.mean([r['metrics'][way]['mrr'] for r in records]):.3f}"
         for name, records in runs.items()
     )
-    return (
-        f"```{{figure}} _generated/neighborhoods-{dataset}.svg\n:name: fig-neighborhoods-{dataset}\n:width: 100%\n"
-        f":alt: Dots of MRR, one row a configuration. {arrow} – {values}.\n\n"
-        f"Test MRR of every configuration on {dataset}, a dot a seed; the line is linear CCA.\n```\n"
+    return tables.figure(
+        f"neighborhoods-{dataset}",
+        f"Dots of MRR, one row a configuration. {arrow} – {values}.",
+        f"Test MRR of every configuration on {dataset}, a dot a seed; the line is linear CCA.",
     )
 
 

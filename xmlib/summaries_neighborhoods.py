@@ -18,7 +18,7 @@ NAMES = {  # configuration of the ablation → what a reader sees
     "none": "image → text alone", "sym": "+ sym", "img": "+ img", "text": "+ text", "all": "all terms",
 }  # fmt: skip
 KINDS = {"image": "pictures", "text": "texts"}
-MEASURES = {"text": "text", "label": "label"}
+MEASURES = ("text", "label")
 
 
 def configuration(name: str) -> tuple[str, str]:

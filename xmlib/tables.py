@@ -29,6 +29,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[
     return "".join(f"| {' | '.join(row)} |\n" for row in [header, marks, *rows])
 
 
+def figure(name: str, alt: str, caption: str) -> str:
+    """A figure of book/_generated with its label, `fig-` and the name."""
+    return f"```{{figure}} _generated/{name}.svg\n:name: fig-{name}\n:alt: {alt}\n:width: 100%\n\n{caption}\n```\n"
+
+
 def escape(text: object) -> str:
     """Markdown that shows exactly these characters, on one line, in or out of a table."""
     line = " ".join(str(text).split()).replace("&", "&amp;").replace("<", "&lt;")
