@@ -12,7 +12,7 @@ NOTEBOOK = "book/results/{profile}/audio_score-{method}-seed{seed}.ipynb"
 
 # Image and text: runs of seconds, so one notebook trains all seeds, and once on each variant of the pairs.
 IMAGE_METHODS = [*METHODS, "learned_nce", "ccal_nce"]
-MIRRORED = ["linear_nce"]  # trained on every picture and its mirror image; the other methods, once, for comparison
+MIRRORED = ["linear_nce"]  # trained on every picture and its mirror image; on Openclipart one other method too
 ZERO_SHOT = "zero_shot"  # what the methods are compared on besides, on Openclipart; one of them on every split
 OTHER_PAIRS = "zero_shot random shuffled to_twemoji twemoji from_twemoji"  # one method on emoji; more would take too long
 IMAGE_SEEDS = [1, 2, 3, 4, 5]
