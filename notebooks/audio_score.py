@@ -102,7 +102,7 @@ pd.Series({name: str(value) for name, value in asdict(settings).items()}, name="
 # the rate lowered, and training goes on with less patience. Quick runs end before that, with a rate that falls to 0.
 # In the end the best state is kept, its head refitted on all training pairs.
 #
-# A checkpoint after each epoch lets an interrupted run go on where it was.
+# A checkpoint after each epoch (every few seconds, if epochs are shorter) lets an interrupted run go on where it was.
 
 # %%
 checkpoint = records.checkpoint_path(splits, method, settings, seed, on_device)

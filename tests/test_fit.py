@@ -35,6 +35,12 @@ def splits():
     return Splits("made_up", "toy", 0, {}, "digest", made_up_split(160, 1), made_up_split(50, 2), made_up_split(50, 3))
 
 
+@pytest.fixture(autouse=True)
+def saved_after_every_epoch(monkeypatch):
+    """Here epochs take milliseconds."""
+    monkeypatch.setattr(fit, "SAVE_EVERY", 0.0)
+
+
 def train(splits, method="ccal_cont", checkpoint=None, seed=1, on_epoch=lambda row: None, **changes):
     settings = profiles.settings("toy", **changes)
     model = methods.build(method, settings, seed)
@@ -68,6 +74,17 @@ def test_a_run_killed_inside_a_refinement_or_an_annealing_goes_on_as_if_nothing_
             assert numbers(train(splits, checkpoint=path, epochs=7, **changes)) == numbers(whole)
         if "patience" in changes:
             assert {row["phase"] for row in whole.history} > {0, 1}
+
+
+def test_short_epochs_share_a_checkpoint_and_the_last_one_is_always_saved(splits, tmp_path, monkeypatch):
+    saved = []
+    monkeypatch.setattr(fit, "save_atomically", lambda state, path: saved.append(len(state["history"])))
+    monkeypatch.setattr(fit, "SAVE_EVERY", 1e9)
+    train(splits, checkpoint=tmp_path / "c.pt", epochs=3)
+    assert saved == [3]
+    monkeypatch.setattr(fit, "SAVE_EVERY", 0.0)
+    train(splits, checkpoint=tmp_path / "c.pt", epochs=3)
+    assert saved == [3, 1, 2, 3]
 
 
 def killer(after):

@@ -3,7 +3,8 @@
 import json
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -37,13 +38,8 @@ def linear_cca(splits: Splits) -> dict:
             return json.loads(kept.read_text())
         except ValueError:
             print(f"{kept} is cut short; linear CCA is computed again.", file=sys.stderr)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            result = _fit_and_score(splits)
-    finally:
-        torch.set_num_threads(threads)
+    with _one_thread():
+        result = _fit_and_score(splits)
     write_text(kept, json.dumps(result))
     return result
 
@@ -61,13 +57,26 @@ def start(model: TwoView, splits: Splits) -> None:
     if d > most:
         raise InputError(f"d = {d} is more than the {most} directions that linear CCA has here: lower d.")
     kept = max(chosen["components"], d)
-    sides = [_principal_components(splits, view, most) for view in ("view1", "view2")]
-    h1, h2 = (parts[0][:, :kept] for parts, _, _ in sides)
-    A, B, _ = cca(h1, h2, ridge=_absolute(chosen["ridge"], h1, h2))
+    with _one_thread():
+        sides = [_principal_components(splits, view, most) for view in ("view1", "view2")]
+        h1, h2 = (parts[0][:, :kept] for parts, _, _ in sides)
+        A, B, _ = cca(h1, h2, ridge=_absolute(chosen["ridge"], h1, h2))
     for layer, (_, components, mean), projection in zip(layers, sides, (A, B), strict=True):
         weights = (components[:, :kept] @ projection[:, :d]).T  # (d, features)
         layer.weight.copy_(weights)
         layer.bias.copy_(-weights @ mean)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Everything inside on one thread of the processor."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _most_components(splits: Splits) -> int:

