@@ -26,9 +26,7 @@ sync: .venv/.installed  # stops when both files of a notebook were edited
 
 book: sync  ## run what is out of date (profile quick) and build the site in _build/html
 	@$(GRID) --cores $(CORES) -- quick
-	@$(PY) -m xmlib.report
-	@$(PY) -m xmlib.theory_figures
-	@$(PY) -m xmlib.explorer
+	@$(PY) -m xmlib.explorer & explorer=$$!; $(PY) -m xmlib.report; report=$$?; wait $$explorer && exit $$report
 	@$(PY) book/vendor.py
 	@$(SITE)
 	@echo "The book is in _build/html; 'make serve' shows it."

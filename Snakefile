@@ -21,12 +21,15 @@ IMAGE_NOTEBOOK = "book/results/{profile}/{dataset}-{method}.ipynb"
 # Neighbourhoods: the notebook as it is for the book; the ablation, with five seeds, is committed.
 TERMS = {"all": "1 0.3 0.2", "none": "0 0 0", "sym": "1 0 0", "img": "0 0.3 0", "text": "0 0 0.2"}  # weights of the terms
 CONFIGURATIONS = ["", *(name for name in TERMS if name != "all"), *(f"{name}_released" for name in TERMS)]  # "": all
+CONFIGURATIONS += ["tfidf", *(f"tfidf-{name}" for name in TERMS if name != "all")]  # with the other text encoder
 NEIGHBORHOOD_NOTEBOOK = "book/results/{profile}/{dataset}-neighborhoods.ipynb"
 IMAGE_PROFILES = {"emoji": "quick", "openclipart": "full"}  # the latter is committed: its pictures are not in a package
-AFTERWARDS = {  # no run depends on these
-    "report.py", "report_image_text.py", "theory_figures.py", "theory.py", "theory_statistics.py", "theory_losses.py",
-    "theory_effects.py", "theory_batches.py", "theory_pages.py", "runs.py", "tables.py", "pages.py",
-    "pages_image_text.py", "notebooks.py", "report_neighborhoods.py",
+DRAWING = {  # the figures of the theory chapters depend on these
+    "report.py", "tables.py", "theory.py", "theory_batches.py", "theory_effects.py", "theory_figures.py",
+    "theory_losses.py", "theory_pages.py", "theory_statistics.py", "released.py",
+}
+AFTERWARDS = DRAWING - {"released.py"} | {  # no run depends on these
+    "report_image_text.py", "report_neighborhoods.py", "runs.py", "pages.py", "pages_image_text.py", "notebooks.py",
     "explorer.py", "explorer_data.py", "exhibits.py", "sounds.py",
 }
 FIGURES = ["noise", "trace-norm", "approach", "precision", "border"]  # of the notebook gradient
@@ -35,11 +38,21 @@ CODE = sorted(str(p) for p in Path("xmlib").rglob("*.py") if p.name not in AFTER
 SHOWN = ["xmlib/matplotlibrc", "book/reported.yml", "requirements.lock"]  # what else a notebook's page depends on
 
 # One thread a run: runs side by side use the cores better than threads, and the numbers do not depend on the load.
-COMMAND = (
+PAPERMILL = (
+    "mkdir -p $(dirname {params.notebook}) && "
     "OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads} "
     f"{shlex.quote(sys.executable)} -m papermill --no-progress-bar --log-output {{input.notebook}} {{params.notebook}} "
-    "-p method {wildcards.method} -p profile {wildcards.profile} -p seed {wildcards.seed} "
-    "-p threads {threads} -p record {params.record:q} > {log} 2>&1"
+    "-p profile {wildcards.profile} -p threads {threads} "
+)
+COMMAND = PAPERMILL + (
+    "-p method {wildcards.method} -p seed {wildcards.seed} -p record {params.record:q} > {log} 2>&1"
+)
+IMAGE_COMMAND = PAPERMILL + (
+    "-p method {wildcards.method} -p dataset {params.dataset} -p comparisons {params.comparisons} "
+    "-p mirrored {params.mirrored} -p record book/records > {log} 2>&1"
+)
+NEIGHBORHOOD_COMMAND = PAPERMILL + (
+    "-p dataset {params.dataset} -p seeds {params.seeds} {params.more} -p record book/records > {log} 2>&1"
 )
 
 
@@ -62,7 +75,7 @@ def ablation_records(dataset):
 rule quick:
     input:
         records("quick"), "runs/built/quick-linear", image_records("emoji"), "book/results/gradient.ipynb",
-        expand(NEIGHBORHOOD_NOTEBOOK, profile="quick", dataset="emoji"),
+        expand(NEIGHBORHOOD_NOTEBOOK, profile="quick", dataset="emoji"), "book/_generated/theory-figures.done",
 
 rule toy:
     input: records("toy"), "runs/built/toy-linear"
@@ -91,12 +104,13 @@ rule pairs:
     priority: 2  # first of all: it wants every core at once, and the longest runs wait for it
     shell: f"{shlex.quote(sys.executable)} -m xmlib.data audio_score --profile {{wildcards.profile}} 2>&1 | tee {{log}}"
 
-# Linear CCA beside the runs, which all show it: they find it done long before they end.
+# Linear CCA before the runs, which all show it.
 rule linear:
     input: CODE, pairs="runs/built/{profile}"
     output: touch("runs/built/{profile}-linear")
     message: "Linear CCA, profile {wildcards.profile}"
     log: "runs/logs/{profile}/linear.log"
+    priority: 2  # or the first runs would each compute it
     shell: f"{shlex.quote(sys.executable)} -m xmlib.baselines {{wildcards.profile}} > {{log}} 2>&1"
 
 # Made again whenever the notebook or the code has changed.
@@ -119,7 +133,7 @@ rule long_run:
     log: "runs/logs/{profile}/{method}-seed{seed}.log"
     wildcard_constraints: profile="medium|full"
     threads: 1
-    shell: "mkdir -p $(dirname {params.notebook}) && " + COMMAND
+    shell: COMMAND
 
 # Features of pictures once, before the runs that share them.
 rule emoji:
@@ -129,15 +143,6 @@ rule emoji:
     log: "runs/logs/{profile}/emoji.log"
     wildcard_constraints: profile="toy|quick"
     shell: f"{shlex.quote(sys.executable)} -m xmlib.experiments {{wildcards.profile}} emoji > {{log}} 2>&1"
-
-IMAGE_COMMAND = (
-    "mkdir -p $(dirname {params.notebook}) && "
-    "OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads} "
-    f"{shlex.quote(sys.executable)} -m papermill --no-progress-bar --log-output {{input.notebook}} {{params.notebook}} "
-    "-p method {wildcards.method} -p dataset {params.dataset} -p profile {wildcards.profile} "
-    "-p threads {threads} -p comparisons {params.comparisons} -p mirrored {params.mirrored} "
-    "-p record book/records > {log} 2>&1"
-)
 
 rule emoji_runs:
     message: "Training {wildcards.method} on emoji, all seeds: progress in {log}"
@@ -189,14 +194,6 @@ use rule openclipart_runs as openclipart_mirrored_runs with:
         mirrored=True,
     wildcard_constraints: profile="full", method="|".join(MIRRORED)
 
-NEIGHBORHOOD_COMMAND = (
-    "mkdir -p $(dirname {params.notebook}) && "
-    "OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads} "
-    f"{shlex.quote(sys.executable)} -m papermill --no-progress-bar --log-output {{input.notebook}} {{params.notebook}} "
-    "-p dataset {params.dataset} -p profile {wildcards.profile} -p threads {threads} "
-    "-p seeds {params.seeds} {params.more} -p record book/records > {log} 2>&1"
-)
-
 rule neighborhoods:
     message: "Training with neighbourhoods on emoji: progress in {log}"
     input: notebook="notebooks/neighborhoods.ipynb", code=CODE, shown=SHOWN, built="runs/built/{profile}-emoji"
@@ -216,11 +213,13 @@ rule neighborhoods:
     shell: NEIGHBORHOOD_COMMAND
 
 def configuration(wildcards):
-    """The parameters that a configuration of the ablation stands for, from a name such as emoji-sym_released."""
-    name = wildcards.data.partition("-")[2] or "all"
+    """The parameters that a configuration of the ablation stands for, from a name such as emoji-tfidf-sym."""
+    parts = wildcards.data.split("-")[1:]
+    encoder = "tfidf" if "tfidf" in parts else "words"
+    name = next((part for part in parts if part != encoder), "all")
     sym, img, text = TERMS[name.removesuffix("_released")].split()
     released = name.endswith("_released")
-    return f"-p sym {sym} -p img {img} -p text {text} -p released {released} -p ablation ''"
+    return f"-p text_encoder {encoder} -p sym {sym} -p img {img} -p text {text} -p released {released} -p ablation ''"
 
 
 rule ablation_runs:
@@ -233,7 +232,7 @@ rule ablation_runs:
         seeds=len(IMAGE_SEEDS),
         more=configuration,
     log: "runs/logs/{profile}/{data}-neighborhoods.log"
-    wildcard_constraints: profile="full", data="(emoji|openclipart)(-[a-z_]+)?"
+    wildcard_constraints: profile="full", data="(emoji|openclipart)(-[a-z_]+)*"
     threads: 1
     shell: NEIGHBORHOOD_COMMAND
 
@@ -250,3 +249,11 @@ rule gradient:
     shell:
         f"{shlex.quote(sys.executable)} -m papermill --no-progress-bar {{input[0]}} {{output.notebook}} "
         "-p svg_folder {params.folder:q} > {log} 2>&1"
+
+rule theory:
+    input: CODE, "xmlib/matplotlibrc", sorted(f"xmlib/{name}" for name in DRAWING)
+    output: touch("book/_generated/theory-figures.done")
+    message: "Figures of the theory chapters"
+    log: "runs/logs/theory.log"
+    threads: 1
+    shell: f"{shlex.quote(sys.executable)} -m xmlib.theory_figures > {{log}} 2>&1"

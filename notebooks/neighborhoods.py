@@ -32,6 +32,7 @@ text: float = 0.2  # weight of the term that keeps neighbours' texts near
 released: bool = False  # the loss as the released code computes it, with its defects
 ablation: str = "none sym"  # terms to train with instead: all is every choice, in both forms; empty is none
 image_encoder: str = "features"  # features (frozen), pixels (small, from scratch) or resnet50 (needs its weights)
+text_encoder: str = "words"  # words (a GRU over word vectors, as released) or tfidf (as the methods of paper A have)
 weights_file: str = ""  # torchvision's resnet50-*.pth; empty: looked for in data/weights
 index: str = "auto"  # of the search for neighbours: exact, hnsw, or auto for exact where it is as fast
 k: int = 0  # neighbours kept of each text; 0: 200, or as many as there are
@@ -64,9 +65,10 @@ from xmlib import summaries_neighborhoods as summaries
 
 parameters = dict(
     method=method, dataset=dataset, profile=profile, seed=seed, seeds=1, sym=sym, img=img, text=text,
-    released=released, ablation="", image_encoder=image_encoder, weights_file=weights_file, index=index, k=k, empty=empty,
-    split=split, style=style, test_style=test_style, dataset_file=dataset_file, image_folder=image_folder,
-    missing=missing, epochs=epochs, width=width, batch=batch, d=d, device=device, threads=threads, record=record,
+    released=released, ablation="", image_encoder=image_encoder, text_encoder=text_encoder, weights_file=weights_file,
+    index=index, k=k, empty=empty, split=split, style=style, test_style=test_style, dataset_file=dataset_file,
+    image_folder=image_folder, missing=missing, epochs=epochs, width=width, batch=batch, d=d, device=device,
+    threads=threads, record=record,
 )  # fmt: skip
 chosen = methods.METHODS[profiles.choose("method", method, profiles.NEIGHBORHOODS)]
 settings = profiles.settings(
@@ -110,7 +112,7 @@ plt.show()
 # %% [markdown]
 # ## Training
 #
-# The text encoder starts from Doc2Vec's word vectors. Each epoch draws one neighbour for every pair. The loss on the
+# The text encoder that reads word by word starts from Doc2Vec's word vectors. Each epoch draws one neighbour for every pair. The loss on the
 # validation pairs lowers the rate and ends the run, and its best epoch is kept.
 
 # %% tags=["hide-input"]

@@ -279,6 +279,19 @@ def test_a_run_without_embeddings_is_named_as_missing(two_runs, tmp_path):
     assert len(read_data(tmp_path / "out")["sets"][0]["runs"]) == 1
 
 
+def test_what_is_missing_is_not_looked_for_again_until_something_has_come(two_runs, tmp_path, toy, monkeypatch):
+    lost = embeddings.path(two_runs[1])
+    content = lost.read_bytes()
+    lost.unlink()
+    explorer.make(tmp_path / "out", two_runs)
+    with monkeypatch.context() as patch:
+        patch.setattr(explorer, "load_runs", None)
+        assert explorer.make(tmp_path / "out", two_runs) == []
+    lost.write_bytes(content)
+    assert explorer.make(tmp_path / "out", two_runs)
+    assert read_data(tmp_path / "out")["missing"] == []
+
+
 def test_one_record_a_method_and_profile_is_shown_the_longest_profile_first():
     def record(method, profile, seed, **more):
         return {"dataset": "emoji", "method": method, "profile": profile, "seed": seed} | more

@@ -13,9 +13,11 @@ from xmlib import neighborhoods, paths
 METHODS = ("ccal_tno", "learned_cont", "ccal_cont")
 IMAGE_METHODS = (*METHODS, "learned_nce", "ccal_nce")
 CONFIGURATIONS = ["" if name == "all" else f"-{name}" for name in neighborhoods.CONFIGURATIONS]
+CONFIGURATIONS += ["-tfidf", *(f"-tfidf-{name}" for name in neighborhoods.TERMS if name != "all")]
 IMAGES = {"emoji_runs": 5, "emoji_mirrored_runs": 1}
 SHOWING = {"short_run": 3, **IMAGES, "neighborhoods": 1, "gradient": 1}  # what a page shows
-EVERYTHING = {"pairs": 1, "linear": 1, "emoji": 1, **SHOWING}
+DRAWN = {"theory": 1}
+EVERYTHING = {"pairs": 1, "linear": 1, "emoji": 1, **SHOWING, **DRAWN}
 
 
 @pytest.fixture
@@ -46,6 +48,7 @@ def built(root):
         touch(root / f"book/results/quick/audio_score-{method}-seed1.ipynb")
     touch(root / "runs/built/quick-emoji")
     touch(root / "book/results/gradient.ipynb")
+    touch(root / "book/_generated/theory-figures.done")
     for method in IMAGE_METHODS:
         touch(root / f"book/results/quick/emoji-{method}.ipynb")
         for seed in range(1, 6):
@@ -71,7 +74,7 @@ def planned(root, target):
     return {
         rule: int(n)
         for rule, n in re.findall(
-            r"^(pairs|linear|short_run|long_run|emoji|\w+_runs|neighborhoods|gradient)\s+(\d+)$",
+            r"^(pairs|linear|short_run|long_run|emoji|\w+_runs|neighborhoods|gradient|theory)\s+(\d+)$",
             run(root, target),
             re.M,
         )
@@ -81,7 +84,7 @@ def planned(root, target):
 def test_a_fresh_clone_runs_all_that_is_quick_and_only_the_long_ones_that_are_missing(copy):
     assert planned(copy, "quick") == EVERYTHING
     assert planned(copy, "openclipart") == {"openclipart_runs": 5, "openclipart_mirrored_runs": 1}
-    assert planned(copy, "ablation") == {"ablation_runs": 20}
+    assert planned(copy, "ablation") == {"ablation_runs": 2 * len(CONFIGURATIONS)}
     assert planned(copy, "medium") == {"long_run": 6}
     assert planned(copy, "full") == {"long_run": 9}
 
@@ -90,8 +93,10 @@ def test_nothing_is_run_again_when_nothing_or_only_prose_has_changed(copy):
     built(copy)
     assert planned(copy, "quick") == {}
     (copy / "book/index.md").write_text("changed")
-    (copy / "xmlib/report.py").write_text("changed")
+    (copy / "xmlib/report_image_text.py").write_text("changed")
     assert planned(copy, "quick") == {}
+    (copy / "xmlib/report.py").write_text("changed")
+    assert planned(copy, "quick") == DRAWN
 
 
 @pytest.mark.parametrize(
@@ -102,7 +107,7 @@ def test_nothing_is_run_again_when_nothing_or_only_prose_has_changed(copy):
         ("notebooks/neighborhoods.ipynb", {"neighborhoods": 1}),
         ("notebooks/gradient.ipynb", {"gradient": 1}),
         ("book/reported.yml", SHOWING),
-        ("xmlib/matplotlibrc", SHOWING),
+        ("xmlib/matplotlibrc", SHOWING | DRAWN),
     ],
 )
 def test_an_edit_to_what_a_page_shows_reruns_the_runs_that_depend_on_it_and_no_long_one(copy, edited, rerun):
@@ -121,6 +126,21 @@ def test_a_missing_record_of_the_ablation_reruns_its_configuration_alone(copy):
     assert planned(copy, "ablation") == {}
     (copy / "book/records/full/emoji-img_released-neighborhoods-seed3.json").unlink()
     assert planned(copy, "ablation") == {"ablation_runs": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("emoji-tfidf-sym", "-p text_encoder tfidf -p sym 1 -p img 0 -p text 0 -p released False"),
+        ("openclipart-tfidf", "-p text_encoder tfidf -p sym 1 -p img 0.3 -p text 0.2 -p released False"),
+        ("emoji-img_released", "-p text_encoder words -p sym 0 -p img 0.3 -p text 0 -p released True"),
+        ("emoji", "-p text_encoder words -p sym 1 -p img 0.3 -p text 0.2 -p released False"),
+    ],
+)
+def test_the_name_of_a_record_decides_what_is_trained(copy, name, parameters):
+    record = f"book/records/full/{name}-neighborhoods-seed1.json"
+    command = run(copy, "--printshellcmds", "--rerun-triggers", "mtime", "--", record)
+    assert f"-p dataset {name.split('-')[0]} -p seeds 5 {parameters} -p ablation ''" in command
 
 
 def test_an_edit_to_the_library_checks_the_pairs_and_reruns_the_quick_runs(copy):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from xmlib import experiments, fit, neighborhoods, profiles, records, summaries_neighborhoods
+from xmlib import evaluate, experiments, fit, neighborhoods, profiles, records, summaries_neighborhoods
 from xmlib.data import Pictures, Split, Splits, View
 from xmlib.errors import InputError
 from xmlib.fit_neighborhoods import NeighborhoodTraining
@@ -42,9 +42,9 @@ def space(splits):
     return neighborhoods.text_space(splits, seed=1)
 
 
-def training(space, settings=SETTINGS, method="neighborhoods", seed=1, encoder="features"):
-    seen = neighborhoods.with_pixels(space.splits, encoder)
-    model = neighborhoods.build(method, settings, seed, space, encoder)
+def training(space, settings=SETTINGS, method="neighborhoods", seed=1, encoder="features", text_encoder="words"):
+    seen = neighborhoods.seen(space, encoder, text_encoder)
+    model = neighborhoods.build(method, settings, seed, space, encoder, text_encoder)
     return NeighborhoodTraining(model, seen, method, settings, seed, torch.device("cpu"), space.near)
 
 
@@ -150,11 +150,34 @@ def test_pixels_need_pictures_and_a_known_encoder(splits):
         neighborhoods.with_pixels(splits, "vgg")
 
 
+def test_a_text_encoder_on_tf_idf_sees_the_same_pairs_and_neighbours(splits, space):
+    seen = neighborhoods.seen(space, text_encoder="tfidf")
+    assert seen.train.ids == space.splits.train.ids
+    np.testing.assert_array_equal(seen.test.view2[:], splits.test.view2[:])
+    assert seen.digest not in (space.splits.digest, splits.digest)
+    run = training(space, replace(SETTINGS, epochs=8), text_encoder="tfidf")
+    losses = [run.epoch()["loss"] for _ in range(8)]
+    assert losses[-1] < losses[0]
+    x, y = fit.embed(run.model, seen.test)
+    assert evaluate.mrr(x, y) > 2 * evaluate.chance_metrics(40)["mrr"]
+
+
+def test_training_texts_without_a_word_are_left_out_of_tf_idf_too(splits):
+    texts = ["the", *splits.train.texts[1:]]
+    space = neighborhoods.text_space(replace(splits, train=replace(splits.train, texts=texts)), empty="skip")
+    assert space.left_out == 1
+    assert space.weighed.train.ids == space.splits.train.ids == splits.train.ids[1:]
+    np.testing.assert_array_equal(space.weighed.train.view2[:], splits.train.view2[np.arange(1, 120)])
+
+
+def test_an_unknown_text_encoder_is_refused(space):
+    with pytest.raises(InputError, match="There is no text encoder 'bert'; choose one of words, tfidf"):
+        neighborhoods.seen(space, text_encoder="bert")
+
+
 def parameters(folder, **changed):
-    usual = dict(
-        method="neighborhoods", dataset="made_up", profile="toy", seed=1, image_encoder="features", weights_file=""
-    )
-    return usual | dict(record=str(folder)) | changed
+    usual = dict(method="neighborhoods", dataset="made_up", profile="toy", seed=1, weights_file="")
+    return usual | dict(image_encoder="features", text_encoder="words", record=str(folder)) | changed
 
 
 @pytest.fixture
@@ -243,6 +266,7 @@ def test_other_weights_and_other_pairs_have_names_too():
     assert neighborhoods.variant(parameters(""), settings) == "sym_1-img_0.5-text_0.2-released_0"
     assert neighborhoods.variant(parameters("", split="random"), SETTINGS) == "random"
     assert neighborhoods.variant(parameters("", image_encoder="pixels"), SETTINGS) == "pixels"
+    assert neighborhoods.variant(parameters("", text_encoder="tfidf"), replace(SETTINGS, img=0, text=0)) == "tfidf-sym"
 
 
 def test_an_unknown_configuration_is_refused():

@@ -7,7 +7,7 @@ import pytest
 import torch
 from conftest import LargestTensor
 
-from xmlib import evaluate, relevance
+from xmlib import baselines, evaluate, relevance
 from xmlib.errors import InputError
 
 FORTH, BACK = evaluate.DIRECTIONS
@@ -103,6 +103,17 @@ def test_the_mean_average_precision_is_that_of_each_direction_and_labels_may_be_
     assert found[BACK]["map"] == pytest.approx(relevance.average_precisions(y, x, codes, codes).mean())
     low, high = found[FORTH]["map_interval"]
     assert low < found[FORTH]["map"] < high
+
+
+def test_a_record_has_average_precision_where_there_are_labels_and_all_else_unchanged():
+    x, y = unit_rows(60, seed=1), unit_rows(60, seed=2)
+    labels, groups = np.arange(60) % 7, np.arange(60) // 2
+    plain, more = relevance.both_ways(x, y, groups=groups), relevance.both_ways(x, y, labels, groups)
+    assert plain == evaluate.both_ways(x, y, groups)
+    for way, found in relevance.mean_average_precision(x, y, labels, groups).items():
+        assert more["metrics"][way] == plain["metrics"][way] | found
+    chance = baselines.chance(60, labels)["metrics"][FORTH]
+    assert chance == evaluate.chance_metrics(60) | {"map": pytest.approx(more["metrics"][FORTH]["map_chance"])}
 
 
 def test_corrected_scores_are_those_that_precision_is_taken_of():

@@ -401,6 +401,19 @@ def test_the_effects_are_paired_with_the_same_form_of_the_loss_and_counted_in_wo
     assert "Of the 6 differences in MRR, 2 have an interval above 0 and 0 one below" in shown
 
 
+def test_the_other_text_encoder_has_tables_of_its_own_and_rows_beside_the_released_one(ablated):
+    weighed = [neighborhood_record(f"tfidf{name}", s, 1.2) for name in ("", "-none", "-sym") for s in (1, 2, 3)]
+    shown = report_neighborhoods.fragments(ablated + weighed)
+    alone = report_neighborhoods.fragments(ablated)
+    assert {row[0] for row in cells(shown["neighborhoods_emoji_tfidf.md"])} >= {"all terms", "+ sym", "Linear CCA"}
+    assert "tf-idf" in alone["neighborhoods_emoji_tfidf.md"]
+    for name in ("ablation", "effects", "coherence"):
+        assert shown[f"neighborhoods_emoji_{name}.md"] == alone[f"neighborhoods_emoji_{name}.md"]
+    row = the_row(shown["neighborhoods_emoji_others.md"], "all terms, tf-idf texts")
+    mean = np.mean([r["metrics"][FORTH]["mrr"] for r in weighed if r["variant"] == "tfidf"])
+    assert row["MRR, image → text"] == f"{mean:.3f}"
+
+
 def test_without_an_ablation_the_page_says_how_to_make_one():
     shown = report_neighborhoods.fragments([])
     assert all("make ablation" in text for text in shown.values())

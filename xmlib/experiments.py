@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from xmlib import baselines, data, embeddings, evaluate, fit, hubness, methods, paths, records, relevance
+from xmlib import baselines, data, embeddings, fit, hubness, methods, paths, records, relevance
 from xmlib.data import Splits
 from xmlib.model import TwoView
 from xmlib.profiles import Settings, choose
@@ -88,12 +88,10 @@ def run(notebook: str, parameters: dict, splits: Splits, settings: Settings, dev
     checkpoint = records.checkpoint_path(splits, method, settings, seed, device)
     training = fit.fit(model, splits, method, settings, seed, device, checkpoint)
     x, y = fit.embed(model, splits.test, device)
-    test = evaluate.both_ways(x, y, groups=splits.test.groups)
-    if splits.test.labels is not None:
-        for way, found in relevance.mean_average_precision(x, y, splits.test.labels, splits.test.groups).items():
-            test["metrics"][way] |= found
+    test = relevance.both_ways(x, y, splits.test.labels, splits.test.groups)
     corrections = hubness.corrected(x, y, *fit.embed(model, splits.train, device))
-    sides = {"chance": baselines.chance(len(splits.test)), "linear_cca": linear_cca(parameters, splits)}
+    chance = baselines.chance(len(splits.test), splits.test.labels)
+    sides = {"chance": chance, "linear_cca": linear_cca(parameters, splits)}
     record = records.make(notebook, parameters, splits, settings, training, test, sides, variant(parameters))
     record["corrections"] = corrections
     embeddings.save(record, x, y)  # for the explorer

@@ -31,8 +31,8 @@ def make(out: Path = BUILT, found: Sequence[dict] | None = None) -> list[Path]:
     """
     of_book = (record for record in records.load_all() if record["profile"] in PROFILES)  # no toys
     kept = shown_records(list(of_book) if found is None else found)
-    key = cache.key([VERSION, sounds.VERSION, *(embeddings.path(record).name for record in kept)])
-    if _complete(out, key):
+    decided = [VERSION, sounds.VERSION, *(embeddings.path(record).name for record in kept)]
+    if _complete(out, cache.key([decided, _on_this_machine(kept)])):
         return []
     sets: list[dict] = []
     files: dict[str, bytes] = {}
@@ -47,8 +47,17 @@ def make(out: Path = BUILT, found: Sequence[dict] | None = None) -> list[Path]:
     content = json.dumps({"sets": sets, "missing": missing}, ensure_ascii=False, separators=(",", ":"))
     files["data.js"] = f"window.xmlibExplorer = {content};\n".encode()
     sizes = {name: len(content) for name, content in files.items()}
-    files[cache.MANIFEST] = json.dumps({"key": "" if missing else key, "files": sizes}).encode()
+    key = cache.key([decided, _on_this_machine(kept)])  # embeddings may have come to it
+    files[cache.MANIFEST] = json.dumps({"key": key, "files": sizes}).encode()
     return _write_all(out, files)
+
+
+def _on_this_machine(kept: Sequence[dict]) -> list[str]:
+    """The names of the data sets, runs, embeddings and weights that decide which of the records can be shown."""
+    folders = [paths.DATA / dataset for dataset in sorted({record["dataset"] for record in kept})]
+    folders += [paths.RUNS, paths.RUNS / "embeddings"]
+    weights = [path.name for record in kept if (path := embeddings.weights_path(record)).exists()]
+    return [*(path.name for folder in folders for path in sorted(folder.glob("*"))), *weights]
 
 
 def _complete(out: Path, key: str) -> bool:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from xmlib import baselines, data, embeddings, evaluate, experiments, fit, neighbors, records, relevance, text
 from xmlib.data import Split, Splits, View
+from xmlib.encoders import mlp_encoder
 from xmlib.errors import InputError
 from xmlib.experiments import Run
 from xmlib.fit_neighborhoods import NeighborhoodTraining
@@ -34,6 +35,7 @@ OPTIONS = {  # of the data sets, among the parameters of the notebook
 }
 SIDES = {"pixels": 64, "resnet50": 224}  # of the pictures that an image encoder sees
 IMAGE_ENCODERS = ("features", *SIDES)
+TEXT_ENCODERS = ("words", "tfidf")
 PARTS = ("train", "valid", "test")
 TERMS = {  # configuration of the ablation → the terms that keep their weights; the others get 0
     "none": (),
@@ -54,11 +56,13 @@ class TextSpace:
     """What the training texts of a data set say of each other, and the pairs with word numbers as their second view.
 
     `splits`: view 2 holds word numbers (n, L); training pairs whose text has no word are left out, `left_out` of them.
+    `weighed`: the same pairs with the tf-idf weights that they came with.
     `word_vectors`: (words, size), of Doc2Vec. `vectors`: the inferred vectors (n, size) of each part. `near`: the
     neighbours of every training pair. `searched`: what a record says of them, with the recall of HNSW.
     """
 
     splits: Splits
+    weighed: Splits
     word_vectors: np.ndarray
     vectors: dict[str, np.ndarray]
     near: Neighbors
@@ -90,15 +94,12 @@ def text_space(splits: Splits, seed: int = 1, index: str = "auto", empty: str = 
     vocabulary = Vocabulary(tuple(model.wv.index_to_key))
     length = max(vocabulary.tokens(said[part]).shape[1] for part in PARTS)
     tokens = {part: vocabulary.tokens(said[part], length) for part in PARTS}
-    train, valid, test = (
-        replace(split, view2=_view(tokens[part]))
-        for part, split in zip(
-            PARTS, (_rows(splits.train, np.flatnonzero(kept)), splits.valid, splits.test), strict=True
-        )
-    )
     digest = _digest(splits.digest, *tokens.values(), model.wv.vectors, near.indices)
+    weighed = replace(splits, digest=_digest(digest + "tfidf"), train=_rows(splits.train, np.flatnonzero(kept)))
+    numbered = {part: replace(getattr(weighed, part), view2=_view(tokens[part])) for part in PARTS}
     return TextSpace(
-        replace(splits, digest=digest, train=train, valid=valid, test=test),
+        replace(splits, digest=digest, **numbered),
+        weighed,
         model.wv.vectors.copy(),
         vectors,
         near,
@@ -139,6 +140,15 @@ def _digest(digest: str, *arrays: np.ndarray) -> str:
     return whole.hexdigest()
 
 
+def seen(space: TextSpace, image_encoder: str = "features", text_encoder: str = "words", weights: str = "") -> Splits:
+    """The pairs as the two encoders see them: word numbers or tf-idf weights, and features or pixels.
+
+    Arguments as in `build` and `with_pixels`.
+    """
+    words = choose("text encoder", text_encoder, TEXT_ENCODERS) == "words"
+    return with_pixels(space.splits if words else space.weighed, image_encoder, weights)
+
+
 def with_pixels(splits: Splits, image_encoder: str, weights: str = "") -> Splits:
     """The same pairs with what an image encoder sees as view 1: the features as they are, or pixels (n, 3, h, h).
 
@@ -172,18 +182,24 @@ def _pixels(split: Split, side: int) -> Split:
 
 
 def build(
-    method: str, s: Settings, seed: int, space: TextSpace, image_encoder: str = "features", weights: str = ""
-) -> TwoView:
-    """The untrained model: an image encoder, the released text encoder with Doc2Vec's word vectors, the method's head.
+    method: str, s: Settings, seed: int, space: TextSpace, image_encoder: str = "features",
+    text_encoder: str = "words", weights: str = "",
+) -> TwoView:  # fmt: skip
+    """The untrained model: an image encoder, a text encoder, the method's head.
 
     `image_encoder`: `features` (a linear map of the features), `pixels` (a small network from scratch) or `resnet50`
-    (fine-tuned; `weights`: torchvision's file, or empty for the usual folder). The same seed gives the same encoders
-    with any head.
+    (fine-tuned; `weights`: torchvision's file, or empty for the usual folder). `text_encoder`: `words` (the released
+    one, a GRU over Doc2Vec's word vectors) or `tfidf` (two hidden layers, as the methods of paper A have). The same
+    seed gives the same encoders with any head.
     """
     choose("image encoder", image_encoder, IMAGE_ENCODERS)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        encoder2 = WordEncoder(space.word_vectors, s.d, hidden=max(8, round(HIDDEN * s.width)))
+        encoder2: nn.Module
+        if choose("text encoder", text_encoder, TEXT_ENCODERS) == "tfidf":
+            encoder2 = mlp_encoder(space.weighed.train.view2.shape[0], s.d, s.width, s.dropout)
+        else:
+            encoder2 = WordEncoder(space.word_vectors, s.d, hidden=max(8, round(HIDDEN * s.width)))
         encoder1: nn.Module
         if image_encoder == "pixels":
             encoder1 = PixelEncoder(s.d)
@@ -219,8 +235,9 @@ def variant(parameters: dict[str, Any], s: Settings) -> str:
     own = {name: getattr(s, name) for name in (*weights, "released")}
     known = [name for name in CONFIGURATIONS if configured(name, weights) == own]
     loss = known[0] if known else "-".join(f"{name}_{value:g}" for name, value in own.items())
-    encoder = parameters["image_encoder"]
-    parts = [experiments.variant(parameters), "" if encoder == "features" else encoder, "" if loss == "all" else loss]
+    image, words = parameters["image_encoder"], parameters["text_encoder"]
+    encoders = ["" if image == "features" else image, "" if words == "words" else words]
+    parts = [experiments.variant(parameters), *encoders, "" if loss == "all" else loss]
     return "-".join(filter(None, parts))
 
 
@@ -231,24 +248,23 @@ def run(notebook: str, parameters: dict, splits: Splits, space: TextSpace, s: Se
     The terms of every epoch go to TensorBoard's files beside the checkpoint. The record goes where `experiments.run`
     would put it.
     """
-    method, seed, encoder = parameters["method"], parameters["seed"], parameters["image_encoder"]
+    method, seed = parameters["method"], parameters["seed"]
+    encoders = parameters["image_encoder"], parameters["text_encoder"], parameters["weights_file"]
     if not METHODS[choose("method", method, METHODS)].neighborhoods:
         known = ", ".join(name for name, row in METHODS.items() if row.neighborhoods)
         raise InputError(f"The method {method!r} does not train with neighbourhoods; choose one of {known}.")
-    seen = with_pixels(space.splits, encoder, parameters["weights_file"])
-    fit.check_splits(seen, s)
-    model = build(method, s, seed, space, encoder, parameters["weights_file"])
-    checkpoint = records.checkpoint_path(seen, method, s, seed, device)
-    training = NeighborhoodTraining(model, seen, method, s, seed, device, space.near)
+    own = seen(space, *encoders)
+    fit.check_splits(own, s)
+    model = build(method, s, seed, space, *encoders)
+    checkpoint = records.checkpoint_path(own, method, s, seed, device)
+    training = NeighborhoodTraining(model, own, method, s, seed, device, space.near)
     with Scalars(checkpoint.parent / "tensorboard") as scalars:
         fit.run(training, checkpoint, lambda row: scalars.write(row["epoch"], scalars_of(row)))
-    x, y = fit.embed(model, seen.test, device)
-    test = evaluate.both_ways(x, y, groups=splits.test.groups)
-    if splits.test.labels is not None:
-        for way, found in relevance.mean_average_precision(x, y, splits.test.labels, splits.test.groups).items():
-            test["metrics"][way] |= found
-    sides = {"chance": baselines.chance(len(splits.test)), "linear_cca": baselines.linear_cca(splits)}
-    shown = replace(seen, digest=splits.digest)  # that of the pairs, which other methods share
+    x, y = fit.embed(model, own.test, device)
+    test = relevance.both_ways(x, y, splits.test.labels, splits.test.groups)
+    chance = baselines.chance(len(splits.test), splits.test.labels)
+    sides = {"chance": chance, "linear_cca": baselines.linear_cca(splits)}
+    shown = replace(own, digest=splits.digest)  # that of the pairs, which other methods share
     record = records.make(notebook, parameters, shown, s, training, test, sides, variant(parameters, s))
     record["neighbors"] = space.searched | {"left_out": space.left_out, "words": len(space.word_vectors)}
     record["coherence"] = coherences(splits.test, space.vectors["test"], x, y)

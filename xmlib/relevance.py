@@ -92,6 +92,15 @@ def mean_average_precision(x: Tensor, y: Tensor, labels, groups=None) -> dict:
     return result
 
 
+def both_ways(x: Tensor, y: Tensor, labels=None, groups=None) -> dict:
+    """What a record keeps of a test: that of `evaluate.both_ways`, and mAP where the pairs have labels."""
+    result = evaluate.both_ways(x, y, groups)
+    if labels is not None:
+        for direction, found in mean_average_precision(x, y, labels, groups).items():
+            result["metrics"][direction] |= found
+    return result
+
+
 def standing_of_any(
     x: Tensor, y: Tensor, x_keys, y_keys, chunk: int = 512, correct: Correction | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

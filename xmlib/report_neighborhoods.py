@@ -15,6 +15,7 @@ from xmlib.neighborhoods import CONFIGURATIONS, RELEASED
 
 METHOD = "neighborhoods"
 OTHER_HEAD = "ccal_neighborhoods"
+TFIDF = "tfidf"  # the other text encoder
 DATASETS = ("emoji", "openclipart")
 FORMS = {"intended": METHOD_COLORS["neighborhoods"], "released": METHOD_COLORS["learned_cont"]}
 MISSING = "There are no runs with neighbourhoods on {} here yet; `make ablation` makes them.\n"
@@ -25,11 +26,12 @@ def fragments(found: Sequence[dict]) -> dict[str, str]:
     """File name → Markdown, for every fragment that the page on neighbourhoods' results includes."""
     result = {}
     for dataset in DATASETS:
-        runs = by_configuration(found, dataset)
+        runs, weighed = by_configuration(found, dataset), by_configuration(found, dataset, encoder=TFIDF)
         shown: dict[str, Callable[[], str]] = {
             "ablation": lambda: ablation(runs),  # noqa: B023
             "effects": lambda: effects(runs),  # noqa: B023
             "coherence": lambda: coherence(runs),  # noqa: B023
+            "tfidf": lambda: on_tfidf(dataset, weighed),  # noqa: B023
             "search": lambda: search(runs),  # noqa: B023
             "pools": lambda: own.pools(runs["all"]) + "\n",  # noqa: B023
             "others": lambda: others(found, dataset, runs),  # noqa: B023
@@ -46,15 +48,17 @@ def pictures(found: Sequence[dict], draw: Callable[[Callable], bytes]) -> dict[s
     return {f"neighborhoods-{name}.svg": draw(lambda: draw_ablation(named)) for name, named in runs.items() if named}  # noqa: B023
 
 
-def by_configuration(found: Sequence[dict], dataset: str, method: str = METHOD) -> Named:
+def by_configuration(found: Sequence[dict], dataset: str, method: str = METHOD, encoder: str = "") -> Named:
     """The committed records of the ablation by configuration, in the order of the table; seeds in order.
 
-    Empty unless all terms and none of them are there, since everything is compared with those.
+    `encoder`: of the texts, empty for the released one. Empty unless all terms and none of them are there, since
+    everything is compared with those.
     """
     kept = [r for r in found if (r["dataset"], r["method"], r["profile"]) == (dataset, method, "full")]
     runs = {}
     for name in CONFIGURATIONS:
-        same = [r for r in kept if r["variant"] == ("" if name == "all" else name)]
+        variant = "-".join(filter(None, (encoder, "" if name == "all" else name)))
+        same = [r for r in kept if r["variant"] == variant]
         runs[name] = sorted(same, key=lambda r: r["seed"])
     runs = {name: records for name, records in runs.items() if records}
     return runs if method != METHOD or {"all", "none"} <= set(runs) else {}
@@ -118,6 +122,13 @@ def effects(runs: Named) -> str:
     )
 
 
+def on_tfidf(dataset: str, runs: Named) -> str:
+    """The ablation with the text encoder of paper A's methods: its scores, and what each term adds."""
+    if not runs:
+        return MISSING.format(f"{dataset} with tf-idf texts")
+    return f"{ablation(runs)}\n{effects(runs)}"
+
+
 def _coherence_difference(records: list[dict], base: list[dict], kind: str) -> tuple[float, tuple[float, float]]:
     """Mean gain in the share of near items with the same label, seed by seed, and its interval over seeds."""
     gains = [a["coherence"][kind]["label"] - b["coherence"][kind]["label"] for a, b in zip(records, base, strict=True)]
@@ -171,6 +182,9 @@ def _unknown(found: dict) -> str:
 def others(found: Sequence[dict], dataset: str, runs: Named) -> str:
     """The same terms on the CCA layer, and the method's best rival of paper A, as one table."""
     shown = {"all terms": runs["all"], "image → text alone": runs["none"]}
+    weighed = by_configuration(found, dataset, encoder=TFIDF)
+    if weighed:
+        shown |= {"all terms, tf-idf texts": weighed["all"], "image → text alone, tf-idf texts": weighed["none"]}
     on_cca = by_configuration(found, dataset, OTHER_HEAD).get("all")
     if on_cca:
         shown["all terms, on the CCA layer"] = on_cca
@@ -183,6 +197,9 @@ def others(found: Sequence[dict], dataset: str, runs: Named) -> str:
         cells = [f"{np.mean([r['metrics'][way]['mrr'] for r in records]):.3f}" for way in ways]
         cells += [f"{np.mean([r['metrics'][way]['map'] for r in records]):.3f}" for way in ways]
         rows.append([title, str(len(records)), *cells])
+    baseline = runs["all"][0]["baselines"]["linear_cca"]["metrics"]
+    cells = [f"{baseline[way][name]:.3f}" if name in baseline[way] else "" for name in ("mrr", "map") for way in ways]
+    rows.append([METHOD_NAMES["linear_cca"], "", *cells])
     header = ["Training", "Seeds", *(f"MRR, {arrow}" for arrow in ways.values())]
     header += [f"mAP, {arrow}" for arrow in ways.values()]
     return tables.table(header, rows, right=header[1:]) + f"\n{report_image_text.mirrored(rivals)}\n"
