@@ -73,7 +73,7 @@ parameters = dict(
 chosen = methods.METHODS[profiles.choose("method", method, profiles.NEIGHBORHOODS)]
 settings = profiles.settings(
     profile, dataset, method, epochs=epochs, width=width, batch=batch, d=d, sym=sym, img=img, text=text,
-    released=released,
+    released=released, text_encoder=text_encoder,
 )  # fmt: skip
 configurations = neighborhoods.configurations(ablation, released)
 on_device = methods.device(device)

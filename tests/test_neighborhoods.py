@@ -278,6 +278,9 @@ def test_an_unknown_configuration_is_refused():
 def test_a_batch_of_the_released_32_is_no_fault_where_nothing_is_inverted():
     large = profiles.settings("full", "coco", "neighborhoods")
     assert (large.d, large.batch, large.lr, large.width, large.dropout) == (256, 32, 1e-4, 1.0, 0.0)
+    assert profiles.settings("full", "coco", "neighborhoods", text_encoder="tfidf") == large
+    small = profiles.settings("quick", "emoji", "neighborhoods", text_encoder="tfidf")
+    assert small == replace(profiles.settings("quick", "emoji", "neighborhoods"), lr=1e-3, l2=1e-3)
     with pytest.raises(InputError, match="96 pairs is too small for d = 256"):
         profiles.settings("full", "coco", "ccal_neighborhoods")
 

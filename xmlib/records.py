@@ -259,7 +259,8 @@ def rerun(path: Path | str) -> list[str]:
 def check_same_run(record: dict) -> None:
     """Raises `InputError` unless code, settings and packages of this checkout are those that made the record."""
     parameters = record["parameters"]
-    own = {name: parameters[name] for name in (*profiles.PARAMETERS, *profiles.TERMS) if name in parameters}
+    asked = (*profiles.PARAMETERS, *profiles.TERMS, "text_encoder")
+    own = {name: parameters[name] for name in asked if name in parameters}
     today = {
         "code": fingerprint(record["method"]),
         "settings": asdict(profiles.settings(record["profile"], record["dataset"], record["method"], **own)),
