@@ -26,7 +26,8 @@ sync: .venv/.installed  # stops when both files of a notebook were edited
 
 book: sync  ## run what is out of date (profile quick) and build the site in _build/html
 	@$(GRID) --cores $(CORES) -- quick
-	@$(PY) -m xmlib.explorer & explorer=$$!; $(PY) -m xmlib.report; report=$$?; wait $$explorer && exit $$report
+	@$(PY) -m xmlib.explorer & explorer=$$!; trap "kill $$explorer" INT TERM; \
+	$(PY) -m xmlib.report; report=$$?; wait $$explorer && exit $$report
 	@$(PY) book/vendor.py
 	@$(SITE)
 	@echo "The book is in _build/html; 'make serve' shows it."
@@ -50,7 +51,7 @@ medium: sync  ## the grid at half the width with the full schedule, hours (ARGS=
 openclipart: sync  ## the runs on Openclipart, after `python -m xmlib.data download openclipart`
 	@$(GRID) --cores $(CORES) $(ARGS) -- openclipart
 
-ablation: sync  ## the ablation of the neighbourhood terms, emoji and Openclipart (an hour)
+ablation: sync  ## the ablation of the neighbourhood terms, emoji and Openclipart (hours)
 	@$(GRID) --cores $(CORES) $(ARGS) -- ablation
 
 full: sync  ## the grid as released, days on a CPU (ARGS=--dry-run says what is left)

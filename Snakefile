@@ -251,7 +251,7 @@ rule gradient:
         "-p svg_folder {params.folder:q} > {log} 2>&1"
 
 rule theory:
-    input: CODE, "xmlib/matplotlibrc", sorted(f"xmlib/{name}" for name in DRAWING)
+    input: CODE, "xmlib/matplotlibrc", "requirements.lock", sorted(f"xmlib/{name}" for name in DRAWING)
     output: touch("book/_generated/theory-figures.done")
     message: "Figures of the theory chapters"
     log: "runs/logs/theory.log"

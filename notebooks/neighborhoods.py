@@ -71,6 +71,7 @@ parameters = dict(
     threads=threads, record=record,
 )  # fmt: skip
 chosen = methods.METHODS[profiles.choose("method", method, profiles.NEIGHBORHOODS)]
+profiles.choose("text encoder", text_encoder, neighborhoods.TEXT_ENCODERS)
 settings = profiles.settings(
     profile, dataset, method, epochs=epochs, width=width, batch=batch, d=d, sym=sym, img=img, text=text,
     released=released, text_encoder=text_encoder,
@@ -153,8 +154,8 @@ Markdown(summaries.several_captions(made[0]) + summaries.pools(made))
 # ## Do neighbours stay neighbours?
 #
 # Take an item's ten nearest among those of its own kind. *Text* is the share that are among the ten nearest in text
-# space, and *label* the share of its class. *Before* means what goes into the encoder, picture features or pixels, or
-# Doc2Vec's vectors. The latter define the text space, so their own share is 1. Where a picture has several texts, its own
+# space, and *label* the share of its class. *Before* means the frozen picture features and Doc2Vec's vectors, whatever
+# the encoders see. The latter define the text space, so their own share is 1. Where a picture has several texts, its own
 # rows count among the ten.
 
 # %% tags=["hide-input"]
@@ -176,7 +177,8 @@ plt.show()
 # each. *released* means the released form of the loss.
 
 # %%
-compared = {neighborhoods.variant(parameters, settings) or "all": runs}
+plain = parameters | {"image_encoder": "features", "text_encoder": "words"}  # all below have the same encoders
+compared = {neighborhoods.variant(plain, settings) or "all": runs}
 for name in configurations:
     own = neighborhoods.configured(name, {"sym": sym, "img": img, "text": text})
     changed = replace(settings, **own)

@@ -58,8 +58,9 @@ def weights(training):
 @pytest.mark.parametrize("method", methods.PAPER)
 def test_a_resumed_run_equals_an_uninterrupted_one_to_the_last_digit(splits, method, tmp_path):
     whole = train(splits, method, epochs=4)
-    train(splits, method, tmp_path / "c.pt", epochs=2)
+    part = train(splits, method, tmp_path / "c.pt", epochs=2)
     resumed = train(splits, method, tmp_path / "c.pt", epochs=4)
+    assert resumed.history[:2] == part.history  # with their seconds: taken over, not trained again
     assert numbers(resumed) == numbers(whole)
     assert all(torch.equal(a, b) for a, b in zip(weights(resumed).values(), weights(whole).values(), strict=True))
 
@@ -71,6 +72,7 @@ def test_a_run_killed_inside_a_refinement_or_an_annealing_goes_on_as_if_nothing_
             path = tmp_path / f"{len(changes)}-{stop}.pt"
             with pytest.raises(KeyboardInterrupt):
                 train(splits, checkpoint=path, epochs=7, on_epoch=killer(stop), **changes)
+            assert len(fit.load_checkpoint(path, "cpu")["history"]) == stop - 1  # killed before it was saved
             assert numbers(train(splits, checkpoint=path, epochs=7, **changes)) == numbers(whole)
         if "patience" in changes:
             assert {row["phase"] for row in whole.history} > {0, 1}
@@ -82,9 +84,11 @@ def test_short_epochs_share_a_checkpoint_and_the_last_one_is_always_saved(splits
     monkeypatch.setattr(fit, "SAVE_EVERY", 1e9)
     train(splits, checkpoint=tmp_path / "c.pt", epochs=3)
     assert saved == [3]
-    monkeypatch.setattr(fit, "SAVE_EVERY", 0.0)
-    train(splits, checkpoint=tmp_path / "c.pt", epochs=3)
-    assert saved == [3, 1, 2, 3]
+    epoch = fit.Training.epoch
+    monkeypatch.setattr(fit.Training, "epoch", lambda self: epoch(self) | {"seconds": 2.0})
+    monkeypatch.setattr(fit, "SAVE_EVERY", 3.0)
+    train(splits, checkpoint=tmp_path / "c.pt", epochs=5)
+    assert saved == [3, 2, 4, 5]
 
 
 def killer(after):

@@ -60,12 +60,13 @@ def test_a_resume_goes_on_from_the_checkpoint_and_not_from_the_start(splits, tmp
     longer = replace(SETTINGS, epochs=3)
     whole = fit.fit(methods.build("linear_nce", longer, 1, shapes(splits)), splits, "linear_nce", longer)
     checkpoint = tmp_path / "c.pt"
-    fit.fit(
-        methods.build("linear_nce", SETTINGS, 1, shapes(splits)), splits, "linear_nce", SETTINGS, 1, "cpu", checkpoint
-    )
+    model = methods.build("linear_nce", SETTINGS, 1, shapes(splits))
+    part = fit.fit(model, splits, "linear_nce", SETTINGS, 1, "cpu", checkpoint)
     again = methods.build("linear_nce", longer, 1, shapes(splits))
     resumed = fit.fit(again, splits, "linear_nce", longer, 1, "cpu", checkpoint)
     assert [row["loss"] for row in resumed.history] == [row["loss"] for row in whole.history]
+    kept = len(part.history)
+    assert resumed.history[:kept] == part.history  # with their seconds: taken over, not trained again
 
 
 def test_more_dimensions_than_linear_cca_has_directions_are_refused(splits):

@@ -26,10 +26,11 @@ def made_up_split(n, seed):
     ]
     features = (np.repeat(np.eye(len(TOPICS)), 3, axis=1)[topics] + 0.2 * rng.normal(size=(n, 12))).astype(np.float32)
     images = np.repeat((60 * topics).astype(np.uint8), 16 * 16 * 3).reshape(n, 16, 16, 3)
-    view = View(n, (12,), features.__getitem__)
+    weights = np.concatenate([np.eye(len(TOPICS))[topics], rng.random((n, 3))], axis=1).astype(np.float32)
+    view1, view2 = View(n, (12,), features.__getitem__), View(n, (7,), weights.__getitem__)
     ids = [f"item{seed}-{i}" for i in range(n)]
     pictures = Pictures(images, np.arange(n))
-    return Split(view, view, ids, np.arange(n), np.array(TOPICS)[topics], texts, pictures=pictures)
+    return Split(view1, view2, ids, np.arange(n), np.array(TOPICS)[topics], texts, pictures=pictures)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +95,9 @@ def test_a_resumed_training_equals_an_uninterrupted_one_to_the_last_digit(space,
     whole = fit.run(training(space, method=method))
     part = training(space, replace(SETTINGS, epochs=2), method)
     fit.run(part, tmp_path / "c.pt")
-    resumed = fit.run(training(space, method=method), tmp_path / "c.pt")
+    trained = []
+    resumed = fit.run(training(space, method=method), tmp_path / "c.pt", lambda row: trained.append(row["seconds"]))
+    assert trained[:2] == [row["seconds"] for row in part.history]  # taken over, not trained again
     assert rows(resumed.history) == rows(whole.history)
     for one, other in zip(whole.model.state_dict().values(), resumed.model.state_dict().values(), strict=True):
         assert torch.equal(one, other)

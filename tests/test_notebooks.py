@@ -205,6 +205,21 @@ def test_a_record_of_the_ablation_is_repeated_to_the_last_digit(toy_neighborhood
     assert_repeated(record)
 
 
+def test_a_record_with_the_other_text_encoder_is_repeated_to_the_last_digit(tmp_path):
+    run = papermill(
+        NEIGHBORHOODS, tmp_path / "out.ipynb", "-p", "profile", "toy", "-p", "text_encoder", "tfidf",
+        "-p", "ablation", "none", "-p", "record", tmp_path / "records", XMLIB_RUNS=str(tmp_path / "runs"),
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert_repeated(tmp_path / "records" / "toy" / "emoji-tfidf-none-neighborhoods-seed1.json")
+
+
+def test_an_unknown_text_encoder_is_refused_at_once(tmp_path):
+    run = papermill(NEIGHBORHOODS, tmp_path / "out.ipynb", "-p", "text_encoder", "tf-idf")
+    assert run.returncode != 0
+    assert "There is no text encoder 'tf-idf'; choose one of words, tfidf" in run.stderr
+
+
 def test_a_method_without_neighbourhoods_is_refused_by_their_notebook(tmp_path):
     run = papermill(NEIGHBORHOODS, tmp_path / "out.ipynb", "-p", "method", "ccal_tno")
     assert run.returncode != 0

