@@ -21,6 +21,7 @@ from xmlib import (
     report_neighborhoods,
     runs,
     summaries,
+    summaries_neighborhoods,
     tables,
 )
 from xmlib.errors import InputError
@@ -407,11 +408,19 @@ def test_the_other_text_encoder_has_tables_of_its_own_and_rows_beside_the_releas
     alone = report_neighborhoods.fragments(ablated)
     assert {row[0] for row in cells(shown["neighborhoods_emoji_tfidf.md"])} >= {"all terms", "+ sym", "Linear CCA"}
     assert "tf-idf" in alone["neighborhoods_emoji_tfidf.md"]
+    best, released = ([r for r in found if r["variant"] == name] for found, name in ((weighed, "tfidf"), (ablated, "")))
+    gain = summaries.shown(*summaries_neighborhoods.difference(best, released, FORTH))
+    assert f"image → text {gain};" in shown["neighborhoods_emoji_tfidf.md"]
     for name in ("ablation", "effects", "coherence"):
         assert shown[f"neighborhoods_emoji_{name}.md"] == alone[f"neighborhoods_emoji_{name}.md"]
     row = the_row(shown["neighborhoods_emoji_others.md"], "all terms, tf-idf texts")
     mean = np.mean([r["metrics"][FORTH]["mrr"] for r in weighed if r["variant"] == "tfidf"])
     assert row["MRR, image → text"] == f"{mean:.3f}"
+
+
+def test_the_page_on_neighbourhoods_includes_every_fragment_that_is_made_for_it(ablated):
+    page = (paths.ROOT / "book" / "neighborhoods_results.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"_generated/(neighborhoods_\w+\.md)", page)) == set(report_neighborhoods.fragments(ablated))
 
 
 def test_without_an_ablation_the_page_says_how_to_make_one():

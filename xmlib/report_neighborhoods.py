@@ -31,7 +31,7 @@ def fragments(found: Sequence[dict]) -> dict[str, str]:
             "ablation": lambda: ablation(runs),  # noqa: B023
             "effects": lambda: effects(runs),  # noqa: B023
             "coherence": lambda: coherence(runs),  # noqa: B023
-            "tfidf": lambda: on_tfidf(dataset, weighed),  # noqa: B023
+            "tfidf": lambda: on_tfidf(dataset, runs, weighed),  # noqa: B023
             "search": lambda: search(runs),  # noqa: B023
             "pools": lambda: own.pools(runs["all"]) + "\n",  # noqa: B023
             "others": lambda: others(found, dataset, runs),  # noqa: B023
@@ -122,11 +122,16 @@ def effects(runs: Named) -> str:
     )
 
 
-def on_tfidf(dataset: str, runs: Named) -> str:
-    """The ablation with the text encoder of paper A's methods: its scores, and what each term adds."""
-    if not runs:
+def on_tfidf(dataset: str, runs: Named, weighed: Named) -> str:
+    """The ablation with the text encoder of paper A's methods: what it gains, its scores, and what each term adds."""
+    if not weighed:
         return MISSING.format(f"{dataset} with tf-idf texts")
-    return f"{ablation(runs)}\n{effects(runs)}"
+    best = weighed["all"]
+    gains = []
+    for way, arrow in evaluate.direction_names(dataset).items():
+        gains.append(f"{arrow} {summaries.shown(*own.difference(best, runs['all'], way))}")
+    gained = "All terms on tf-idf texts, above all terms with the released text encoder on the same queries and seeds"
+    return f"{gained}: MRR {'; '.join(gains)}. {summaries.gain(best)}\n\n{ablation(weighed)}\n{effects(weighed)}"
 
 
 def _coherence_difference(records: list[dict], base: list[dict], kind: str) -> tuple[float, tuple[float, float]]:
@@ -197,7 +202,7 @@ def others(found: Sequence[dict], dataset: str, runs: Named) -> str:
         cells = [f"{np.mean([r['metrics'][way]['mrr'] for r in records]):.3f}" for way in ways]
         cells += [f"{np.mean([r['metrics'][way]['map'] for r in records]):.3f}" for way in ways]
         rows.append([title, str(len(records)), *cells])
-    baseline = runs["all"][0]["baselines"]["linear_cca"]["metrics"]
+    baseline = (weighed or runs)["all"][0]["baselines"]["linear_cca"]["metrics"]
     cells = [f"{baseline[way][name]:.3f}" if name in baseline[way] else "" for name in ("mrr", "map") for way in ways]
     rows.append([METHOD_NAMES["linear_cca"], "", *cells])
     header = ["Training", "Seeds", *(f"MRR, {arrow}" for arrow in ways.values())]
