@@ -105,3 +105,11 @@ def test_images_of_sound_and_score_are_flattened_for_linear_maps():
     model = methods.build("linear_nce", SETTINGS, 1, ((1, 4, 5), (1, 3, 2)))
     x, y = model(torch.randn(7, 1, 4, 5), torch.randn(7, 1, 3, 2))
     assert x.shape == y.shape == (7, SETTINGS.d)
+
+
+def test_splits_are_the_comparisons_that_need_no_other_pictures():
+    assert list(experiments.variants("emoji", "splits")) == ["zero_shot", "random", "shuffled"]
+    assert experiments.variants("iapr", "splits") == experiments.variants("iapr") == {}
+    assert set(experiments.variants("emoji", "splits")) < set(experiments.variants("emoji"))
+    with pytest.raises(InputError, match="There is no comparison 'twemoji'"):
+        experiments.variants("openclipart", "twemoji")

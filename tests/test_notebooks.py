@@ -157,7 +157,7 @@ def toy_pictures(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pictures")
     run = papermill(
         IMAGES, folder / "out.ipynb", "-p", "method", "ccal_nce", "-p", "profile", "toy", "-p", "seeds", 2,
-        "-p", "record", folder / "records", cwd=folder, XMLIB_RUNS=str(folder / "runs"),
+        "-p", "comparisons", "all", "-p", "record", folder / "records", cwd=folder, XMLIB_RUNS=str(folder / "runs"),
     )  # fmt: skip
     assert run.returncode == 0, run.stderr[-3000:]
     return folder

@@ -52,12 +52,15 @@ def pairs(parameters: dict[str, Any]) -> Splits:
 
 
 def variants(dataset: str, asked: str = "all") -> dict[str, dict[str, Any]]:
-    """Of the variants those that a data set has: their names and what they change. `asked`: all, or names with spaces.
+    """Of the variants those that a data set has: their names and what they change.
 
-    Raises `InputError` for a name that the data set has not.
+    `asked`: all; splits, for those with the same pictures; or names with spaces between. Raises `InputError` for a name
+    that the data set has not.
     """
     known = OPTIONS[dataset]
     found = {name: changed for name, changed in VARIANTS.items() if set(changed) <= set(known)}
+    if asked == "splits":
+        return {name: changed for name, changed in found.items() if set(changed) <= {"split", "shuffled"}}
     chosen = list(found) if asked == "all" else asked.split()
     return {choose("comparison", name, found): found[name] for name in chosen}
 
