@@ -31,9 +31,7 @@ style: str = "openmoji"  # of the emoji: openmoji or twemoji
 test_style: str = ""  # of the test pictures, if another
 mirrored: bool = False  # train on every picture once more, mirrored left to right
 shuffled: bool = False  # give every training picture another one's text: scores must fall to chance
-comparisons: str = (
-    "splits"  # train once more on: the other splits; all, also on other pictures; or by name, as zero_shot
-)
+comparisons: str = "splits"  # train once more on others: splits (same pictures), all, or some by name, as zero_shot
 epochs: int = 0  # limit on the epochs; 0: the profile's own
 width: float = 0.0  # scales the released 1,024 hidden units; 0: the profile's own
 batch: int = 0  # pairs in a batch, more than d; 0: the profile's own
