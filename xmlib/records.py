@@ -259,7 +259,7 @@ def rerun(path: Path | str) -> list[str]:
 def check_same_run(record: dict) -> None:
     """Raises `InputError` unless code, settings and packages of this checkout are those that made the record."""
     parameters = record["parameters"]
-    asked = (*profiles.PARAMETERS, *profiles.TERMS, "text_encoder")
+    asked = (*profiles.PARAMETERS, *profiles.TERMS)
     own = {name: parameters[name] for name in asked if name in parameters}
     today = {
         "code": fingerprint(record["method"]),

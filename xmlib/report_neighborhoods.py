@@ -34,7 +34,7 @@ def fragments(found: Sequence[dict]) -> dict[str, str]:
             "tfidf": lambda: on_tfidf(dataset, runs, weighed),  # noqa: B023
             "search": lambda: search(runs),  # noqa: B023
             "pools": lambda: own.pools(runs["all"]) + "\n",  # noqa: B023
-            "others": lambda: others(found, dataset, runs),  # noqa: B023
+            "others": lambda: others(found, dataset, runs, weighed),  # noqa: B023
             "figure": lambda: figure(dataset, runs),  # noqa: B023
         }
         missing = MISSING.format(dataset)
@@ -184,10 +184,9 @@ def _unknown(found: dict) -> str:
     )
 
 
-def others(found: Sequence[dict], dataset: str, runs: Named) -> str:
-    """The same terms on the CCA layer, and the method's best rival of paper A, as one table."""
+def others(found: Sequence[dict], dataset: str, runs: Named, weighed: Named) -> str:
+    """The same terms with tf-idf texts (`weighed`) and on the CCA layer, and the methods of paper A, as one table."""
     shown = {"all terms": runs["all"], "image → text alone": runs["none"]}
-    weighed = by_configuration(found, dataset, encoder=TFIDF)
     if weighed:
         shown |= {"all terms, tf-idf texts": weighed["all"], "image → text alone, tf-idf texts": weighed["none"]}
     on_cca = by_configuration(found, dataset, OTHER_HEAD).get("all")
