@@ -102,7 +102,7 @@ pd.Series({name: str(value) for name, value in asdict(settings).items()}, name="
 #
 # A run takes seconds, so there are several, which differ by their seed alone. Each follows the released schedule:
 # when the validation MRR has not been matched for `patience` epochs, the best state is loaded again and the rate
-# lowered. Each leaves a record.
+# lowered, `refinements` times. Each leaves a record.
 
 # %%
 runs = [

@@ -59,6 +59,9 @@ SMALL_BY_METHOD: dict[str, dict[str, Any]] = {  # in the same trials the learned
     "linear_nce": dict(d=256, dropout=0.5, lr=3e-4, l2=0.01, refit_n=1, refinements=1),
 }
 
+# On emoji the second and third refinement raised validation MRR by less than 0.002 and took a quarter of the time.
+QUICK: dict[str, Any] = dict(refinements=1)
+
 # Paper B's code trains with these on hundreds of thousands of pairs. On 1,000 to 2,000 the embedding and the GRU are
 # smaller, the batch and the rate larger, and half of the picture features are dropped. Chosen on the validation pairs
 # of emoji, by a few trials with one seed.
@@ -129,4 +132,5 @@ def _own(profile: str, dataset: str, method: str, text_encoder: str) -> dict[str
         small |= SMALL_TFIDF
     if dataset in LARGE and method in NEIGHBORHOODS:
         small |= RELEASED_NEIGHBORHOODS | dict(width=1.0, dropout=0.0)
-    return small | (TOY if profile == "toy" else {})
+    by_profile = {"toy": TOY, "quick": {} if method in NEIGHBORHOODS else QUICK}
+    return small | by_profile.get(profile, {})
