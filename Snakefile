@@ -102,7 +102,7 @@ rule pairs:
     log: "runs/logs/{profile}/pairs.log"
     wildcard_constraints: profile="toy|quick"
     threads: workflow.cores
-    priority: 2  # first of all: it wants every core at once, and the longest runs wait for it
+    priority: 3  # first of all: it wants every core at once, and the longest runs wait for it
     shell: f"{shlex.quote(sys.executable)} -m xmlib.data audio_score --profile {{wildcards.profile}} 2>&1 | tee {{log}}"
 
 # Linear CCA before the runs, which all show it.
@@ -111,7 +111,7 @@ rule linear:
     output: touch("runs/built/{profile}-linear")
     message: "Linear CCA, profile {wildcards.profile}"
     log: "runs/logs/{profile}/linear.log"
-    priority: 2  # or the first runs would each compute it
+    priority: 3  # or the first runs would each compute it
     shell: f"{shlex.quote(sys.executable)} -m xmlib.baselines {{wildcards.profile}} > {{log}} 2>&1"
 
 # Made again whenever the notebook or the code has changed.
@@ -123,7 +123,7 @@ rule short_run:
     log: "runs/logs/{profile}/{method}-seed{seed}.log"
     wildcard_constraints: profile="toy|quick"
     threads: 1
-    priority: 1  # the longest ones first, so that no core is left with one of them in the end
+    priority: 2  # the longest ones first, so that no core is left with one of them in the end
     shell: COMMAND
 
 rule long_run:
@@ -143,6 +143,7 @@ rule emoji:
     message: "Features of the emoji, profile {wildcards.profile}"
     log: "runs/logs/{profile}/emoji.log"
     wildcard_constraints: profile="toy|quick"
+    priority: 1  # before the short jobs without a profile, which fill the core that the last run leaves
     shell: f"{shlex.quote(sys.executable)} -m xmlib.experiments {{wildcards.profile}} emoji > {{log}} 2>&1"
 
 rule emoji_runs:
@@ -159,6 +160,7 @@ rule emoji_runs:
     log: "runs/logs/{profile}/emoji-{method}.log"
     wildcard_constraints: profile="toy|quick", method="|".join(IMAGE_METHODS)
     threads: 1
+    priority: 1
     shell: IMAGE_COMMAND
 
 use rule emoji_runs as emoji_mirrored_runs with:
@@ -211,6 +213,7 @@ rule neighborhoods:
     log: "runs/logs/{profile}/emoji-neighborhoods.log"
     wildcard_constraints: profile="toy|quick"
     threads: 1
+    priority: 1
     shell: NEIGHBORHOOD_COMMAND
 
 def configuration(wildcards):
