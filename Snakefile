@@ -40,7 +40,7 @@ SHOWN = ["xmlib/matplotlibrc", "book/reported.yml", "requirements.lock"]  # what
 # One thread a run: runs side by side use the cores better than threads, and the numbers do not depend on the load.
 PAPERMILL = (
     "mkdir -p $(dirname {params.notebook}) && "
-    "MALLOC_TRIM_THRESHOLD_=100000000 MALLOC_MMAP_THRESHOLD_=33554432 "  # keep freed memory: 3 % of a run's time
+    "MALLOC_TRIM_THRESHOLD_=100000000 MALLOC_MMAP_THRESHOLD_=33554432 "  # keep freed memory, as `xmlib.data.workers`
     "OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads} "
     f"{shlex.quote(sys.executable)} -m papermill --no-progress-bar --log-output {{input.notebook}} {{params.notebook}} "
     "-p profile {wildcards.profile} -p threads {threads} "

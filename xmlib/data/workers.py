@@ -22,7 +22,7 @@ from xmlib import paths
 
 FATAL = (OSError, ImportError, MemoryError)  # not the fault of one job
 # A helper keeps memory that it has freed. glibc would give it back after every layer of a network and have it zeroed
-# again, a quarter of the time of picture features.
+# again; `benchmarks/picture_features.py` measures how long that takes.
 KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": "100000000", "MALLOC_MMAP_THRESHOLD_": "33554432"}
 COMMAND = [sys.executable, "-c", "from xmlib.data.workers import serve; serve()"]
 
