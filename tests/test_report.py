@@ -434,6 +434,23 @@ def test_the_weakest_recall_of_all_seeds_is_the_one_that_is_told(ablated):
     )
 
 
+def test_each_refinement_shows_the_best_of_all_epochs_so_far_and_the_mean_over_seeds():
+    first, second = (record("ccal_tno", dataset="openclipart", seed=seed) for seed in (1, 2))
+    short = record("linear_nce", dataset="openclipart", variant="mirrored")
+    for run, curves in (
+        (first, [[0.1, 0.3, 0.2], [0.25], [0.5]]),
+        (second, [[0.2], [0.4, 0.3], [0.1, 0.1]]),
+        (short, [[0.6], [0.7]]),
+    ):
+        run["settings"]["refinements"] = len(curves) - 1
+        run["history"] = [{"phase": i, "valid_mrr": mrr} for i, phase in enumerate(curves) for mrr in phase]
+    shown = report_image_text.refinements(report_image_text.by_method([first, second, short], "openclipart"))
+    row = the_row(shown, runs.title("ccal_tno"))
+    assert [row[name] for name in ("first phase", "refinement 1", "refinement 2")] == ["0.2500", "0.3500", "0.4500"]
+    assert row["Epochs in all"] == "5"
+    assert list(the_row(shown, runs.title("linear_nce")).values())[2:] == ["0.6000", "0.7000", "", "2"]
+
+
 def test_a_method_with_more_pictures_is_shown_with_its_own_pairs_and_beside_the_best_linear_cca():
     usual = record("ccal_tno", dataset="emoji", quality=1.0)
     mirrored = record("linear_nce", dataset="emoji", quality=1.6, variant="mirrored")

@@ -32,6 +32,8 @@ def fragments(found: Sequence[dict]) -> dict[str, str]:
             "provenance": lambda: provenance(runs),  # noqa: B023
             "figure": lambda: figure(dataset, runs),  # noqa: B023
         }
+        if dataset == "openclipart":  # the runs on emoji have one refinement
+            shown["refinements"] = lambda: refinements(runs)  # noqa: B023
         result |= {f"{dataset}_{name}.md": show() if runs else missing for name, show in shown.items()}
     return result
 
@@ -71,6 +73,25 @@ def results(runs: Methods) -> str:
         f"all {data['test']:,} test items of the other kind as candidates. Means over seeds; the interval is of the "
         f"MRR, over groups of queries and over seeds. {mirrored(runs)}\n\n" + "\n".join(parts)
     )
+
+
+def refinements(runs: Methods) -> str:
+    """Best validation MRR by the end of the first phase and of each refinement, and epochs; means over seeds."""
+    most = max(record["settings"]["refinements"] for records in runs.values() for record in records)
+    rows = []
+    for name, records in runs.items():
+        own = max(record["settings"]["refinements"] for record in records)
+        best = [np.mean([best_until(record, phase) for record in records]) for phase in range(own + 1)]
+        epochs = np.mean([len(record["history"]) for record in records])
+        cells = [f"{mrr:.4f}" for mrr in best] + [""] * (most - own)
+        rows.append([METHOD_NAMES[name], str(len(records)), *cells, f"{epochs:.0f}"])
+    header = ["Method", "Seeds", "first phase", *(f"refinement {i}" for i in range(1, most + 1)), "Epochs in all"]
+    return tables.table(header, rows, right=header[1:])
+
+
+def best_until(record: dict, phase: int) -> float:
+    """The highest validation MRR of a run up to the end of a phase, 0 the first one."""
+    return max(row["valid_mrr"] for row in record["history"] if row["phase"] <= phase)
 
 
 def _best_baseline(runs: Methods) -> dict:
