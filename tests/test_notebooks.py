@@ -8,9 +8,11 @@ import sys
 import time
 
 import nbformat
+import numpy as np
 import pytest
 
-from xmlib import experiments, methods, notebooks, paths, records
+from xmlib import evaluate, experiments, methods, notebooks, paths, records
+from xmlib.data import load
 from xmlib.errors import InputError
 
 SOURCES = sorted(paths.NOTEBOOKS.glob("*.py"))
@@ -171,6 +173,24 @@ def test_pictures_and_words_leave_a_record_for_every_seed_and_comparison(toy_pic
     outputs = [o for c in nbformat.read(toy_pictures / "out.ipynb", as_version=4).cells for o in c.get("outputs", [])]
     assert sum("image/png" in o.get("data", {}) for o in outputs) == 5  # pairs, curve, refit, pictures, texts
     assert not [o for o in outputs if o.output_type == "stream" and "Warning" in o.text]
+
+
+def test_an_iapr_file_with_a_planted_correlation_goes_through_the_whole_notebook(tmp_path):
+    draw = np.random.RandomState(0)
+    hidden = draw.randn(19_996, 8)
+    images, words = (np.abs(hidden @ draw.randn(8, n) + 0.3 * draw.randn(len(hidden), n)) for n in (60, 40))
+    np.savez(tmp_path / "iapr.npz", images=images.astype(np.float32), tfidf=words.astype(np.float32))
+    run = papermill(
+        IMAGES, tmp_path / "out.ipynb", "-p", "dataset", "iapr", "-p", "dataset_file", tmp_path / "iapr.npz",
+        "-p", "method", "ccal_tno", "-p", "profile", "toy", "-p", "seeds", 1,
+        "-p", "record", tmp_path / "record.json", cwd=tmp_path, XMLIB_RUNS=str(tmp_path / "runs"),
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr[-3000:]
+    metrics = records.load(tmp_path / "record.json")["metrics"]
+    chance = evaluate.chance_metrics(len(load("iapr", "toy", dataset_file=tmp_path / "iapr.npz").test))
+    assert all(found["mrr"] > 5 * chance["mrr"] and "map" not in found for found in metrics.values())
+    outputs = [o for c in nbformat.read(tmp_path / "out.ipynb", as_version=4).cells for o in c.get("outputs", [])]
+    assert sum("image/png" in o.get("data", {}) for o in outputs) == 2  # curve and refit: there are no pictures
 
 
 def test_a_record_of_another_split_is_repeated_to_the_last_digit(toy_pictures):

@@ -76,7 +76,10 @@ PARAMETERS = ("epochs", "width", "batch", "d")  # settings that a notebook has a
 TERMS = ("sym", "img", "text", "released", "text_encoder")  # and what the notebook neighborhoods has besides
 DATASETS: dict[str, dict[str, dict[str, Any]]] = {
     "audio_score": AUDIO_SCORE,
-    "iapr": dict.fromkeys(PROFILES, RELEASED_IAPR) | {"toy": RELEASED_IAPR | dict(epochs=3)},
+    "iapr": {
+        **dict.fromkeys(PROFILES, RELEASED_IAPR),
+        "toy": RELEASED_IAPR | dict(d=32, batch=100, width=1 / 4, epochs=3),  # of 500 training pairs
+    },
 }
 TOY: dict[str, Any] = dict(d=8, batch=20, epochs=3, width=1 / 32)  # on the data sets that are in no table
 LARGE = ("coco", "good_news", "politics")  # as large as those of paper B, and trained with its settings
