@@ -5,6 +5,8 @@ import os
 import shlex
 import sys
 
+from xmlib.data.workers import KEEP_MEMORY
+
 METHODS = ["ccal_tno", "learned_cont", "ccal_cont"]
 SEEDS = {"toy": [1], "quick": [1], "medium": [1, 2, 3], "full": [1, 2, 3]}
 RECORD = "book/records/{profile}/audio_score-{method}-seed{seed}.json"
@@ -40,7 +42,7 @@ SHOWN = ["xmlib/matplotlibrc", "book/reported.yml", "requirements.lock"]  # what
 # One thread a run: runs side by side use the cores better than threads, and the numbers do not depend on the load.
 PAPERMILL = (
     "mkdir -p $(dirname {params.notebook}) && "
-    "MALLOC_TRIM_THRESHOLD_=100000000 MALLOC_MMAP_THRESHOLD_=33554432 "  # keep freed memory, as `xmlib.data.workers`
+    f"{' '.join(f'{name}={value}' for name, value in KEEP_MEMORY.items())} "
     "OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads} "
     f"{shlex.quote(sys.executable)} -m papermill --no-progress-bar --log-output {{input.notebook}} {{params.notebook}} "
     "-p profile {wildcards.profile} -p threads {threads} "
