@@ -218,5 +218,5 @@ summaries.compare(compared).style.format(precision=2).format("{:.3f}", subset=["
 # ## What differs from the paper
 #
 # The paper's own pictures are photographs with captions of whole sentences; they are used only with `dataset_file`.
-# Here there are a tenth as many pairs, so the embedding, the batch and the hidden layers are smaller. The means and
+# Of the drawings there are a tenth as many pairs, so the embedding, the batch and the hidden layers are smaller. The means and
 # projections are refitted on all training pairs. The deviations page lists every other difference.
