@@ -30,10 +30,9 @@ def fragments(found: Sequence[dict]) -> dict[str, str]:
             "corrections": lambda: corrections(runs),  # noqa: B023
             "variants": lambda: variants(found, dataset),  # noqa: B023
             "provenance": lambda: provenance(runs),  # noqa: B023
+            "refinements": lambda: refinements(runs),  # noqa: B023
             "figure": lambda: figure(dataset, runs),  # noqa: B023
         }
-        if dataset == "openclipart":  # the runs on emoji have one refinement
-            shown["refinements"] = lambda: refinements(runs)  # noqa: B023
         result |= {f"{dataset}_{name}.md": show() if runs else missing for name, show in shown.items()}
     return result
 
