@@ -8,8 +8,6 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA
-from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -70,6 +68,8 @@ def start(model: TwoView, splits: Splits) -> None:
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """Everything inside on one thread of the processor."""
+    from threadpoolctl import threadpool_limits
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -126,6 +126,8 @@ def _principal_components(splits: Splits, view: str, limit: int) -> tuple[list[T
 
     Also the map to the components, (features, limit), and the mean that is taken off before, (features,).
     """
+    from sklearn.decomposition import PCA
+
     rows = _flat(splits.train, view)
     pca = PCA(limit, svd_solver="randomized", random_state=0).fit(rows)
     scale = np.sqrt(pca.explained_variance_.mean())  # so that one ridge grid fits both views

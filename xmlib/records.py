@@ -19,7 +19,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-import yaml
 
 from xmlib import paths, profiles
 from xmlib.data import Splits, emoji_concepts, image_features
@@ -231,6 +230,8 @@ def load_all(folder: Path | None = None) -> list[dict]:
 
 def reported(dataset: str = "") -> list[dict]:
     """The published numbers in book/reported.yml, each with its source; of one data set, or of all."""
+    import yaml
+
     entries = yaml.safe_load((paths.ROOT / "book" / "reported.yml").read_text(encoding="utf-8"))
     return [entry for entry in entries if dataset in ("", entry["dataset"])]
 

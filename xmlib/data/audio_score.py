@@ -11,8 +11,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from xmlib import paths
 from xmlib.data import cache, choose, engrave, folk_tunes, pairs, synthesize
 from xmlib.data.choose import Difficulty, Size
@@ -77,6 +75,8 @@ def _size(profile: str, train_pairs: int) -> Size:
 
 def _build(folder: Path, home: Path, decided: dict[str, Any], *arguments: Any) -> dict[str, Any]:
     """The manifest of a folder built now, or by the process that was building it already."""
+    from filelock import FileLock
+
     from xmlib.data import build
 
     try:

@@ -19,8 +19,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from xmlib import paths
 from xmlib.errors import InputError
 
@@ -60,6 +58,8 @@ def fetch(address: str, target: Path, sha256: str = "") -> Path:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.download")
+    from tqdm import tqdm
+
     with tqdm(desc=target.name, unit="B", unit_scale=True, file=sys.stderr, leave=False) as bar:
         _fill(address, target, part, bar)
     if target.suffix == ".npz" and not zipfile.is_zipfile(part):

@@ -16,8 +16,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tqdm import tqdm
-
 from xmlib import paths
 
 FATAL = (OSError, ImportError, MemoryError)  # not the fault of one job
@@ -36,6 +34,8 @@ def run(call: str, jobs: list[list[Any]], title: str, processes: int = 0, unit: 
     """
     if not jobs:
         return []
+    from tqdm import tqdm
+
     processes = min(processes or cores(), len(jobs))
     helpers = [Helper() for _ in range(processes)]
     free, lock = list(helpers), threading.Lock()
