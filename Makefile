@@ -57,8 +57,8 @@ ablation: sync  ## the ablation of the neighbourhood terms, emoji and Openclipar
 full: sync  ## the grid as released, days on a CPU (ARGS=--dry-run says what is left)
 	@$(GRID) --cores $(CORES) $(ARGS) -- full
 
-bench: .venv/.installed  ## every script in benchmarks/
-	@for script in $(sort $(wildcard benchmarks/*.py)); do echo "$$script"; $(PY) "$$script" || exit 1; done
+bench: .venv/.installed  ## measure every claim on speed and memory, 15 minutes at most (ARGS="NAME" for some)
+	@$(PY) -m benchmarks $(ARGS)
 
 clean:  ## remove what make book generated; data, checkpoints and records stay
 	@rm -rf _build book/_generated book/results book/assets/vendor book/assets/explorer/built

@@ -1,29 +1,22 @@
 """The angular loss against the released code's own computation: time and memory of forward and backward.
 
 The released code repeats every anchor n times and, for each of these, every negative n times: n⁴ products of d numbers.
-`angular_npairs(released=True)` gives the same value from n² of them. Time is processor time on one thread, which other
-programs change little. Each measurement is a process of its own, since the peak of a process never falls.
-`python benchmarks/angular.py` prints a table and ends with 1 where a claim fails.
+`angular_npairs(released=True)` gives the same value from n² of them. Run it as `python -m benchmarks.angular`.
 """
 
-import argparse
-import json
-import subprocess
 import sys
-import time
+from functools import partial
 
-import psutil
 import torch
 from torch import Tensor
 
+from benchmarks import common
 from xmlib.angular import angular_npairs
-from xmlib.records import peak_memory_mb
 
 D = 256  # the released embedding size
-COMPARED = (24, 32)  # the literal computation needs about n⁴ · d · 8 bytes
+COMPARED = (16, 24)  # the literal computation needs about n⁴ · d · 8 bytes, and seconds
 LARGE, LIMIT_MB = 512, 1024
-LEAST_MB = 1.0  # growth below that is lost among the pages of the process, and counts as that
-TOLERANCE = 1e-5  # of the value and of every gradient, in float32
+TURNS = 3
 
 
 def literal(anchors: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
@@ -41,7 +34,6 @@ def compact(anchors: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
 
 
 FORMS = {"literal": literal, "compact": compact}
-PASSES = {"literal": 1, "compact": 20}  # the first compact pass is mostly the allocator's; a literal one takes seconds
 
 
 def views(n: int) -> list[Tensor]:
@@ -51,76 +43,47 @@ def views(n: int) -> list[Tensor]:
     return [torch.nn.functional.normalize(r, dim=1).requires_grad_() for r in rows]
 
 
-def step(form: str, n: int) -> list[Tensor]:
+def step(form: str, inputs: list[Tensor]) -> list[Tensor]:
     """The value and the three gradients of one forward and backward pass."""
-    inputs = views(n)
     value = FORMS[form](*inputs)
     return [value.detach(), *torch.autograd.grad(value, inputs)]
 
 
-def measure(form: str, n: int) -> dict:
-    """Least seconds of some passes, the growth of this process in MiB, and the difference from the compact form."""
+def growth(form: str, n: int) -> float:
+    """How many MiB this process grows by one step; call it in a process of its own."""
     torch.set_num_threads(1)
-    step(form, 4)  # what PyTorch loads at first use is not the loss's
-    before = psutil.Process().memory_info().rss / 2**20
-    seconds = []
-    for _ in range(PASSES[form]):
-        start = time.process_time()
-        result = step(form, n)
-        seconds.append(time.process_time() - start)
-    growth = max(peak_memory_mb() - before, LEAST_MB)
-    off = max(float((a - b).abs().max()) for a, b in zip(result, step("compact", n), strict=True))
-    return {"form": form, "n": n, "seconds": min(seconds), "mb": growth, "off": off}
+    step(form, views(4))  # what PyTorch loads at first use is not the loss's
+    return common.growth(partial(step, form, views(n)))
 
 
-def measured_apart(form: str, n: int) -> dict:
-    """`measure` in a fresh process."""
-    run = subprocess.run(
-        [sys.executable, __file__, "--one", form, str(n)], stdout=subprocess.PIPE, text=True, check=True
-    )
-    return json.loads(run.stdout)
+def time_row(n: int) -> common.Row:
+    """The claim that the compact form is faster at n pairs."""
+    inputs = views(n)
+    pairs = zip(step("literal", inputs), step("compact", inputs), strict=True)
+    off = max(float((a - b).abs().max()) for a, b in pairs)
+    timing = common.paired(partial(step, "compact", inputs), partial(step, "literal", inputs), turns=TURNS)
+    note = f"value and gradients differ by at most {off:.0e}"
+    return common.claim("Time of the angular loss: n² products against n⁴", setting(n), timing, goal=1, note=note)
 
 
-def show(rows: list[dict]) -> None:
-    """Print the table, with the ratios literal / compact at each n."""
-    print(f"Angular loss, d = {D}, forward and backward, processor time on one thread")
-    print(f"{'n':>4} {'form':8} {'ms':>10} {'MiB':>8} {'time ratio':>11} {'memory ratio':>13}")
-    by = {(row["form"], row["n"]): row for row in rows}
-    for row in rows:
-        line = f"{row['n']:4} {row['form']:8} {1000 * row['seconds']:10.2f} {row['mb']:8.1f}"
-        if row["form"] == "literal":
-            ours = by["compact", row["n"]]
-            line += f" {row['seconds'] / ours['seconds']:11.0f} {row['mb'] / ours['mb']:13.0f}"
-        print(line)
+def memory_row(n: int) -> common.Row:
+    """The claim that the compact form needs less memory at n pairs."""
+    timing = common.compared([common.apart(growth, "compact", n)], [common.apart(growth, "literal", n)])
+    return common.claim("Memory of the angular loss: n² products against n⁴", setting(n), timing, goal=1, unit="MiB")
 
 
-def failures(rows: list[dict]) -> list[str]:
-    """The claims that the measurements do not bear out, one sentence each."""
-    by = {(row["form"], row["n"]): row for row in rows}
-    found = [f"The two forms differ by {r['off']:.1e} at n = {r['n']}." for r in rows if not r["off"] <= TOLERANCE]
-    for n in COMPARED:
-        slow, fast = by["literal", n], by["compact", n]
-        if slow["seconds"] <= fast["seconds"] or slow["mb"] <= fast["mb"]:
-            found.append(f"The compact form saves nothing at n = {n}.")
-    if by["compact", LARGE]["mb"] >= LIMIT_MB:
-        found.append(f"n = {LARGE} takes {by['compact', LARGE]['mb']:.0f} MiB, {LIMIT_MB} or more.")
-    return found
+def setting(n: int) -> str:
+    """What a row says of its setting."""
+    return f"n = {n}, d = {D}, forward and backward, one thread"
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns the exit status, 1 where a claim fails."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--one", nargs=2, metavar=("FORM", "N"), help="one measurement, as JSON")
-    options = parser.parse_args(arguments)
-    if options.one:
-        print(json.dumps(measure(options.one[0], int(options.one[1]))))
-        return 0
-    rows = [measured_apart(form, n) for n in COMPARED for form in FORMS] + [measured_apart("compact", LARGE)]
-    show(rows)
-    for failure in failures(rows):
-        print(f"error: {failure}", file=sys.stderr)
-    return 1 if failures(rows) else 0
+def measure() -> list[common.Row]:
+    """The rows of this script."""
+    limit = common.compared([common.apart(growth, "compact", LARGE)], [LIMIT_MB])
+    name = "Memory of the angular loss: a large batch against a limit"
+    large = common.claim(name, setting(LARGE), limit, goal=1, unit="MiB")
+    return [row for n in COMPARED for row in (time_row(n), memory_row(n))] + [large]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(common.main(__doc__, measure))

