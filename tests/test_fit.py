@@ -171,9 +171,17 @@ def test_the_schedule_waits_reloads_the_best_and_lowers_the_rate():
     assert training.best["epoch"] == 6
 
 
-def test_annealing_lowers_the_rate_in_equal_steps_towards_zero_at_the_end():
-    training = Scripted([0.1] * 6, epochs=6, anneal=0.5).run()
-    assert [row["lr"] for row in training.history] == pytest.approx([2e-3, 2e-3, 2e-3, 2e-3, 4e-3 / 3, 2e-3 / 3])
+def test_the_rate_rises_and_falls_in_straight_lines_and_ends_at_zero():
+    s = profiles.settings("toy", lr=2e-3, warmup=0.2, anneal=0.5)
+    rates = [fit.annealed_rate(s, done) for done in (0.1, 0.2, 0.5, 0.75, 1.0)]
+    assert rates == pytest.approx([1e-3, 2e-3, 2e-3, 1e-3, 0.0], rel=0.01)
+    assert 0 < fit.annealed_rate(s, 0.0) < 1e-5  # or the first step would teach nothing
+
+
+def test_an_annealed_run_lowers_the_rate_within_an_epoch_and_ends_its_schedule(splits):
+    training = train(splits, epochs=2, anneal=1.0)  # 4 steps an epoch, 8 in all
+    assert [row["lr"] for row in training.history] == pytest.approx([2e-3 * 5 / 8, 2e-3 * 1 / 8])
+    assert training.stopped == "schedule"
 
 
 def test_a_tie_counts_as_better():

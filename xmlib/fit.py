@@ -49,17 +49,20 @@ class Training:
 
     @property
     def stopped(self) -> str:
-        """What ended the run: `patience`, in the first phase and every refinement, `divergence` in any, or `epochs`."""
+        """What ended the run, empty while it goes on.
+
+        `patience`, in the first phase and every refinement; `divergence` in any of them; `schedule`, where the rate has
+        fallen to 0; `epochs`, the limit of a run that would have gone on.
+        """
         if self.phase <= self.settings.refinements:
-            return "epochs" if len(self.history) >= self.settings.epochs else ""
+            if len(self.history) < self.settings.epochs:
+                return ""
+            return "schedule" if self.settings.anneal else "epochs"
         return "patience" if all(math.isfinite(row["valid_mrr"]) for row in self.history) else "divergence"
 
     def epoch(self) -> dict:
         """Train for one epoch, refit the head, score the curves, move the schedule; returns the epoch's row."""
         start = time.perf_counter()
-        if self.settings.anneal:
-            left = 1 - len(self.history) / self.settings.epochs
-            self._set_rate(self.settings.lr * self.settings.lr_factor**self.phase * min(1, left / self.settings.anneal))
         with torch.random.fork_rng():  # dropout draws from seed and epoch alone, so that a resume needs no state
             torch.manual_seed(int(np.random.default_rng([self.seed, len(self.history), 2]).integers(2**62)))
             loss = self._update_weights()
@@ -75,7 +78,11 @@ class Training:
         """One pass over the shuffled training pairs in full batches; the rest of an epoch is left out, not padded."""
         self.model.train()
         losses = []
-        for rows in batches(len(self.splits.train), self.settings.batch, self.seed, len(self.history)):
+        steps = batches(len(self.splits.train), self.settings.batch, self.seed, len(self.history))
+        for step, rows in enumerate(steps):
+            if self.settings.anneal:
+                done = (len(self.history) + step / len(steps)) / self.settings.epochs
+                self._set_rate(annealed_rate(self.settings, done) * self.settings.lr_factor**self.phase)
             view1, view2 = load_batch(self.splits.train, rows, self.device)
             try:
                 loss = self._objective(view1, view2, rows)
@@ -222,6 +229,15 @@ def check_splits(splits: Splits, s: Settings) -> None:
                         f"{view} of the {name} split holds NaN or infinite values, first in item {item!r}: "
                         "mend that item or leave it out."
                     )
+
+
+def annealed_rate(s: Settings, done: float) -> float:
+    """The rate of the step after a share `done` of all epochs: up from 0 in `warmup`, down to 0 again in `anneal`.
+
+    Both in a straight line, step by step; between them it is `lr`. The first step has half a per mille of the way up.
+    """
+    rising = min(1.0, (done + 5e-4) / s.warmup) if s.warmup else 1.0
+    return s.lr * min(rising, (1 - done) / s.anneal, 1.0)
 
 
 def batches(n: int, batch: int, seed: int, epoch: int) -> list[np.ndarray]:

@@ -28,7 +28,8 @@ class Settings:
     refine_patience: int = 10
     lr_factor: float = 0.5  # by which each refinement lowers the rate
     epochs: int = 1000  # limit over all phases
-    anneal: float = 0.0  # share of `epochs`, the last ones, in which the rate falls linearly to 0: for short runs
+    warmup: float = 0.0  # share of `epochs`, the first ones, in which the rate of an annealed run rises linearly
+    anneal: float = 0.0  # share of `epochs`, the last ones, in which it falls linearly to 0, step by step
     refit_n: int = 0  # training pairs that the head is refitted on after an epoch; 0: all (released: |valid|)
     plateau: int = 5  # with neighbourhoods: epochs without a lower validation loss before the rate is lowered
     sym: float = 1.0  # weight of the term in which texts query images; this and the next as in the released readme
