@@ -1,6 +1,9 @@
+import json
 import os
 import random
 import shutil
+import subprocess
+import sys
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # before anyone imports matplotlib
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anyone imports torch; small matrices gain nothing from more
@@ -8,6 +11,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anyone imports torch; sm
 import numpy as np
 import pytest
 import torch
+
+from xmlib import paths
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -36,6 +41,30 @@ def absent(what: str) -> None:
     if os.environ.get("XMLIB_REQUIRE_SITE"):
         pytest.fail(f"{what}, and XMLIB_REQUIRE_SITE is set")
     pytest.skip(what)
+
+
+LOAD = """
+import json, sys
+from pathlib import Path
+dataset, home = sys.argv[1], Path(sys.argv[2])
+read = set()
+def note(event, about):
+    if event == "open" and isinstance(about[0], str) and home in Path(about[0]).parents:
+        read.add(Path(about[0]).name)
+sys.addaudithook(note)
+from xmlib.data import load
+digest = load(dataset, "toy", cache_folder=home).digest
+print(json.dumps([digest, sorted(read), sorted(sys.modules)]))
+"""
+
+
+def loaded_again(dataset: str, home) -> tuple[str, list[str], set[str]]:
+    """What a new process has to do for toy pairs that are in the cache: their digest, files read, modules imported."""
+    command = [sys.executable, "-c", LOAD, dataset, str(home)]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, cwd=paths.ROOT)
+    assert run.stderr == ""
+    digest, read, modules = json.loads(run.stdout)
+    return digest, read, set(modules)
 
 
 @pytest.fixture(scope="session")

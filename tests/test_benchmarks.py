@@ -1,0 +1,104 @@
+"""The frame of the benchmarks: how two computations are timed against each other, and what is said of a claim."""
+
+import json
+import os
+
+import pytest
+
+from benchmarks import __main__ as command
+from benchmarks import common
+
+
+class Clock:
+    """Processor time that passes only while a computation runs."""
+
+    def __init__(self):
+        self.now, self.calls = 0.0, []
+
+    def __call__(self):
+        return self.now
+
+    def takes(self, name, *seconds):
+        """A computation that takes these times in turn."""
+        times = iter(seconds)
+
+        def compute():
+            self.calls.append(name)
+            self.now += next(times)
+
+        return compute
+
+
+def row(ratio, goal):
+    return common.claim("ours against theirs", "n = 3", common.compared([1.0], [ratio]), goal)
+
+
+def test_the_ratio_is_the_median_over_turns_of_how_many_times_as_fast_ours_is():
+    clock = Clock()
+    ours, other = clock.takes("ours", 99, 1, 1, 2), clock.takes("other", 99, 3, 5, 2)  # the first calls do not count
+    timing = common.paired(ours, other, turns=3, clock=clock)
+    assert timing == {"ours": 1, "other": 3, "ratio": 3, "spread": [2, 4]}
+
+
+def test_each_of_the_two_is_first_in_every_other_turn():
+    clock = Clock()
+    common.paired(clock.takes("ours", *[1] * 5), clock.takes("other", *[1] * 5), turns=4, clock=clock)
+    assert clock.calls[2:] == ["ours", "other", "other", "ours", "ours", "other", "other", "ours"]
+
+
+def test_several_passes_give_the_time_of_one():
+    clock = Clock()
+    timing = common.paired(clock.takes("a", *[2] * 9), clock.takes("b", *[4] * 9), turns=2, passes=4, clock=clock)
+    assert (timing["ours"], timing["other"]) == (2, 4)
+
+
+@pytest.mark.parametrize(("ratio", "goal", "met"), [(1.5, 1.5, True), (1.4, 1.5, False), (1, None, True)])
+def test_a_goal_is_the_least_ratio_that_is_wanted(ratio, goal, met):
+    assert row(ratio, goal)["met"] == met
+
+
+def test_a_missed_goal_is_said_and_the_exit_status_is_0(capsys, tmp_path):
+    rows = [row(1.2, 1.5), row(1.8, 1.5), row(1.0, None)]
+    assert common.main("Title.", lambda: rows, ["--json", str(tmp_path / "some.json")]) == 0
+    said = capsys.readouterr().out
+    assert said.count("MISSED") == 1
+    assert "1 s against 1.2 s: ratio 1.2 [1.2, 1.2]; goal 1.5: MISSED" in said
+    written = json.loads((tmp_path / "some.json").read_text())
+    assert written["rows"] == rows
+    assert {"machine", "packages", "commit", "date", "seconds"} <= set(written)
+
+
+def grown():
+    return common.growth(lambda: b"x" * (64 * 2**20))
+
+
+def test_the_growth_of_a_fresh_process_does_not_know_what_its_parent_held():
+    held = bytearray(256 * 2**20)
+    assert 60 < common.apart(grown) < 80
+    del held
+
+
+def test_a_fresh_process_has_the_variables_that_it_is_given_and_this_one_keeps_its_own():
+    assert common.apart(os.getenv, "XMLIB_OF_A_TEST", environment={"XMLIB_OF_A_TEST": "1"}) == "1"
+    assert "XMLIB_OF_A_TEST" not in os.environ
+
+
+@pytest.mark.parametrize(("value", "unit", "text"), [
+    (0.00123, "s", "1.23 ms"), (12.345, "s", "12.3 s"), (1023.6, "MiB", "1020 MiB"), (0.5, "MiB", "0.5 MiB"),
+])  # fmt: skip
+def test_amounts_have_three_significant_digits(value, unit, text):
+    assert common.amount(value, unit) == text
+
+
+def test_every_script_runs_though_one_of_them_fails_and_then_the_status_is_1(monkeypatch, capsys):
+    ran = []
+    monkeypatch.setattr(command, "run", lambda script, folder: ran.append(script) or script == command.SCRIPTS[0])
+    assert command.main([]) == 1
+    assert ran == command.SCRIPTS
+    assert capsys.readouterr().err == f"error: the benchmark {command.SCRIPTS[0]} stopped with the error above\n"
+
+
+def test_an_unknown_benchmark_is_refused_with_the_names_of_all(capsys):
+    with pytest.raises(SystemExit):
+        command.main(["speed"])
+    assert f"there is no benchmark speed: choose from {', '.join(command.SCRIPTS)}" in capsys.readouterr().err
