@@ -187,7 +187,8 @@ def test_a_hub_raises_hubness():
     x, y = unit_rows(200, 20, seed=1), unit_rows(200, 20, seed=2)
     hub = y.clone()
     hub[:5] = torch.nn.functional.normalize(x.mean(0), dim=0)
-    assert evaluate.hubness(x + 3 * x.mean(0), hub) > evaluate.hubness(x, y) + 1
+    drawn = torch.nn.functional.normalize(x + 3 * x.mean(0), dim=1)
+    assert evaluate.hubness(drawn, hub) > evaluate.hubness(x, y) + 1
 
 
 @pytest.mark.parametrize(("x", "y"), [(unit_rows(3), unit_rows(4)), (unit_rows(0), unit_rows(0))])
@@ -201,6 +202,23 @@ def test_embeddings_that_are_not_finite_are_refused():
     x[2, 1] = torch.nan
     with pytest.raises(InputError, match="NaN"):
         evaluate.ranks(x, unit_rows(5))
+
+
+def test_rows_that_are_not_of_unit_length_are_refused_since_their_products_are_no_cosines():
+    x, longer = unit_rows(5), unit_rows(5, seed=1)
+    longer[3] *= 1.02
+    for call in (evaluate.ranks, evaluate.hubness, evaluate.retrieval_metrics):
+        with pytest.raises(InputError, match=r"1 of 5 candidates .* first row 3 of length 1\.02, .*normalize"):
+            call(x, longer)
+        with pytest.raises(InputError, match="5 of 5 queries are not of unit length, first row 0 of length 0,"):
+            call(0 * x, x)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_rows_scaled_in_half_precision_are_of_unit_length(dtype):
+    for rows in (unit_rows(300, 2), unit_rows(300, 700), torch.ones(3, 700), torch.ones(3, 11)):
+        half = torch.nn.functional.normalize(3 * rows.to(dtype), dim=1)
+        assert len(evaluate.ranks(half, half)) == len(rows)
 
 
 def test_comparing_methods_on_different_queries_is_refused():

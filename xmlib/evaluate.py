@@ -15,6 +15,7 @@ from torch import Tensor
 from xmlib.errors import InputError
 
 TIE = 1e-6  # embeddings are float32, so cosines closer than this carry no order
+UNIT = 1e-2  # a length this far from 1 may come of rounding: scaled in bfloat16, rows are off by up to 0.006
 CUTOFFS = (1, 5, 10, 25)
 DIRECTIONS = {"view1_to_view2": "sheet → audio", "view2_to_view1": "audio → sheet"}
 
@@ -33,14 +34,28 @@ def score_chunks(
     """Cosine scores in float64 of `chunk` queries at a time: the first query's number, and (at most chunk, m) scores.
 
     `x`: queries (n, d); `y`: candidates (m, d); both of unit length. `correct` is applied to every chunk.
-    Raises `InputError` for values that are not finite.
+    Raises `InputError` for values that are not finite and for rows that are not of unit length.
     """
-    if not (torch.isfinite(x).all() and torch.isfinite(y).all()):
-        raise InputError("The embeddings hold NaN or infinite values, so candidates cannot be ranked.")
     x, y = x.double(), y.double()
+    for name, rows in (("queries", x), ("candidates", y)):
+        check_unit(name, rows)
     for start in range(0, len(x), chunk):
         scores = x[start : start + chunk] @ y.T
         yield start, correct(scores) if correct else scores
+
+
+def check_unit(name: str, rows: Tensor) -> None:
+    """Raises `InputError` unless all rows (n, d) are finite and, up to rounding in half precision, of unit length."""
+    lengths = rows.norm(dim=1)
+    if not torch.isfinite(lengths).all():
+        raise InputError("The embeddings hold NaN or infinite values, so candidates cannot be ranked.")
+    wrong = ((lengths - 1).abs() > UNIT).nonzero()
+    if len(wrong):
+        row = int(wrong[0])
+        raise InputError(
+            f"{len(wrong)} of {len(rows)} {name} are not of unit length, first row {row} of length {lengths[row]:.3g}, "
+            "so products of rows are no cosines: scale every row to length 1 (torch.nn.functional.normalize)."
+        )
 
 
 def standing(
@@ -50,7 +65,7 @@ def standing(
 
     `x`, `y`: unit-length embeddings (n, d). Works through `chunk` queries at a time, in memory of chunk × n.
     `correct`: a correction for hubness, applied to the scores before they are compared.
-    Raises `InputError` for unequal lengths, no rows, or values that are not finite.
+    Raises `InputError` for unequal lengths, no rows, values that are not finite, and rows not of unit length.
     """
     if len(x) != len(y) or not len(x):
         raise InputError(f"Retrieval needs as many queries as candidates and at least one, got {len(x)} and {len(y)}.")
