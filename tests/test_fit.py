@@ -91,6 +91,20 @@ def test_short_epochs_share_a_checkpoint_and_the_last_one_is_always_saved(splits
     assert saved == [3, 2, 4, 5]
 
 
+def test_a_training_that_is_halted_is_saved_and_goes_on_as_if_nothing_had_happened(splits, tmp_path, monkeypatch):
+    monkeypatch.setattr(fit, "SAVE_EVERY", 1e9)
+    whole, settings, answers = train(splits, epochs=4), profiles.settings("toy", epochs=4), iter([False, False, True])
+    half = fit.fit(
+        methods.build("ccal_cont", settings, 1), splits, "ccal_cont", settings, checkpoint=tmp_path / "c.pt",
+        halt=lambda: next(answers),
+    )  # fmt: skip
+    assert (len(half.history), half.stopped) == (2, "")
+    seen = []
+    resumed = train(splits, checkpoint=tmp_path / "c.pt", epochs=4, on_epoch=lambda row: seen.append(row["seconds"]))
+    assert seen[:2] == [row["seconds"] for row in half.history]  # taken over, not trained again
+    assert numbers(resumed) == numbers(whole)
+
+
 def killer(after):
     def on_epoch(row):
         if row["epoch"] == after:

@@ -91,10 +91,9 @@ class Training:
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
-            losses.append(loss.item())
-            if not math.isfinite(losses[-1]):
-                return math.nan
-        return sum(losses) / len(losses)
+            losses.append(loss.detach())
+        losses = torch.stack(losses).tolist()  # at once, since reading one makes the processor wait for the device
+        return sum(losses) / len(losses) if all(map(math.isfinite, losses)) else math.nan
 
     def _objective(self, view1: Tensor, view2: Tensor, rows: np.ndarray) -> Tensor:
         pairs = {"features": self.model.features(view1, view2)}
@@ -173,12 +172,15 @@ def fit(
     device: torch.device | str = "cpu",
     checkpoint: Path | None = None,
     on_epoch: Callable[[dict], None] = lambda row: None,
+    halt: Callable[[], bool] = lambda: False,
 ) -> Training:
     """The finished training; `model` then holds the weights of the best validation MRR, in evaluation mode.
 
     `checkpoint`: written after every epoch, or every `SAVE_EVERY` seconds if epochs are shorter, and in the end;
     continued from, to the last digit, where it exists.
     `on_epoch`: called with every row, the rows of a continued checkpoint included.
+    `halt`: asked before every epoch; when it says yes, the checkpoint is written and the training comes back
+    unfinished, its `stopped` empty.
     Raises `InputError` for views with NaN and for fewer training pairs than a batch.
     """
     if METHODS[method].neighborhoods:
@@ -186,10 +188,17 @@ def fit(
     check_splits(splits, settings)
     if METHODS[method].linear:
         baselines.start(model, splits)
-    return run(Training(model, splits, METHODS[method], settings, seed, torch.device(device)), checkpoint, on_epoch)
+    return run(
+        Training(model, splits, METHODS[method], settings, seed, torch.device(device)), checkpoint, on_epoch, halt
+    )
 
 
-def run(training: Training, checkpoint: Path | None = None, on_epoch: Callable[[dict], None] = lambda row: None):
+def run(
+    training: Training,
+    checkpoint: Path | None = None,
+    on_epoch: Callable[[dict], None] = lambda row: None,
+    halt: Callable[[], bool] = lambda: False,
+) -> Training:
     """The same training, finished; continued from its checkpoint where there is one. Arguments as in `fit`."""
     if checkpoint and (state := load_checkpoint(checkpoint, training.device)):
         if len(state["history"]) <= training.settings.epochs:
@@ -200,14 +209,17 @@ def run(training: Training, checkpoint: Path | None = None, on_epoch: Callable[[
     for row in training.history:
         on_epoch(row)
     unsaved = 0.0  # seconds of training
-    while not training.stopped:
+    while not (training.stopped or halt()):
         row = training.epoch()
         on_epoch(row)
         unsaved += row["seconds"]
-        if checkpoint and (unsaved >= SAVE_EVERY or training.stopped):
+        if checkpoint and unsaved >= SAVE_EVERY:
             save_atomically(training.state(), checkpoint)
             unsaved = 0.0
-    training.use_best()
+    if checkpoint and unsaved:
+        save_atomically(training.state(), checkpoint)
+    if training.stopped:
+        training.use_best()
     return training
 
 
