@@ -198,7 +198,7 @@ def test_a_record_holds_the_neighbours_their_recall_and_what_became_of_them(outc
     assert record["coherence"]["text_before"]["text"] == 1  # Doc2Vec's vectors say themselves who is near
     assert record["pools"]["view1_to_view2"]["accuracy_chance"] == 20
     assert {"gensim", "nmslib"} <= set(record["packages"])
-    assert record["code"] == records.fingerprint("neighborhoods") != records.fingerprint()
+    assert record["code"] == records.code_of("neighborhoods") != records.code_of()
     assert summaries_neighborhoods.coherence([record]).shape[0] == 4
     assert "chance is 20 %" in summaries_neighborhoods.pools([record])
 

@@ -265,7 +265,7 @@ def test_a_changed_number_in_a_record_is_found(toy_runs):
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "There is no record"), ("{", "broken JSON"), ('{"format": 99}', "not a record of format 1")],
+    [(None, "There is no record"), ("{", "broken JSON"), ('{"format": 99}', "not a record of format 2")],
 )
 def test_a_file_that_is_no_record_is_refused_with_exit_status_2(tmp_path, capsys, content, words):
     path = tmp_path / "r.json"

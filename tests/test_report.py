@@ -84,7 +84,7 @@ def record(method: str = "ccal_cont", profile: str = "quick", seed: int = 1, qua
         "wall_seconds": 5700.0, "peak_memory_mb": 812.3,
         "machine": {"processor": "A|B_processor* @ 2 GHz", "cores": 2, "threads": 1, "device": "cpu",
                     "system": "Linux", "python": "3.11"},
-        "packages": {}, "commit": "0123456789ab", "code": "abcdef", **changes,
+        "packages": {}, "commit": "0123456789ab", "code": {"cca": "abcdef"}, **changes,
     }  # fmt: skip
 
 

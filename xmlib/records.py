@@ -4,7 +4,6 @@
 """
 
 import argparse
-import ast
 import functools
 import hashlib
 import importlib.metadata
@@ -20,13 +19,13 @@ from pathlib import Path
 
 import torch
 
-from xmlib import paths, profiles
+from xmlib import fingerprint, paths, profiles
 from xmlib.data import Splits, emoji_concepts, image_features
 from xmlib.errors import InputError
 from xmlib.files import write_text
 from xmlib.profiles import Settings
 
-FORMAT = 1
+FORMAT = 2
 CODE = (
     "baselines",
     "cca",
@@ -69,21 +68,9 @@ RESULTS = (
 UNEQUAL = {"seconds"}  # inside the results, what no two runs share
 
 
-def fingerprint(method: str = "") -> str:
-    """Hash of the code that decides the numbers of a method, without comments, docstrings and layout."""
-    return _fingerprint(NEIGHBORHOOD_CODE if method in profiles.NEIGHBORHOODS else CODE)
-
-
-@functools.cache  # once a process, at the start of a run: the files may be edited while it goes on
-def _fingerprint(modules: tuple[str, ...]) -> str:
-    digest = hashlib.sha256()
-    for name in modules:
-        tree = ast.parse((Path(__file__).parent / f"{name}.py").read_text())
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-                node.body = node.body[1:]
-        digest.update(ast.unparse(tree).encode())
-    return digest.hexdigest()[:16]
+def code_of(method: str = "") -> dict[str, str]:
+    """Fingerprints of the modules that decide the numbers of a method."""
+    return fingerprint.of(NEIGHBORHOOD_CODE if method in profiles.NEIGHBORHOODS else CODE)
 
 
 def run_key(splits: Splits, method: str, settings: Settings, seed: int, device: torch.device) -> str:
@@ -99,7 +86,7 @@ def run_key(splits: Splits, method: str, settings: Settings, seed: int, device: 
         str(device),
         torch.get_num_threads(),
         torch.__version__,
-        fingerprint(method),
+        code_of(method),
     ]
     key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
     return f"{splits.name}-{method}-seed{seed}-{key}"
@@ -107,7 +94,7 @@ def run_key(splits: Splits, method: str, settings: Settings, seed: int, device: 
 
 def checkpoint_path(splits: Splits, method: str, settings: Settings, seed: int, device: torch.device) -> Path:
     """Where the checkpoint of that run lives."""
-    commit()  # remembered from the start of the run, see `fingerprint`
+    commit()  # remembered from the start of the run, see `xmlib.fingerprint.of`
     return paths.RUNS / run_key(splits, method, settings, seed, device) / "checkpoint.pt"
 
 
@@ -153,7 +140,7 @@ def make(
         "machine": machine(training.device),
         "packages": {name: importlib.metadata.version(name) for name in packages},
         "commit": commit(),
-        "code": fingerprint(parameters["method"]),
+        "code": code_of(parameters["method"]),
     }
 
 
@@ -263,7 +250,7 @@ def check_same_run(record: dict) -> None:
     asked = (*profiles.PARAMETERS, *profiles.TERMS)
     own = {name: parameters[name] for name in asked if name in parameters}
     today = {
-        "code": fingerprint(record["method"]),
+        "code": code_of(record["method"]),
         "settings": asdict(profiles.settings(record["profile"], record["dataset"], record["method"], **own)),
         "packages": {name: importlib.metadata.version(name) for name in record["packages"]},
     }
@@ -295,7 +282,8 @@ def summary(record: dict) -> str:
     """One line on a record."""
     forth, back = (record["metrics"][d]["mrr"] for d in ("view1_to_view2", "view2_to_view1"))
     label = "" if record["converged"] else ", not converged"
-    current = "" if record["code"] == fingerprint(record["method"]) else ", made by other code than this"
+    other = fingerprint.changed(record["code"], code_of(record["method"]))
+    current = f", made by other code than this ({', '.join(other)})" if other else ""
     return (
         f"{record['profile']:8}{record['method']:14} seed {record['seed']}  MRR {forth:.3f} / {back:.3f}  "
         f"{len(record['history'])} epochs, {record['wall_seconds'] / 60:.0f} min{label}{current}"

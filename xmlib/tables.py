@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from xmlib import baselines, records
+from xmlib import baselines, fingerprint, records
 from xmlib.data import audio_score
 from xmlib.encoders import FILTERS
 from xmlib.evaluate import DIRECTIONS
@@ -248,7 +248,7 @@ def provenance(runs: Sequence[Runs]) -> str:
                 f"{record['peak_memory_mb']:,.0f} MB",
                 machine(record),
                 f"`{record['commit']}`" if record["commit"] else "–",
-                f"`{record['code']}`",
+                f"`{fingerprint.short(record['code'])}`",
             ])  # fmt: skip
     return table(header, rows, right=["Epochs", "Best", "Time", "Memory"])
 
