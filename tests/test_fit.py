@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from xmlib import encoders, evaluate, fit, methods, profiles, records
+from xmlib import data, encoders, evaluate, fit, methods, profiles, records
 from xmlib.data import Split, Splits, View
 from xmlib.errors import InputError
 from xmlib.model import LinearHead
@@ -355,10 +355,17 @@ def test_fewer_training_pairs_than_a_batch_are_refused(splits):
             "no method 'nonsense'.*ccal_tno, learned_cont, ccal_cont",
         ),
         (lambda: profiles.settings("huge"), "no profile 'huge'.*toy, quick, medium, full"),
+        (lambda: profiles.settings("toy", "emojis"), "no data set 'emojis'; choose one of audio_score, iapr, emoji, "),
+        (lambda: profiles.settings("toy", "emoji", "ccal"), "no method 'ccal'; choose one of ccal_tno, "),
         (lambda: methods.device("tpu"), "no device 'tpu'.*auto, cpu, cuda"),
         (lambda: profiles.settings("toy", epochs=-3), "epochs = -3 is negative"),
     ],
 )
+def test_every_data_set_has_settings():
+    assert set(profiles.NAMES) == set(data.DATASETS)
+    assert all(profiles.settings("quick", name, "learned_cont") for name in data.DATASETS)
+
+
 def test_unknown_names_are_refused_with_the_choices(call, words):
     with pytest.raises(InputError, match=words):
         call()

@@ -75,6 +75,29 @@ def test_more_dimensions_than_linear_cca_has_directions_are_refused(splits):
         baselines.start(model, splits)
 
 
+def test_linear_cca_of_other_pairs_is_computed_anew_even_where_the_digest_is_the_same(splits):
+    other = replace(splits, test=made_up_split(80, seed=5))
+    first, second = baselines.linear_cca(splits), baselines.linear_cca(other)
+    assert first["ranks"] != second["ranks"]
+    regrouped = replace(splits, test=replace(splits.test, groups=np.arange(80) // 8))
+    assert baselines.linear_cca(regrouped)["metrics"] != first["metrics"]
+
+
+def test_linear_cca_of_the_same_pairs_is_computed_once(splits, monkeypatch):
+    first = baselines.linear_cca(splits)
+    monkeypatch.setattr(baselines, "_fit_and_score", lambda splits: pytest.fail("computed again"))
+    assert baselines.linear_cca(replace(splits, digest="another")) == first
+
+
+@pytest.mark.parametrize("damage", ["[]", "{}", '{"components": 9', ""])
+def test_what_was_kept_of_linear_cca_is_made_again_where_it_is_damaged(splits, tmp_path, capsys, damage):
+    first = baselines.linear_cca(splits)
+    (kept,) = (tmp_path / "baselines").iterdir()
+    kept.write_text(damage)
+    assert baselines.linear_cca(splits) == first
+    assert "is damaged; linear CCA is computed again" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("better", "expected"), [("plain", 0.5), ("mirrored", 0.7)])
 def test_a_run_with_more_pictures_is_compared_with_the_linear_cca_that_validation_prefers(
     monkeypatch, better, expected

@@ -84,6 +84,7 @@ DATASETS: dict[str, dict[str, dict[str, Any]]] = {
 }
 TOY: dict[str, Any] = dict(d=8, batch=20, epochs=3, width=1 / 32)  # on the data sets that are in no table
 LARGE = ("coco", "good_news", "politics")  # as large as those of paper B, and trained with its settings
+NAMES = (*DATASETS, "emoji", "openclipart", "table", *LARGE)  # of all data sets; table: any pairs of one's own
 
 
 def choose(kind: str, name: str, table) -> str:
@@ -108,8 +109,14 @@ def settings(
 
     `method`: on the small sets some methods have a setting of their own, see `SMALL_BY_METHOD`; `text_encoder`: so has
     `tfidf` with neighbourhoods.
-    Raises `InputError` for a profile that is not there, a negative number, and a batch not larger than d.
+    Raises `InputError` for a profile, data set or method that is not there, a negative number, and a batch not larger
+    than d.
     """
+    from xmlib.methods import METHODS  # which needs this module
+
+    choose("data set", dataset, NAMES)
+    if method:
+        choose("method", method, METHODS)
     base = replace(Settings(), **_own(choose("profile", profile, PROFILES), dataset, method, text_encoder))
     asked: dict[str, Any] = {
         name: value for name, value in dict(epochs=epochs, width=width, batch=batch, d=d).items() if value
