@@ -361,14 +361,14 @@ def test_fewer_training_pairs_than_a_batch_are_refused(splits):
         (lambda: profiles.settings("toy", epochs=-3), "epochs = -3 is negative"),
     ],
 )
-def test_every_data_set_has_settings():
-    assert set(profiles.NAMES) == set(data.DATASETS)
-    assert all(profiles.settings("quick", name, "learned_cont") for name in data.DATASETS)
-
-
 def test_unknown_names_are_refused_with_the_choices(call, words):
     with pytest.raises(InputError, match=words):
         call()
+
+
+def test_every_data_set_has_settings():
+    assert set(profiles.NAMES) == set(data.DATASETS)
+    assert all(profiles.settings("quick", name, "learned_cont") for name in data.DATASETS)
 
 
 def test_asking_for_cuda_without_one_is_refused():
