@@ -12,6 +12,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+import torch
 from conftest import loaded_again
 
 from xmlib import paths
@@ -78,6 +79,16 @@ def test_a_view_gives_the_same_items_by_number_slice_and_array(toy):
         np.testing.assert_array_equal(view[np.array([7, 3])], view[:][[7, 3]])
         np.testing.assert_array_equal(view[-1], view[:][-1])
         np.testing.assert_array_equal(view[10:13], view[:][10:13])
+
+
+def test_pairs_cut_by_pytorch_on_a_device_are_the_same_to_the_last_bit(toy):
+    devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+    rows = np.random.default_rng(1).integers(60, size=100)
+    for split, device in ((split, device) for split in (toy.train, toy.test) for device in devices):
+        for view in (split.view1, split.view2):
+            on_device = view.cut_on_device(torch.from_numpy(rows).to(device)).cpu()
+            assert on_device.dtype == torch.float32
+            assert torch.equal(on_device, torch.from_numpy(view[rows]))
 
 
 def test_no_group_is_in_two_splits(toy):

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from xmlib import baselines, evaluate
 from xmlib.cca import DivergedError
-from xmlib.data import Split, Splits
+from xmlib.data import Split, Splits, View
 from xmlib.errors import InputError
 from xmlib.files import write_bytes
 from xmlib.methods import METHODS, Method
@@ -259,8 +259,14 @@ def batches(n: int, batch: int, seed: int, epoch: int) -> list[np.ndarray]:
 
 
 def load_batch(split: Split, rows: np.ndarray, device: torch.device | str) -> tuple[Tensor, Tensor]:
-    """Both views of those rows as float32 tensors on the device."""
-    return torch.from_numpy(split.view1[rows]).to(device), torch.from_numpy(split.view2[rows]).to(device)
+    """Both views of those rows as float32 tensors on the device, cut there if it is a GPU and the views can be."""
+    return _batch(split.view1, rows, torch.device(device)), _batch(split.view2, rows, torch.device(device))
+
+
+def _batch(view: View, rows: np.ndarray, device: torch.device) -> Tensor:
+    if view.cut_on_device is None or device.type == "cpu":
+        return torch.from_numpy(view[rows]).to(device)
+    return view.cut_on_device(torch.from_numpy(rows).to(device, non_blocking=True))
 
 
 @torch.no_grad()

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from xmlib.data import on_device
 from xmlib.data.engrave import HEIGHT, WIDTH
+from xmlib.data.on_device import Resident
 from xmlib.data.splits import Split, View
 from xmlib.data.synthesize import EXCERPT
 
@@ -27,17 +29,22 @@ ROW = np.dtype([  # one pair
 def open_splits(folder: Path, manifest: dict[str, Any]) -> dict[str, Split]:
     """The three splits of a finished folder."""
     rows = np.load(folder / "rows.npy")
-    strips = np.load(folder / "strips.npy", mmap_mode="r")
-    frames = np.load(folder / "frames.npy", mmap_mode="r")
+    strips, frames = (Resident(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in ("strips", "frames"))
     split_of = np.array([tune["split"] for tune in manifest["tunes"]])[rows["tune"]]
     return {name: _split(rows[split_of == name], strips, frames, manifest["tunes"])
             for name in ("train", "valid", "test")}  # fmt: skip
 
 
-def _split(rows: np.ndarray, strips: np.ndarray, frames: np.ndarray, tunes: list[dict[str, Any]]) -> Split:
-    view1 = View(len(rows), (1, HEIGHT // 2, WIDTH // 2), lambda i: cut_pictures(strips, rows["column"][i]))
-    view2 = View(len(rows), (1, frames.shape[1], EXCERPT), lambda i: cut_sounds(frames, rows["frame"][i]))
-    pieces = [_piece(tune, strips, frames) for tune in tunes]
+def _split(rows: np.ndarray, strips: Resident, frames: Resident, tunes: list[dict[str, Any]]) -> Split:
+    view1 = View(
+        len(rows), (1, HEIGHT // 2, WIDTH // 2), lambda i: cut_pictures(strips.array, rows["column"][i]),
+        on_device.cutter(on_device.pictures, strips, rows["column"]),
+    )  # fmt: skip
+    view2 = View(
+        len(rows), (1, frames.array.shape[1], EXCERPT), lambda i: cut_sounds(frames.array, rows["frame"][i]),
+        on_device.cutter(on_device.sounds, frames, rows["frame"]),
+    )  # fmt: skip
+    pieces = [_piece(tune, strips.array, frames.array) for tune in tunes]
     return Split(view1, view2, pair_ids(rows, tunes), rows["group"].astype(np.int64), rows=rows, tunes=pieces)
 
 

@@ -13,11 +13,18 @@ import numpy as np
 class View:
     """One side of the pairs: `view[i]` is one item, `view[slice or array]` a batch, float32 (word numbers: int64).
 
-    `shape`: of one item. `cut`: gives the batch for an array of item numbers.
+    `shape`: of one item. `cut`: gives the batch for an array of item numbers. `cut_on_device`: the same for a tensor of
+    item numbers, on its device; None where batches are cut on the processor alone.
     """
 
-    def __init__(self, length: int, shape: tuple[int, ...], cut: Callable[[np.ndarray], np.ndarray]) -> None:
-        self.length, self.shape, self.cut = length, shape, cut
+    def __init__(
+        self,
+        length: int,
+        shape: tuple[int, ...],
+        cut: Callable[[np.ndarray], np.ndarray],
+        cut_on_device: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self.length, self.shape, self.cut, self.cut_on_device = length, shape, cut, cut_on_device
 
     def __len__(self) -> int:
         return self.length
