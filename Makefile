@@ -6,9 +6,7 @@ PORT ?= 8000
 ARGS ?=
 
 PY := .venv/bin/python
-# A killed grid leaves its lock behind, which must not stop the next one; what it left unfinished is run again.
-GRID = $(PY) -m snakemake --nolock --rerun-incomplete --keep-going --show-failed-logs --quiet host reason
-SITE = .venv/bin/jupyter-book build book --config _config.yml --path-output . -W -n --keep-going --quiet
+GRID = $(PY) -m scripts.grid --cores $(CORES)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup sync book test check serve medium openclipart ablation full bench clean
@@ -25,11 +23,7 @@ sync: .venv/.installed  # stops when both files of a notebook were edited
 	@$(PY) -m xmlib.notebooks sync
 
 book: sync  ## run what is out of date (profile quick) and build the site in _build/html
-	@$(GRID) --cores $(CORES) -- quick
-	@$(PY) -m xmlib.explorer & explorer=$$!; trap "kill $$explorer" INT TERM; \
-	$(PY) -m xmlib.report; report=$$?; wait $$explorer && exit $$report
-	@$(PY) book/vendor.py
-	@$(SITE)
+	@$(GRID) book
 	@echo "The book is in _build/html; 'make serve' shows it."
 
 test: .venv/.installed  ## run the tests (ARGS="-k name" for some of them)
@@ -46,16 +40,16 @@ serve: .venv/.installed  ## show the site on this machine at http://127.0.0.1:80
 	@$(PY) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
 medium: sync  ## the grid at half the width with the full schedule, hours (ARGS=--dry-run says what is left)
-	@$(GRID) --cores $(CORES) $(ARGS) -- medium
+	@$(GRID) medium $(ARGS)
 
 openclipart: sync  ## the runs on Openclipart, after `python -m xmlib.data download openclipart`
-	@$(GRID) --cores $(CORES) $(ARGS) -- openclipart
+	@$(GRID) openclipart $(ARGS)
 
 ablation: sync  ## the ablation of the neighbourhood terms, emoji and Openclipart (hours)
-	@$(GRID) --cores $(CORES) $(ARGS) -- ablation
+	@$(GRID) ablation $(ARGS)
 
 full: sync  ## the grid as released, days on a CPU (ARGS=--dry-run says what is left)
-	@$(GRID) --cores $(CORES) $(ARGS) -- full
+	@$(GRID) full $(ARGS)
 
 bench: .venv/.installed  ## measure every claim on speed and memory, 15 minutes at most (ARGS="NAME" for some)
 	@$(PY) -m benchmarks $(ARGS)

@@ -1,4 +1,5 @@
-# The grid: notebook × method × seed, one papermill run each. `snakemake --cores 2 quick` (or medium, or full).
+# The grid: notebook × method × seed, one papermill run each, and the book made of them. `make book` (or medium, or full)
+# calls it by scripts/grid.py, which says what is being made; `snakemake --cores 2 quick` does the same without.
 # Restartable twice over: finished runs are kept, and an interrupted one goes on from its checkpoint.
 
 import os
@@ -6,6 +7,7 @@ import shlex
 import sys
 
 from xmlib.data.workers import KEEP_MEMORY
+from xmlib.paths import DATA
 
 METHODS = ["ccal_tno", "learned_cont", "ccal_cont"]
 SEEDS = {"toy": [1], "quick": [1], "medium": [1, 2, 3], "full": [1, 2, 3]}
@@ -36,6 +38,7 @@ AFTERWARDS = DRAWING | {  # no run depends on these
 }
 FIGURES = ["noise", "trace-norm", "approach", "precision", "border"]  # of the notebook gradient
 THEORY = {"released.py", "adjoints.py", "extended.py", "routes.py", "gradient_figures.py"}  # the notebook gradient alone
+EVERYTHING = sorted(str(p) for p in Path("xmlib").rglob("*.py"))
 CODE = sorted(str(p) for p in Path("xmlib").rglob("*.py") if p.name not in AFTERWARDS | THEORY)
 SHOWN = ["xmlib/matplotlibrc", "book/reported.yml", "requirements.lock"]  # what else a notebook's page depends on
 
@@ -75,6 +78,9 @@ def ablation_records(dataset):
     return expand(IMAGE_RECORD, profile="full", dataset=names, method="neighborhoods", seed=IMAGE_SEEDS)
 
 
+rule book:
+    input: "_build/site.done"
+
 rule quick:
     input:
         records("quick"), "runs/built/quick-linear", image_records("emoji"), "book/results/gradient.ipynb",
@@ -100,12 +106,12 @@ rule ablation:
 rule pairs:
     input: CODE
     output: touch("runs/built/{profile}")
-    message: "Building the pairs of profile {wildcards.profile}, or finding them built"
+    message: "Pairs of sheet music and sound, profile {wildcards.profile}"
     log: "runs/logs/{profile}/pairs.log"
     wildcard_constraints: profile="toy|quick"
     threads: workflow.cores
     priority: 3  # first of all: it wants every core at once, and the longest runs wait for it
-    shell: f"{shlex.quote(sys.executable)} -m xmlib.data audio_score --profile {{wildcards.profile}} 2>&1 | tee {{log}}"
+    shell: f"{shlex.quote(sys.executable)} -m xmlib.data audio_score --profile {{wildcards.profile}} > {{log}} 2>&1"
 
 # Linear CCA before the runs, which all show it.
 rule linear:
@@ -118,7 +124,7 @@ rule linear:
 
 # Made again whenever the notebook or the code has changed.
 rule short_run:
-    message: "Training {wildcards.method}, profile {wildcards.profile}, seed {wildcards.seed}: progress in {log}"
+    message: "Training {wildcards.method}, profile {wildcards.profile}, seed {wildcards.seed}"
     input: notebook="notebooks/audio_score.ipynb", code=CODE, shown=SHOWN, pairs="runs/built/{profile}"
     output: record=RECORD, notebook=NOTEBOOK
     params: record=lambda w, output: output.record, notebook=lambda w, output: output.notebook
@@ -129,7 +135,7 @@ rule short_run:
     shell: COMMAND
 
 rule long_run:
-    message: "Training {wildcards.method}, profile {wildcards.profile}, seed {wildcards.seed}: progress in {log}"
+    message: "Training {wildcards.method}, profile {wildcards.profile}, seed {wildcards.seed}"
     input: notebook=ancient("notebooks/audio_score.ipynb")
     output: record=RECORD
     params: record=lambda w, output: output.record, notebook=lambda w: NOTEBOOK.format(**w)
@@ -149,7 +155,7 @@ rule emoji:
     shell: f"{shlex.quote(sys.executable)} -m xmlib.experiments {{wildcards.profile}} emoji > {{log}} 2>&1"
 
 rule emoji_runs:
-    message: "Training {wildcards.method} on emoji, all seeds: progress in {log}"
+    message: "Training {wildcards.method} on emoji, all seeds"
     input: notebook="notebooks/image_text.ipynb", code=CODE, shown=SHOWN, built="runs/built/{profile}-emoji"
     output:
         records=expand(IMAGE_RECORD, dataset="emoji", seed=IMAGE_SEEDS, allow_missing=True),
@@ -177,7 +183,7 @@ use rule emoji_runs as emoji_mirrored_runs with:
     wildcard_constraints: profile="toy|quick", method="|".join(MIRRORED)
 
 rule openclipart_runs:
-    message: "Training {wildcards.method} on Openclipart, all seeds: progress in {log}"
+    message: "Training {wildcards.method} on Openclipart, all seeds"
     input: notebook=ancient("notebooks/image_text.ipynb")
     output: records=expand(IMAGE_RECORD, dataset="openclipart", seed=IMAGE_SEEDS, allow_missing=True)
     params:
@@ -200,7 +206,7 @@ use rule openclipart_runs as openclipart_mirrored_runs with:
     wildcard_constraints: profile="full", method="|".join(MIRRORED)
 
 rule neighborhoods:
-    message: "Training with neighbourhoods on emoji: progress in {log}"
+    message: "Training with neighbourhoods on emoji"
     input: notebook="notebooks/neighborhoods.ipynb", code=CODE, shown=SHOWN, built="runs/built/{profile}-emoji"
     output:
         notebook=NEIGHBORHOOD_NOTEBOOK.replace("{dataset}", "emoji"),
@@ -229,7 +235,7 @@ def configuration(wildcards):
 
 
 rule ablation_runs:
-    message: "Ablation of the terms, {wildcards.data}: progress in {log}"
+    message: "Ablation of the terms, {wildcards.data}"
     input: notebook=ancient("notebooks/neighborhoods.ipynb")
     output: records=expand(IMAGE_RECORD, dataset="{data}", method="neighborhoods", seed=IMAGE_SEEDS, allow_missing=True)
     params:
@@ -263,3 +269,43 @@ rule theory:
     log: "runs/logs/theory.log"
     threads: 1
     shell: f"{shlex.quote(sys.executable)} -m xmlib.theory_figures > {{log}} 2>&1"
+
+# The book. What these steps leave is listed by scripts/grid.py, which removes their marks where a file of it has gone.
+def built_sets(wildcards):
+    """The data sets that are built on this machine, which the pages and the explorer show."""
+    return sorted(str(manifest.parent) for manifest in DATA.glob("*/*/manifest.json"))
+
+
+def committed(wildcards):
+    """Records and weights that came with the repository or from long runs, and records of the benchmarks."""
+    found = [*Path("book/records").glob("*/*"), *Path("benchmarks/records").glob("*.json")]
+    return sorted(str(path) for path in found if path.parent.name not in ("quick", "toy") and path.suffix != ".part")
+
+
+rule report:
+    input: rules.quick.input, committed, EVERYTHING, SHOWN
+    output: touch("book/_generated/report.done")
+    message: "Tables and figures of the records"
+    params: sets=built_sets
+    log: "runs/logs/report.log"
+    shell: f"{shlex.quote(sys.executable)} -m xmlib.report > {{log}} 2>&1"
+
+rule explorer:
+    input: rules.quick.input, committed, EVERYTHING, "requirements.lock"
+    output: touch("_build/explorer.done")
+    message: "Pictures and sounds of the explorer"
+    params: sets=built_sets
+    log: "runs/logs/explorer.log"
+    shell: f"{shlex.quote(sys.executable)} -m xmlib.explorer > {{log}} 2>&1"
+
+rule site:
+    input:
+        "_config.yml", "requirements.lock", "book/_generated/report.done", "_build/explorer.done",
+        sorted(str(path) for folder in ("book", "book/assets", "book/assets/explorer") for path in Path(folder).glob("*.*")),
+    output: touch("_build/site.done")
+    message: "Pages of the site"
+    log: "runs/logs/site.log"
+    shell:
+        f"{shlex.quote(sys.executable)} book/vendor.py > {{log}} 2>&1 && "
+        f"{shlex.quote(os.path.join(os.path.dirname(sys.executable), 'jupyter-book'))} build book --config _config.yml "
+        "--path-output . -W -n --keep-going --quiet >> {log} 2>&1"

@@ -18,6 +18,7 @@ IMAGES = {"emoji_runs": 5, "emoji_mirrored_runs": 1}
 SHOWING = {"short_run": 3, **IMAGES, "neighborhoods": 1, "gradient": 1}  # what a page shows
 DRAWN = {"theory": 1}
 EVERYTHING = {"pairs": 1, "linear": 1, "emoji": 1, **SHOWING, **DRAWN}
+PAGES = {"report": 1, "explorer": 1, "site": 1}
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def copy(tmp_path):
     for name in ("xmlib", "notebooks"):
         shutil.copytree(paths.ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     (root / "book").mkdir()
-    for name in ("Snakefile", "requirements.lock", "book/reported.yml", "book/index.md"):
+    for name in ("Snakefile", "requirements.lock", "_config.yml", "book/reported.yml", "book/index.md"):
         shutil.copy(paths.ROOT / name, root / name)
     for method in METHODS:
         touch(root / f"book/records/medium/audio_score-{method}-seed1.json")
@@ -59,11 +60,13 @@ def built(root):
     touch(root / "book/results/quick/emoji-neighborhoods.ipynb")
     for name in ("emoji", "emoji-sym"):
         touch(root / f"book/records/quick/{name}-neighborhoods-seed1.json")
+    for mark in ("book/_generated/report.done", "_build/explorer.done", "_build/site.done"):
+        touch(root / mark)
 
 
 def run(root, *arguments):
     command = [sys.executable, "-m", "snakemake", "--cores", "2", "--nolock", "--dry-run", *arguments]
-    environment = os.environ | {"XDG_CACHE_HOME": str(root / "cache")}
+    environment = os.environ | {"XDG_CACHE_HOME": str(root / "cache"), "XMLIB_DATA": str(root / "data")}
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -74,7 +77,7 @@ def planned(root, target):
     return {
         rule: int(n)
         for rule, n in re.findall(
-            r"^(pairs|linear|short_run|long_run|emoji|\w+_runs|neighborhoods|gradient|theory)\s+(\d+)$",
+            r"^(pairs|linear|short_run|long_run|emoji|\w+_runs|neighborhoods|gradient|theory|report|explorer|site)\s+(\d+)$",
             run(root, target),
             re.M,
         )
@@ -82,21 +85,31 @@ def planned(root, target):
 
 
 def test_a_fresh_clone_runs_all_that_is_quick_and_only_the_long_ones_that_are_missing(copy):
-    assert planned(copy, "quick") == EVERYTHING
+    assert planned(copy, "book") == EVERYTHING | PAGES
     assert planned(copy, "openclipart") == {"openclipart_runs": 5, "openclipart_mirrored_runs": 1}
     assert planned(copy, "ablation") == {"ablation_runs": 2 * len(CONFIGURATIONS)}
     assert planned(copy, "medium") == {"long_run": 6}
     assert planned(copy, "full") == {"long_run": 9}
 
 
-def test_nothing_is_run_again_when_nothing_or_only_prose_has_changed(copy):
+def test_nothing_is_made_again_when_nothing_has_changed_and_only_pages_when_prose_or_tables_have(copy):
     built(copy)
-    assert planned(copy, "quick") == {}
+    assert planned(copy, "book") == {}
     (copy / "book/index.md").write_text("changed")
+    assert planned(copy, "book") == {"site": 1}
     (copy / "xmlib/report_image_text.py").write_text("changed")
-    assert planned(copy, "quick") == {}
+    assert planned(copy, "book") == PAGES
     (copy / "xmlib/report.py").write_text("changed")
-    assert planned(copy, "quick") == DRAWN
+    assert planned(copy, "book") == DRAWN | PAGES
+
+
+@pytest.mark.parametrize(
+    "name", ["book/records/full/openclipart-ccal_nce-seed1.json", "benchmarks/records/angular.json"]
+)
+def test_a_new_record_makes_the_pages_again(copy, name):
+    built(copy)
+    touch(copy / name)
+    assert planned(copy, "book") == PAGES
 
 
 @pytest.mark.parametrize(

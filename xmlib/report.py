@@ -156,7 +156,7 @@ def _ranks(same_pairs: Sequence[Runs]) -> str:
 
 
 def make(records_folder: Path, out: Path) -> list[Path]:
-    """The files in `out` that were written or removed; all there but `gradient-*` and `theory-*` is made here."""
+    """The files in `out` that were written or removed; all there but `gradient-*`, `theory-*`, `*.done` is of here."""
     found = load_records(records_folder)
     paper = [record for record in found if record["dataset"] == "audio_score"]
     wanted = {**fragments(paper, records.reported()), **pictures(paper), **data_fragments()}
@@ -164,7 +164,7 @@ def make(records_folder: Path, out: Path) -> list[Path]:
     wanted |= {**report_neighborhoods.fragments(found), **report_neighborhoods.pictures(found, draw)}
     wanted |= pages_image_text.fragments(draw)
     changed = [out / name for name, content in wanted.items() if write(out / name, content)]
-    others = {*out.glob("gradient-*"), *out.glob("theory-*")}  # of the notebook gradient and `theory_figures`
+    others = {*out.glob("gradient-*"), *out.glob("theory-*"), *out.glob("*.done")}  # of other steps; marks of the grid
     for stale in sorted(set(out.iterdir()) - {out / name for name in wanted} - others):
         stale.unlink()
         changed.append(stale)

@@ -1,0 +1,1 @@
+"""What `make` calls: set-up, and the grid with its progress."""

@@ -1,0 +1,71 @@
+"""Runs a target of the Snakefile with one line of progress: `python -m scripts.grid TARGET [options of snakemake]`.
+
+`--cores N` sets how many steps run side by side. With `--dry-run` it only says what is left to make. A grid that was
+killed leaves its lock behind, which does not stop this one; what it left unfinished is made again.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from snakemake import cli
+from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
+
+from scripts import progress
+
+OPTIONS = ["--nolock", "--rerun-incomplete", "--keep-going"]
+# What the last steps made for the site; where one of these files has gone, the steps are made again.
+MADE = ("book/_generated/*", "book/results/*.ipynb", "book/assets/explorer/built/**/*", "_build/html/*.html")
+MARKS = ("book/_generated/report.done", "_build/explorer.done", "_build/site.done")
+LIST = Path("_build/made.json")
+
+
+def forget_what_is_gone() -> None:
+    """Remove the marks of the last steps where a file that they made is missing."""
+    try:
+        missing = [name for name in json.loads(LIST.read_text()) if not Path(name).exists()]
+    except (OSError, ValueError):
+        return  # nothing was made, or nobody knows what: the marks decide
+    for mark in MARKS if missing else ():
+        Path(mark).unlink(missing_ok=True)
+
+
+def list_what_is_made() -> None:
+    """Write down the files that the last steps made."""
+    made = sorted(str(path) for pattern in MADE for path in Path().glob(pattern) if path.is_file())
+    LIST.parent.mkdir(exist_ok=True)
+    LIST.write_text(json.dumps(made, indent=0))
+
+
+def run(target: str, cores: int, more: Sequence[str]) -> int:
+    """The exit status of snakemake."""
+    dry = {"-n", "--dry-run", "--dryrun"} & set(more)
+    progress.LogHandler.target, progress.LogHandler.cores = target, cores
+    LoggerPluginRegistry().register_plugin("snakemake_logger_plugin_steps", progress)
+    shown = ["--quiet", "host", "reason"] if dry else ["--logger", "steps"]
+    try:
+        cli.main([*OPTIONS, *shown, "--cores", str(cores), *more, "--", target])
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.grid", description=__doc__)
+    parser.add_argument("target", help="a rule of the Snakefile, such as quick, or a file")
+    parser.add_argument("--cores", type=int, default=os.cpu_count() or 1)
+    options, more = parser.parse_known_args(arguments)
+    os.chdir(progress.ROOT)
+    forget_what_is_gone()
+    status = run(options.target, options.cores, more)
+    if status == 0 and options.target == "book":
+        list_what_is_made()
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
