@@ -18,7 +18,7 @@ from conftest import loaded_again
 from xmlib import paths
 from xmlib.data import __main__ as command
 from xmlib.data import audio_score, build, cache, folk_tunes, load, relatives, synthesize, workers
-from xmlib.data.choose import context, performance
+from xmlib.data.choose import context, performance, renderings
 from xmlib.errors import InputError
 
 TOY_DIGEST = "9dee839910e24939ae6f4f0aa10acc782c27ba7a470d881ebd17f6ea4c87c938"
@@ -51,6 +51,22 @@ def parsed(toy, split):
 
 def instruments(toy, split):
     return {tune["instrument"] for tune in toy.test.tunes if tune["split"] == split}
+
+
+def lateness(toy, split, excerpts, onset_columns):
+    """Frames from the onset of each middle note to where its pitch begins to sound, where that can be told."""
+    tunes = {id: tune.notes() for id, tune in parsed(toy, split).items()}
+    centres = synthesize.filterbank().argmax(axis=0) * synthesize.RATE / synthesize.FRAME
+    late = []
+    for i, id in enumerate(getattr(toy, split).ids):
+        notes, number = tunes[id.split("#")[0]], int(id.split("#")[1])
+        pitch = notes[number].pitch
+        if any((note.pitch - pitch) % 12 in (0, 5, 7) for note in notes[max(0, number - 3) : number]):
+            continue  # a tone just heard, or one that shares partials with it, may still ring
+        band = np.abs(centres - 440 * 2 ** ((pitch - 69) / 12)).argmin()
+        rise = np.diff(excerpts[i, 0, band, 16:27])
+        late.append(17 + rise.argmax() - onset_columns[i])
+    return late
 
 
 def cli(data, *arguments, home=None):
@@ -204,17 +220,8 @@ def test_every_instrument_sounds_within_one_frame_of_the_score(instrument):
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_the_pitch_of_the_middle_note_begins_to_sound_within_one_frame_of_its_onset(toy, split):
-    tunes, split = {id: tune.notes() for id, tune in parsed(toy, split).items()}, getattr(toy, split)
-    centres = synthesize.filterbank().argmax(axis=0) * synthesize.RATE / synthesize.FRAME
-    late = []
-    for i, id in enumerate(split.ids):
-        notes, number = tunes[id.split("#")[0]], split.rows["note"][i]
-        pitch = notes[number].pitch
-        if any((note.pitch - pitch) % 12 in (0, 5, 7) for note in notes[max(0, number - 3) : number]):
-            continue  # a tone just heard, or one that shares partials with it, may still ring
-        band = np.abs(centres - 440 * 2 ** ((pitch - 69) / 12)).argmin()
-        rise = np.diff(split.view2[i][0, band, 16:27])
-        late.append(17 + rise.argmax() - split.rows["onset_column"][i])
+    chosen = getattr(toy, split)
+    late = lateness(toy, split, chosen.view2[:], chosen.rows["onset_column"])
     assert len(late) > 10
     assert np.mean(np.abs(late) <= 1) > 0.95
 
@@ -250,6 +257,75 @@ def test_a_tune_that_is_not_plain_is_left_out_with_a_reason(body, reason):
 
 def test_the_leftovers_of_mail_encoding_are_cleaned():
     assert folk_tunes.clean("K:G=20\nGA=3DBc =\nd2|\n").split() == ["K:G", "GA=Bc", "d2|"]
+
+
+# --- several renderings ---
+
+
+@pytest.fixture(scope="module")
+def thrice(home, toy):
+    return load("audio_score", "toy", cache_folder=home, renderings=3)
+
+
+def test_further_renderings_leave_every_split_as_it_is_and_change_the_digest(toy, thrice):
+    for split in SPLITS:
+        one, other = getattr(toy, split), getattr(thrice, split)
+        assert one.ids == other.ids
+        np.testing.assert_array_equal(one.rows, other.rows)
+        np.testing.assert_array_equal(one.view1[:], other.view1[:])
+        np.testing.assert_array_equal(one.view2[:], other.view2[:])
+    assert toy.digest != thrice.digest
+
+
+def test_training_pairs_alone_can_be_changed_and_unchanged_are_those_of_the_views(toy, thrice):
+    for splits, count in ((toy, 1), (thrice, 3)):
+        assert splits.valid.augmentation is splits.test.augmentation is None
+        changes = splits.train.augmentation.draw(len(splits.train), np.random.default_rng(0), 0)
+        assert set(changes.rendering) == set(range(count))
+        plain = changes._replace(rendering=np.zeros(len(splits.train), int))
+        for view, cut in zip((splits.train.view1, splits.train.view2), cut_all(splits, plain), strict=True):
+            np.testing.assert_array_equal(cut, view[:])
+
+
+def cut_all(splits, changes):
+    return splits.train.augmentation.cut(np.arange(len(splits.train)), changes)
+
+
+def test_the_renderings_of_a_tune_sound_on_other_training_instruments_and_in_other_tempi(thrice):
+    for tune in thrice.train.tunes:
+        if tune["split"] == "train":
+            assert len({played["instrument"] for played in tune["renderings"]}) == 3
+            assert len({played["quarters_per_minute"] for played in tune["renderings"]}) == 3
+            assert {played["instrument"] for played in tune["renderings"]} <= set(audio_score.TRAIN)
+            assert tune["renderings"][0]["instrument"] == tune["instrument"]
+        else:
+            assert "renderings" not in tune
+
+
+@pytest.mark.parametrize("rendering", [0, 1, 2])
+def test_every_rendering_plays_the_same_notes_where_its_onsets_say(thrice, rendering):
+    augmentation, rows = thrice.train.augmentation, thrice.train.rows
+    sounding = augmentation.sounding[:, rendering]
+    quarters = [thrice.train.tunes[tune]["renderings"] for tune in rows["tune"]]
+    tempi = np.array([[played["quarters_per_minute"] for played in tune] for tune in quarters])
+    np.testing.assert_allclose(sounding["onset"], rows["onset"] * tempi[:, 0] / tempi[:, rendering], rtol=1e-4)
+    changes = augmentation.draw(len(rows), np.random.default_rng(0), 0)
+    _, sounds = cut_all(thrice, changes._replace(rendering=np.full(len(rows), rendering)))
+    late = lateness(thrice, "train", sounds, sounding["onset_column"])
+    assert len(late) > 10
+    assert np.mean(np.abs(late) <= 1) > 0.95
+
+
+def test_fewer_renderings_are_the_first_of_more_and_no_instrument_comes_again_before_all_have(toy):
+    hard = audio_score.DIFFICULTIES["hard"]
+    for tune in parsed(toy, "train").values():
+        played = renderings(tune, hard, 23, 13)
+        assert played[:5] == renderings(tune, hard, 23, 5)
+        assert played[:1] == [performance(tune, "train", hard, 23)] == renderings(tune, hard, 23, 1)
+        order = [instrument for instrument, _ in played]
+        assert set(order[:6]) == set(audio_score.TRAIN)
+        assert order[:6] == order[6:12]
+        assert len(set(played)) == 13
 
 
 # --- the cache ---
@@ -476,6 +552,10 @@ def test_a_bare_array_or_a_pickle_is_refused(tmp_path):
         ({"seed": 1.5}, "seed 1.5 is not a whole number"),
         ({"seed": -1}, "seed -1 is not a whole number"),
         ({"train_pairs": -3}, "train_pairs -3 is not a count"),
+        ({"renderings": 0}, "renderings 0 is not a count from 1"),
+        ({"renderings": True}, "renderings True is not a count from 1"),
+        ({"renderings": 2, "dataset_file": "some.npz"}, "renderings goes with the built pairs only"),
+        ({"train_pairs": 9, "dataset_file": "some.npz"}, "train_pairs goes with the built pairs only"),
     ],
 )
 def test_an_unknown_choice_is_refused_naming_the_choices(tmp_path, arguments, message):

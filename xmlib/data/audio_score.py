@@ -44,23 +44,29 @@ def load(
     *,
     difficulty: str = "hard",
     train_pairs: int = 0,
+    renderings: int = 1,
     cache_folder: Path | None = None,
     processes: int = 0,
 ) -> Splits:
     """The pairs of a profile, built on first use (quick: about a minute on 2 cores) and kept in the cache.
 
-    `train_pairs`: how many, 0 for the profile's. `cache_folder`: default `paths.DATA`. `processes`: for building, 0 for
-    one a core. Raises InputError for an unknown profile or difficulty, and when the corpus has too few tunes.
+    `train_pairs`: how many, 0 for the profile's. `renderings`: how often each training tune is played, every time on
+    an instrument and in a tempo of its own; the views hold the first, `train.augmentation` draws from all.
+    `cache_folder`: default `paths.DATA`. `processes`: for building, 0 for one a core.
+    Raises InputError for an unknown profile or difficulty, and when the corpus has too few tunes.
     """
     size = _size(profile, train_pairs)
     if difficulty not in DIFFICULTIES:
         raise InputError(f"difficulty {difficulty!r} is unknown; choose one of: {', '.join(DIFFICULTIES)}.")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise InputError(f"seed {seed!r} is not a whole number from 0 to 2³²−1; give one, such as 23.")
-    decided = settings(size, seed, difficulty)
+    if isinstance(renderings, bool) or not isinstance(renderings, int) or renderings < 1:
+        raise InputError(f"renderings {renderings!r} is not a count from 1; give a whole number, such as 4.")
+    decided = settings(size, seed, difficulty, renderings)
     home = Path(cache_folder or paths.DATA) / "audio_score"
     folder = home / f"pairs-{cache.key(decided)}"
-    manifest = cache.published(folder) or _build(folder, home, decided, size, DIFFICULTIES[difficulty], seed, processes)
+    how = (size, DIFFICULTIES[difficulty], seed, renderings, processes)
+    manifest = cache.published(folder) or _build(folder, home, decided, *how)
     splits = pairs.open_splits(folder, manifest)
     return Splits("audio_score", profile, seed, manifest["settings"], manifest["digest"], **splits, folder=folder)
 
@@ -91,7 +97,7 @@ def _build(folder: Path, home: Path, decided: dict[str, Any], *arguments: Any) -
         ) from None
 
 
-def settings(size: Size, seed: int, difficulty: str) -> dict[str, Any]:
+def settings(size: Size, seed: int, difficulty: str, renderings: int = 1) -> dict[str, Any]:
     """Everything that decides the content, versions of code and packages included: the key of the cache."""
     return {
         "size": asdict(size),
@@ -101,6 +107,7 @@ def settings(size: Size, seed: int, difficulty: str) -> dict[str, Any]:
         "tunes": [folk_tunes.VERSION, *_versions("music21")],
         "engraving": [engrave.VERSION, *_versions("verovio", "resvg_py")],
         "sound": [synthesize.VERSION, *_versions("midirenderer"), synthesize.soundfont_hash()],
+        **({"renderings": renderings} if renderings > 1 else {}),
     }
 
 

@@ -113,11 +113,29 @@ def performance(tune: Tune, split: str, difficulty: Difficulty, seed: int) -> tu
     rng = _random(seed, tune, 1)
     instruments = getattr(difficulty, split)
     instrument = instruments[rng.randint(len(instruments))]
+    return instrument, _seconds_per_tick(tune, difficulty, rng)
+
+
+def renderings(tune: Tune, difficulty: Difficulty, seed: int, count: int) -> list[tuple[int, float]]:
+    """Instruments and seconds per tick of `count` renderings of a training tune, the first its `performance`.
+
+    No instrument comes again before all have come, and every tempo is drawn by itself. Fewer renderings are the first
+    of more.
+    """
+    first = performance(tune, "train", difficulty, seed)
+    rng = _random(seed, tune, 3)
+    others = [instrument for instrument in difficulty.train if instrument != first[0]]
+    order = [first[0], *rng.permutation(others).tolist()]
+    further = [(order[k % len(order)], _seconds_per_tick(tune, difficulty, rng)) for k in range(1, count)]
+    return [first, *further]
+
+
+def _seconds_per_tick(tune: Tune, difficulty: Difficulty, rng: np.random.RandomState) -> float:
     if difficulty.step is None:
-        return instrument, 0.5 / folk_tunes.TICKS
+        return 0.5 / folk_tunes.TICKS
     low, high = np.log(difficulty.step)
     step = round(float(np.exp(rng.uniform(low, high))), 4)
-    return instrument, step / folk_tunes.typical_length(tune.notes())
+    return step / folk_tunes.typical_length(tune.notes())
 
 
 def _random(seed: int, tune: Tune, purpose: int) -> np.random.RandomState:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from xmlib.data import on_device
+from xmlib.data.augment import Augmentation
 from xmlib.data.engrave import HEIGHT, WIDTH
 from xmlib.data.on_device import Resident
 from xmlib.data.splits import Split, View
@@ -25,14 +26,20 @@ ROW = np.dtype([  # one pair
     ("column", "<i8"), ("frame", "<i8"),  # first row of the snippet in strips, of the excerpt in frames
 ])  # fmt: skip
 
+SOUNDING = np.dtype([(name, ROW[name]) for name in ("onset", "onset_column", "frame")])  # a pair in one rendering
+
 
 def open_splits(folder: Path, manifest: dict[str, Any]) -> dict[str, Split]:
     """The three splits of a finished folder."""
     rows = np.load(folder / "rows.npy")
     strips, frames = (Resident(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in ("strips", "frames"))
     split_of = np.array([tune["split"] for tune in manifest["tunes"]])[rows["tune"]]
-    return {name: _split(rows[split_of == name], strips, frames, manifest["tunes"])
-            for name in ("train", "valid", "test")}  # fmt: skip
+    splits = {name: _split(rows[split_of == name], strips, frames, manifest["tunes"])
+              for name in ("train", "valid", "test")}  # fmt: skip
+    splits["train"].augmentation = _augmentation(
+        folder, splits["train"].rows, strips.array, frames.array, manifest["tunes"]
+    )
+    return splits
 
 
 def _split(rows: np.ndarray, strips: Resident, frames: Resident, tunes: list[dict[str, Any]]) -> Split:
@@ -46,6 +53,17 @@ def _split(rows: np.ndarray, strips: Resident, frames: Resident, tunes: list[dic
     )  # fmt: skip
     pieces = [_piece(tune, strips.array, frames.array) for tune in tunes]
     return Split(view1, view2, pair_ids(rows, tunes), rows["group"].astype(np.int64), rows=rows, tunes=pieces)
+
+
+def _augmentation(
+    folder: Path, rows: np.ndarray, strips: np.ndarray, frames: np.ndarray, tunes: list[dict[str, Any]]
+) -> Augmentation:
+    """Of the training rows; without further renderings the only one is that of the rows."""
+    further = folder / "sounding.npy"
+    sounding = np.load(further) if further.exists() else rows[list(SOUNDING.names)][:, None]
+    places = [[played["frames"] for played in tune.get("renderings", [tune])] for tune in tunes]
+    strip, sound = (np.array([of[tune] for tune in rows["tune"]]) for of in ([t["strip"] for t in tunes], places))
+    return Augmentation(strips, frames, rows["column"], strip, sounding, sound)
 
 
 def _piece(tune: dict[str, Any], strips: np.ndarray, frames: np.ndarray) -> dict[str, Any]:

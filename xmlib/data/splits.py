@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from xmlib.data.augment import Augmentation
 
 
 class View:
@@ -57,6 +60,7 @@ class Split:
     `rows`: a structured array with what else is known of each pair, None where nothing is; `tunes`: what is known
     of the pieces, `rows["tune"]` points into it. `labels`: class of each pair; `pictures`: to be looked at.
     `image_of_text`: which picture of the split a row has, counted from 0; None where every row has its own.
+    `augmentation`: cuts the pairs changed, for training; None where the data set has none.
     """
 
     view1: View
@@ -69,6 +73,7 @@ class Split:
     tunes: list[dict[str, Any]] = field(default_factory=list, repr=False)
     pictures: Pictures | None = field(default=None, repr=False)
     image_of_text: np.ndarray | None = field(default=None, repr=False)
+    augmentation: Augmentation | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.ids)
