@@ -31,6 +31,9 @@ d: int = 0  # size of the embedding; 0: the profile's own
 device: str = "auto"  # auto, cpu or cuda
 threads: int = 1  # of the processor; other numbers of threads change the last digits
 difficulty: str = "hard"  # hard: tempo varies, test instrument never trained on; easy: neither
+train_pairs: int = 0  # how many pairs to train on; 0: the profile's own
+renderings: int = 1  # how often each training tune is played, each time on another instrument and in another tempo
+augment: float = 0.0  # strength of the random changes of training pairs; 1: the authors' amounts, 0: none
 dataset_file: str = ""  # path of the original audio_sheet_music.npz, used instead of the built pairs
 record: str = ""  # where to write the record; empty: runs/records
 
@@ -48,10 +51,11 @@ from xmlib import baselines, data, embeddings, evaluate, figures, fit, methods, 
 
 parameters = dict(
     method=method, profile=profile, seed=seed, epochs=epochs, width=width, batch=batch, d=d, device=device,
-    threads=threads, difficulty=difficulty, dataset_file=dataset_file, record=record,
+    threads=threads, difficulty=difficulty, train_pairs=train_pairs, renderings=renderings, augment=augment,
+    dataset_file=dataset_file, record=record,
 )  # fmt: skip
 chosen = methods.METHODS[profiles.choose("method", method, methods.METHODS)]
-settings = profiles.settings(profile, epochs=epochs, width=width, batch=batch, d=d)
+settings = profiles.settings(profile, epochs=epochs, width=width, batch=batch, d=d, augment=float(augment))
 on_device = methods.device(device)
 torch.set_num_threads(threads)
 figures.use_style()
@@ -66,7 +70,10 @@ Markdown(f"**This run**: {chosen.title}, profile `{profile}`, seed {seed}. {chos
 # tune, and the test tunes sound on an instrument that training has never heard. Related tunes are always in the same split.
 
 # %%
-splits = data.load("audio_score", profile=profile, difficulty=difficulty, dataset_file=dataset_file)
+splits = data.load(
+    "audio_score", profile=profile, difficulty=difficulty, train_pairs=train_pairs, renderings=renderings,
+    dataset_file=dataset_file,
+)  # fmt: skip
 pd.DataFrame(
     [
         {"split": name, "pairs": len(split), "groups of tunes": len(set(split.groups))}

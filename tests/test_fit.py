@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from xmlib import data, encoders, evaluate, fit, methods, profiles, records
-from xmlib.data import Split, Splits, View
+from xmlib.data import Split, Splits, View, pairs
+from xmlib.data.augment import Augmentation
 from xmlib.errors import InputError
 from xmlib.model import LinearHead
 
@@ -39,6 +40,26 @@ def splits():
 def saved_after_every_epoch(monkeypatch):
     """Here epochs take milliseconds."""
     monkeypatch.setattr(fit, "SAVE_EVERY", 0.0)
+
+
+@pytest.fixture(scope="module")
+def changeable(splits):
+    """The same, but the training pairs are cut out of noise and can be changed."""
+    n, width, length = 160, 104, 44
+    rng = np.random.default_rng(4)
+    strips = rng.integers(0, 256, (n * width, 80), dtype=np.uint8)
+    frames = rng.random((2 * n * length, 92)).astype(np.float16)
+    row = np.arange(n)
+    begin = length * (2 * row[:, None] + np.arange(2))
+    sounding = np.zeros((n, 2), pairs.SOUNDING)
+    sounding["frame"] = begin + 1
+    strip, sound = (np.stack([first, first + size], axis=-1) for first, size in ((width * row, width), (begin, length)))
+    own = Augmentation(strips, frames, strip[:, 0] + 2, strip, sounding, sound)
+    view1 = View(n, SHAPES[0], lambda i: pairs.cut_pictures(strips, own.column[i]))
+    view2 = View(n, SHAPES[1], lambda i: pairs.cut_sounds(frames, sounding["frame"][i, 0]))
+    changed = copy.copy(splits)
+    changed.train = Split(view1, view2, splits.train.ids, splits.train.groups, augmentation=own)
+    return changed
 
 
 def train(splits, method="ccal_cont", checkpoint=None, seed=1, on_epoch=lambda row: None, **changes):
@@ -103,6 +124,59 @@ def test_a_training_that_is_halted_is_saved_and_goes_on_as_if_nothing_had_happen
     resumed = train(splits, checkpoint=tmp_path / "c.pt", epochs=4, on_epoch=lambda row: seen.append(row["seconds"]))
     assert seen[:2] == [row["seconds"] for row in half.history]  # taken over, not trained again
     assert numbers(resumed) == numbers(whole)
+
+
+def test_a_resumed_run_on_changed_pairs_equals_an_uninterrupted_one(changeable, tmp_path):
+    whole = train(changeable, epochs=4, augment=1.0)
+    train(changeable, checkpoint=tmp_path / "c.pt", epochs=2, augment=1.0)
+    resumed = train(changeable, checkpoint=tmp_path / "c.pt", epochs=4, augment=1.0)
+    assert numbers(resumed) == numbers(whole)
+    assert all(torch.equal(a, b) for a, b in zip(weights(resumed).values(), weights(whole).values(), strict=True))
+
+
+def training_batch(splits, seed=1, epoch=0, step=0, **changes):
+    settings = profiles.settings("toy", **changes)
+    model = methods.build("ccal_cont", settings, 1)
+    training = fit.Training(model, splits, methods.METHODS["ccal_cont"], settings, seed, torch.device("cpu"))
+    training.history = [{}] * epoch
+    return training._training_batch(np.arange(20), step)
+
+
+def test_changes_follow_from_seed_epoch_and_batch_alone(changeable):
+    batch = training_batch(changeable, augment=1.0)
+    for one, same in zip(batch, training_batch(changeable, augment=1.0), strict=True):
+        assert torch.equal(one, same)
+    for other in (dict(seed=2), dict(epoch=1), dict(step=1)):
+        assert not torch.equal(batch[0], training_batch(changeable, augment=1.0, **other)[0])
+
+
+def test_without_augment_several_renderings_are_drawn_from_and_pictures_stay(changeable):
+    pictures, sounds = training_batch(changeable)
+    plain = fit.load_batch(changeable.train, np.arange(20), "cpu")
+    assert torch.equal(pictures, plain[0])
+    same = [torch.equal(one, other) for one, other in zip(sounds, plain[1], strict=True)]
+    assert 0 < sum(same) < 20
+
+
+def test_without_augment_a_single_rendering_is_trained_on_as_it_is(changeable):
+    single = copy.copy(changeable)
+    single.train = copy.copy(changeable.train)
+    single.train.augmentation = copy.copy(changeable.train.augmentation)
+    single.train.augmentation.renderings = 1
+    for one, plain in zip(training_batch(single), fit.load_batch(single.train, np.arange(20), "cpu"), strict=True):
+        assert torch.equal(one, plain)
+    assert not torch.equal(training_batch(single, augment=1.0)[0], training_batch(single)[0])
+
+
+def test_the_head_is_refitted_on_unchanged_pairs(changeable):
+    model = train(changeable, "ccal_tno", epochs=1, augment=1.0).model
+    h1, _ = fit.features(model, changeable.train)
+    torch.testing.assert_close(model.head.mean1.float(), h1.mean(0), rtol=1e-4, atol=1e-5)
+
+
+def test_augment_is_refused_where_there_is_no_augmentation(splits):
+    with pytest.raises(InputError, match="augment = 1 is asked for, but made_up has no augmentation: set it to 0"):
+        train(splits, augment=1.0)
 
 
 def killer(after):

@@ -83,7 +83,7 @@ class Training:
             if self.settings.anneal:
                 done = (len(self.history) + step / len(steps)) / self.settings.epochs
                 self._set_rate(annealed_rate(self.settings, done) * self.settings.lr_factor**self.phase)
-            view1, view2 = load_batch(self.splits.train, rows, self.device)
+            view1, view2 = self._training_batch(rows, step)
             try:
                 loss = self._objective(view1, view2, rows)
             except (DivergedError, torch.linalg.LinAlgError):
@@ -94,6 +94,16 @@ class Training:
             losses.append(loss.detach())
         losses = torch.stack(losses).tolist()  # at once, since reading one makes the processor wait for the device
         return sum(losses) / len(losses) if all(map(math.isfinite, losses)) else math.nan
+
+    def _training_batch(self, rows: np.ndarray, step: int) -> tuple[Tensor, Tensor]:
+        """Both views of those training pairs, changed at random where the data or the settings ask for it."""
+        augmentation = self.splits.train.augmentation
+        if augmentation is None or (augmentation.renderings == 1 and not self.settings.augment):
+            return load_batch(self.splits.train, rows, self.device)
+        rng = np.random.default_rng([self.seed, len(self.history), 3, step])  # so that a resume needs no state
+        views = augmentation.cut(rows, augmentation.draw(len(rows), rng, self.settings.augment))
+        view1, view2 = (torch.from_numpy(view).to(self.device) for view in views)
+        return view1, view2
 
     def _objective(self, view1: Tensor, view2: Tensor, rows: np.ndarray) -> Tensor:
         pairs = {"features": self.model.features(view1, view2)}
@@ -229,6 +239,8 @@ def check_splits(splits: Splits, s: Settings) -> None:
         raise InputError(
             f"There are {len(splits.train)} training pairs, fewer than one batch of {s.batch}: lower batch."
         )
+    if s.augment and splits.train.augmentation is None:
+        raise InputError(f"augment = {s.augment:g} is asked for, but {splits.name} has no augmentation: set it to 0.")
     for name in ("train", "valid", "test"):
         split = getattr(splits, name)
         for start in range(0, len(split), EVAL_BATCH):

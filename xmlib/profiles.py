@@ -23,6 +23,9 @@ class Settings:
     lr: float = 2e-3
     l2: float = 1e-5  # λ of λ·Σw² over all trainables, added to the loss
     dropout: float = 0.0  # share of picture features and of words left out in training; not in the released code
+    augment: float = (
+        0.0  # strength of the random changes of training pairs, see data/augment.py; 1: the authors' amounts
+    )
     patience: int = 30  # epochs without a validation MRR as good as the best
     refinements: int = 3  # times that the best state is reloaded and training goes on more slowly
     refine_patience: int = 10
@@ -73,7 +76,7 @@ SMALL_BY_METHOD |= dict.fromkeys(NEIGHBORHOODS, SMALL_NEIGHBORHOODS)
 SMALL_TFIDF: dict[str, Any] = dict(lr=1e-3, l2=1e-3)  # with the other text encoder, chosen in the same way
 
 PROFILES = ("toy", "quick", "medium", "full")
-PARAMETERS = ("epochs", "width", "batch", "d")  # settings that a notebook has as parameters
+PARAMETERS = ("epochs", "width", "batch", "d", "augment")  # settings that a notebook has as parameters
 TERMS = ("sym", "img", "text", "released", "text_encoder")  # and what the notebook neighborhoods has besides
 DATASETS: dict[str, dict[str, dict[str, Any]]] = {
     "audio_score": AUDIO_SCORE,

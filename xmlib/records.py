@@ -37,6 +37,7 @@ CODE = (
     "evaluate",
     "hubness",
     "relevance",
+    "data/augment",
 )  # modules that decide the numbers
 NEIGHBORHOOD_CODE = (
     *CODE,
