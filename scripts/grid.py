@@ -7,6 +7,7 @@ killed leaves its lock behind, which does not stop this one; what it left unfini
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,13 +45,22 @@ def run(target: str, cores: int, more: Sequence[str]) -> int:
     """The exit status of snakemake."""
     dry = {"-n", "--dry-run", "--dryrun"} & set(more)
     progress.LogHandler.target, progress.LogHandler.cores = target, cores
+    signal.signal(signal.SIGINT, stop)
     LoggerPluginRegistry().register_plugin("snakemake_logger_plugin_steps", progress)
     shown = ["--quiet", "host", "reason"] if dry else ["--logger", "steps"]
     try:
         cli.main([*OPTIONS, *shown, "--cores", str(cores), *more, "--", target])
     except SystemExit as end:
         return int(end.code or 0)
+    except KeyboardInterrupt:
+        return 130
     return 0
+
+
+def stop(*signal_and_frame) -> None:
+    """Have Ctrl-C known before snakemake ends what is under way."""
+    progress.LogHandler.stopped = True
+    raise KeyboardInterrupt
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -32,6 +32,8 @@ STAGES = (
 )  # one after the other; () are all other rules, side by side
 PRIOR = 120.0  # seconds that count as gone as expected, so that one short step does not decide the correction
 END_OF_LOG = 30  # lines that are shown of the log of a step that failed
+# What snakemake says besides of a step that failed, and of one that Ctrl-C ended.
+REPEATED = ("CalledProcessError in file", "At least one job did not complete", "Exiting because a job execution failed")
 
 
 @dataclass
@@ -154,15 +156,15 @@ def end_of(log: str) -> str:
 
 
 class LogHandler(LogHandlerBase):
-    """Snakemake's events as lines on standard error; `target` and `cores` are set by `scripts.grid`."""
+    """Events as lines on standard error; `scripts.grid` sets `target`, `cores` and, at Ctrl-C, `stopped`."""
 
-    target, cores = "", 1
+    target, cores, stopped = "", 1, False
     writes_to_stream, writes_to_file = True, False
     has_filter, has_formatter, needs_rulegraph = True, True, False
 
     def __post_init__(self) -> None:
         self.plan = Plan(expected(self.target), self.cores)
-        self.began = time.time()
+        self.began = time.time()  # as in the records
         self.live = sys.stderr.isatty()
         self.known = False  # whether there is anything to do
         self.closed = threading.Event()
@@ -180,8 +182,10 @@ class LogHandler(LogHandlerBase):
         }.get(event)
         if act:
             act(record)
-        elif event is None and record.levelno >= logging.WARNING and not self.plan.failed:
-            self._say(record.getMessage())  # after a failed step these only repeat that one failed
+        elif event in (None, LogEvent.ERROR) and record.levelno >= logging.WARNING:
+            text = record.getMessage()
+            if not any(known in text for known in REPEATED):
+                self._say(text.strip())
 
     def _planned(self, record) -> None:
         counts = {rule: n for rule, n in record.stats.items() if rule not in ("total", self.target)}
@@ -205,6 +209,9 @@ class LogHandler(LogHandlerBase):
             remember(self.target, self.plan.took)
 
     def _failed(self, record) -> None:
+        time.sleep(0.2)  # Ctrl-C ends the steps too, sometimes before it gets here
+        if self.stopped:
+            return
         step = self.plan.fail(record.jobid)
         self._say(f"error: {step.title} failed. The end of {step.log}:\n{end_of(step.log)}")
 
@@ -222,7 +229,7 @@ class LogHandler(LogHandlerBase):
         elif plan.finished == plan.total and self.known:
             self._say(f"{plan.finished} steps made in {duration(time.time() - self.began)}.")
         elif self.known:
-            self._say(f"Stopped after {plan.finished} of {plan.total} steps; the same command goes on from here.")
+            self._say(f"Stopped after {plan.finished} of {plan.total} steps: the same command goes on from here.")
         return super().close()
 
     def _tick(self) -> None:

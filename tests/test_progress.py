@@ -5,8 +5,10 @@ import os
 import pty
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 
 import pytest
@@ -116,6 +118,8 @@ def test_a_step_that_fails_shows_the_end_of_its_log_and_the_others_go_on(copy):
     assert "error: The second step failed. The end of b.log:\n    71\n" in said
     assert "    100\n" in said
     assert "%|" not in said
+    assert said.count("error:") == 2
+    assert "CalledProcessError" not in said
     assert said.splitlines()[-1].startswith("error: 1 of 3 steps failed (The second step), and what needs them was not")
     assert (copy / "a").exists()
     assert not (copy / "c").exists()
@@ -137,6 +141,23 @@ def test_on_a_terminal_there_is_one_line_that_is_rewritten(copy):
     shown = lines[0].split("\r\033[K")
     assert any(re.fullmatch(r"\d of 3 done, about \d+ \w+ left: The second step", s) for s in shown)
     assert re.fullmatch(r"3 steps made in \d+ s\.", shown[-1])
+
+
+def test_ctrl_c_is_no_failure_of_a_step_and_says_how_to_go_on(copy):
+    run = start(copy, "touch here; sleep 600", stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not (copy / "here").exists() and run.poll() is None:
+        time.sleep(0.1)
+    os.killpg(run.pid, signal.SIGINT)
+    said = run.communicate()[1]
+    assert run.returncode != 0
+    assert "error" not in said.lower()
+    assert re.search(r"^Stopped after \d of 3 steps: the same command goes on from here\.$", said, re.M)
+
+
+def test_a_grid_that_cannot_begin_says_why(copy):
+    run = start(copy, '"\nnonsense\n"', stderr=subprocess.PIPE, text=True)
+    assert "NameError in file" in run.communicate()[1]
+    assert run.returncode == 1
 
 
 @pytest.mark.parametrize(("log", "shown"), [
