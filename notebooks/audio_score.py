@@ -32,8 +32,13 @@ device: str = "auto"  # auto, cpu or cuda
 threads: int = 1  # of the processor; other numbers of threads change the last digits
 difficulty: str = "hard"  # hard: tempo varies, test instrument never trained on; easy: neither
 train_pairs: int = 0  # how many pairs to train on; 0: the profile's own
-renderings: int = 1  # how often each training tune is played, each time on another instrument and in another tempo
-augment: float = 0.0  # strength of the random changes of training pairs; 1: the authors' amounts, 0: none
+renderings: int = (
+    0  # how often each training tune is played, on other instruments, in other tempi; 0: the profile's own
+)
+augment: float = (
+    -1.0
+)  # strength of the random changes of training pairs, 1: the authors', 0: none; -1: the profile's own
+variant: str = ""  # a word for what differs from the profile, which goes into the name of the record
 dataset_file: str = ""  # path of the original audio_sheet_music.npz, used instead of the built pairs
 record: str = ""  # where to write the record; empty: runs/records
 
@@ -52,10 +57,10 @@ from xmlib import baselines, data, embeddings, evaluate, figures, fit, methods, 
 parameters = dict(
     method=method, profile=profile, seed=seed, epochs=epochs, width=width, batch=batch, d=d, device=device,
     threads=threads, difficulty=difficulty, train_pairs=train_pairs, renderings=renderings, augment=augment,
-    dataset_file=dataset_file, record=record,
+    variant=variant, dataset_file=dataset_file, record=record,
 )  # fmt: skip
 chosen = methods.METHODS[profiles.choose("method", method, methods.METHODS)]
-settings = profiles.settings(profile, epochs=epochs, width=width, batch=batch, d=d, augment=float(augment))
+settings = profiles.settings(profile, epochs=epochs, width=width, batch=batch, d=d, augment=augment)
 on_device = methods.device(device)
 torch.set_num_threads(threads)
 figures.use_style()
@@ -131,7 +136,7 @@ with tqdm(desc=f"{method}, epochs", unit=" epochs", mininterval=5) as bar:
 x, y = fit.embed(model, splits.test, on_device)
 test = evaluate.both_ways(x, y, groups=splits.test.groups)
 sides = {"chance": baselines.chance(len(splits.test)), "linear_cca": baselines.linear_cca(splits)}
-result = records.make("audio_score", parameters, splits, settings, training, test, sides)
+result = records.make("audio_score", parameters, splits, settings, training, test, sides, variant)
 saved = records.save(result, record or paths.RUNS / "records" / f"{checkpoint.parent.name}.json")
 embeddings.save(result, x, y)  # for the explorer
 

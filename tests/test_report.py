@@ -72,7 +72,7 @@ def record(method: str = "ccal_cont", profile: str = "quick", seed: int = 1, qua
         for e, v in enumerate(curve, start=1)
     ]
     return {
-        "format": 1, "notebook": "audio_score", "dataset": "audio_score", "variant": "", "method": method,
+        "format": records.FORMAT, "notebook": "audio_score", "dataset": "audio_score", "variant": "", "method": method,
         "profile": profile,
         "seed": seed, "parameters": {}, "settings": {"width": 1 / 3},
         "data": {"digest": "d1" * 32, "train": 4000, "valid": 50, "test": N, "test_groups": test_groups()},
@@ -463,3 +463,7 @@ def test_a_method_with_more_pictures_is_shown_with_its_own_pairs_and_beside_the_
     assert "is trained on every picture and on its mirror image" in shown
     best = mirrored["baselines"]["linear_cca"]["metrics"][FORTH]["mrr"]
     assert the_row(shown.split("Text → image")[0], "Linear CCA")["MRR"].startswith(f"{best:.3f}")
+
+
+def test_a_run_that_differs_from_its_profile_is_no_further_seed_of_it():
+    assert [len(same.records) for same in runs.group([record("ccal_tno"), record("ccal_tno", variant="plain")])] == [1]

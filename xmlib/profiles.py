@@ -23,9 +23,7 @@ class Settings:
     lr: float = 2e-3
     l2: float = 1e-5  # λ of λ·Σw² over all trainables, added to the loss
     dropout: float = 0.0  # share of picture features and of words left out in training; not in the released code
-    augment: float = (
-        0.0  # strength of the random changes of training pairs, see data/augment.py; 1: the authors' amounts
-    )
+    augment: float = 0.0  # strength of the random changes of training pairs (data/augment.py); 1: the authors' amounts
     patience: int = 30  # epochs without a validation MRR as good as the best
     refinements: int = 3  # times that the best state is reloaded and training goes on more slowly
     refine_patience: int = 10
@@ -105,10 +103,12 @@ def settings(
     width: float = 0,
     batch: int = 0,
     d: int = 0,
+    augment: float = -1,
     text_encoder: str = "words",
     **changes,
 ) -> Settings:
-    """The settings of a data set's profile, with those changed that are given; for four of them 0 means its own.
+    """The settings of a data set's profile, with those changed that are given; for four of them 0 means its own,
+    for `augment` a negative number.
 
     `method`: on the small sets some methods have a setting of their own, see `SMALL_BY_METHOD`; `text_encoder`: so has
     `tfidf` with neighbourhoods.
@@ -124,6 +124,8 @@ def settings(
     asked: dict[str, Any] = {
         name: value for name, value in dict(epochs=epochs, width=width, batch=batch, d=d).items() if value
     }
+    if augment >= 0:
+        asked["augment"] = float(augment)
     result = replace(base, **asked, **changes)
     for name, value in asdict(result).items():
         if isinstance(value, int | float) and value < 0:

@@ -111,7 +111,7 @@ def make(
 ) -> dict:
     """The record of a finished training with its `test` scores (`evaluate.both_ways`) and the baselines.
 
-    `variant`: names what differs from the data set's usual split, such as `zero_shot`; empty for the usual one.
+    `variant`: names what differs from the usual split or from the profile, such as `zero_shot`; empty for the usual.
     """
     packages = NEIGHBORHOOD_PACKAGES if parameters["method"] in profiles.NEIGHBORHOODS else PACKAGES
     packages = (*packages, *DATA_PACKAGES.get(splits.name, ()))

@@ -90,11 +90,14 @@ def title(method: str) -> str:
 
 
 def group(records: Iterable[dict]) -> list[Runs]:
-    """Runs of the same profile, data and method together; longest profile first, methods in the book's order."""
+    """Runs of the same profile, data and method together; longest profile first, methods in the book's order.
+
+    Variants, runs that differ from their profile, are left out.
+    """
     order = {name: i for i, name in enumerate(METHODS)}
     found: dict[tuple, list[dict]] = {}
     for record in records:
-        if record["profile"] in PROFILES:
+        if record["profile"] in PROFILES and not record.get("variant"):
             key = (PROFILES.index(record["profile"]), record["data"]["digest"])
             found.setdefault((*key, order.get(record["method"], 99), record["method"]), []).append(record)
     return [Runs(tuple(sorted(found[key], key=lambda r: r["seed"]))) for key in sorted(found)]

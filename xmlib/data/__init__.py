@@ -17,10 +17,10 @@ __all__ = ["DATASETS", "Pictures", "Split", "Splits", "View", "load"]
 
 def _audio_score(
     profile: str = "quick", seed: int = 23, *, dataset_file: str = "", difficulty: str = "hard", train_pairs: int = 0,
-    renderings: int = 1, cache_folder: Path | None = None, processes: int = 0,
+    renderings: int = 0, cache_folder: Path | None = None, processes: int = 0,
 ) -> Splits:  # fmt: skip
     if dataset_file:
-        for name, asked in (("renderings", renderings != 1), ("train_pairs", train_pairs != 0)):
+        for name, asked in (("renderings", renderings not in (0, 1)), ("train_pairs", train_pairs != 0)):
             if asked:
                 raise InputError(f"{name} goes with the built pairs only; leave it out, or leave out dataset_file.")
         return audio_sheet_music.load(dataset_file, profile, seed)

@@ -49,7 +49,9 @@ def parser() -> argparse.ArgumentParser:
     add("--seed", type=int, help="decides all that is drawn: tunes, notes and instruments, or the split (default: 23)")
     add("--difficulty", help="of audio_score: hard or easy (default: hard)")
     add("--train-pairs", type=int, help="of audio_score: how many (default: the profile's)")
-    add("--renderings", type=int, help="of audio_score: how often each training tune is played (default: 1)")
+    add(
+        "--renderings", type=int, help="of audio_score: how often each training tune is played (default: the profile's)"
+    )
     add("--style", help="of emoji: openmoji or twemoji (default: openmoji)")
     add("--test-style", help="of emoji: style of the test pictures, if another")
     add("--split", help="of emoji and openclipart: grouped, random or zero_shot (default: grouped)")
