@@ -29,6 +29,7 @@ width: float = 0.0  # scales the released 24/48/96/96 filters; 0: the profile's 
 batch: int = 0  # pairs in a batch, more than d; 0: the profile's own
 d: int = 0  # size of the embedding; 0: the profile's own
 device: str = "auto"  # auto, cpu or cuda
+precision: str = "float32"  # of the convolutions: float32; on a GPU also tf32 or bfloat16, faster and less exact
 threads: int = 1  # of the processor; other numbers of threads change the last digits
 difficulty: str = "hard"  # hard: tempo varies, test instrument never trained on; easy: neither
 train_pairs: int = 0  # how many pairs to train on; 0: the profile's own
@@ -56,12 +57,14 @@ from xmlib import baselines, data, embeddings, evaluate, figures, fit, methods, 
 
 parameters = dict(
     method=method, profile=profile, seed=seed, epochs=epochs, width=width, batch=batch, d=d, device=device,
-    threads=threads, difficulty=difficulty, train_pairs=train_pairs, renderings=renderings, augment=augment,
-    variant=variant, dataset_file=dataset_file, record=record,
+    precision=precision, threads=threads, difficulty=difficulty, train_pairs=train_pairs, renderings=renderings,
+    augment=augment, variant=variant, dataset_file=dataset_file, record=record,
 )  # fmt: skip
 chosen = methods.METHODS[profiles.choose("method", method, methods.METHODS)]
-settings = profiles.settings(profile, epochs=epochs, width=width, batch=batch, d=d, augment=augment)
-on_device = methods.device(device)
+settings = profiles.settings(
+    profile, epochs=epochs, width=width, batch=batch, d=d, precision=precision, augment=augment
+)
+on_device = methods.device(device, precision)
 torch.set_num_threads(threads)
 figures.use_style()
 pd.options.display.max_colwidth = None  # sources are long

@@ -346,6 +346,23 @@ def test_weights_start_he_uniform_with_gain_one():
     assert {m.eps for m in encoder.modules() if isinstance(m, torch.nn.BatchNorm2d)} == {1e-4}
 
 
+def test_in_bfloat16_only_the_convolutions_lose_digits(splits):
+    settings = profiles.settings("toy", precision="bfloat16")
+    exact, coarse = (methods.build("ccal_cont", s, 1).encoder1 for s in (profiles.settings("toy"), settings))
+    pictures = torch.from_numpy(splits.train.view1[:100])
+    one, other = exact(pictures), coarse(pictures)
+    assert other.dtype == torch.float32
+    assert 0 < (one - other).norm() / one.norm() < 0.03  # bfloat16 has 8 bits
+    assert {value.dtype for value in coarse.state_dict().values()} == {torch.float32, torch.int64}
+    first = coarse.layers[0][1], exact.layers[0][1]
+    torch.testing.assert_close(*(norm.running_mean for norm in first), rtol=0.02, atol=1e-4)
+
+
+def test_training_in_bfloat16_beats_chance(splits):
+    training = train(splits, epochs=3, precision="bfloat16")
+    assert evaluate.mrr(*fit.embed(training.model, splits.test)) > 1.5 * evaluate.chance_metrics(50)["mrr"]
+
+
 def test_pooling_before_elu_changes_nothing():
     maps = torch.randn(2, 3, 8, 8)
     elu, pool = torch.nn.ELU(), torch.nn.MaxPool2d(2)
@@ -433,6 +450,8 @@ def test_fewer_training_pairs_than_a_batch_are_refused(splits):
         (lambda: profiles.settings("toy", "emoji", "ccal"), "no method 'ccal'; choose one of ccal_tno, "),
         (lambda: methods.device("tpu"), "no device 'tpu'.*auto, cpu, cuda"),
         (lambda: profiles.settings("toy", epochs=-3), "epochs = -3 is negative"),
+        (lambda: profiles.settings("toy", precision="half"), "no precision 'half'.*float32, tf32, bfloat16"),
+        (lambda: methods.device("cpu", "tf32"), "'tf32' is of CUDA devices"),
     ],
 )
 def test_unknown_names_are_refused_with_the_choices(call, words):

@@ -127,17 +127,26 @@ def build(method: str, s: Settings, seed: int, shapes: Shapes = ((1, 40, 50), (1
         if row.linear:
             one, other = (linear_encoder(math.prod(shape), s.d, s.dropout) for shape in shapes)
             return TwoView(nn.Sequential(nn.Flatten(), one), nn.Sequential(nn.Flatten(), other), head(s))
-        encoder1 = ConvEncoder(s.d, s.width) if len(shapes[0]) == 3 else linear_encoder(shapes[0][0], s.d, s.dropout)
-        encoder2 = (
-            ConvEncoder(s.d, s.width) if len(shapes[1]) == 3 else mlp_encoder(shapes[1][0], s.d, s.width, s.dropout)
-        )
+        one, other = shapes
+        encoder1 = _pictures(s) if len(one) == 3 else linear_encoder(one[0], s.d, s.dropout)
+        encoder2 = _pictures(s) if len(other) == 3 else mlp_encoder(other[0], s.d, s.width, s.dropout)
         return TwoView(encoder1, encoder2, head(s))
 
 
-def device(name: str) -> torch.device:
-    """The device of that name: `cpu`, `cuda`, or `auto` for CUDA where there is some."""
+def _pictures(s: Settings) -> ConvEncoder:
+    return ConvEncoder(s.d, s.width, bfloat16=s.precision == "bfloat16")
+
+
+def device(name: str, precision: str = "float32") -> torch.device:
+    """The device of that name: `cpu`, `cuda`, or `auto` for CUDA where there is some; set to repeat its numbers.
+
+    `precision`: of convolutions, see `Settings`. Raises `InputError` for CUDA, or the precision `tf32`, without a GPU.
+    """
     choose("device", name, ("auto", "cpu", "cuda"))
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("device = 'cuda', but PyTorch sees no CUDA device here: choose 'cpu' or 'auto'.")
-    torch.backends.cudnn.deterministic, torch.backends.cudnn.allow_tf32 = True, False  # same numbers, full precision
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+    found = torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+    if precision == "tf32" and found.type == "cpu":
+        raise InputError("precision = 'tf32' is of CUDA devices, and this run uses none: choose 'float32'.")
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.allow_tf32 = True, precision == "tf32"
+    return found

@@ -13,6 +13,7 @@ class Settings:
     d: int = 32  # embedding size
     width: float = 1.0  # of the encoders; scales the released 24/48/96/96 filters or 1024 hidden units, in steps of 8
     batch: int = 100
+    precision: str = "float32"  # of the convolutions; tf32 (a GPU's) or bfloat16 for speed, which move numbers a little
     margin: float = 0.5  # of the ranking loss
     temperature: float = 0.07  # of InfoNCE; not released, Radford et al. start there
     both_ways: bool | None = None  # ranking in both directions; None: as the method does by default
@@ -74,7 +75,8 @@ SMALL_BY_METHOD |= dict.fromkeys(NEIGHBORHOODS, SMALL_NEIGHBORHOODS)
 SMALL_TFIDF: dict[str, Any] = dict(lr=1e-3, l2=1e-3)  # with the other text encoder, chosen in the same way
 
 PROFILES = ("toy", "quick", "medium", "full")
-PARAMETERS = ("epochs", "width", "batch", "d", "augment")  # settings that a notebook has as parameters
+PRECISIONS = ("float32", "tf32", "bfloat16")
+PARAMETERS = ("epochs", "width", "batch", "d", "precision", "augment")  # settings that a notebook has as parameters
 TERMS = ("sym", "img", "text", "released", "text_encoder")  # and what the notebook neighborhoods has besides
 DATASETS: dict[str, dict[str, dict[str, Any]]] = {
     "audio_score": AUDIO_SCORE,
@@ -112,8 +114,8 @@ def settings(
 
     `method`: on the small sets some methods have a setting of their own, see `SMALL_BY_METHOD`; `text_encoder`: so has
     `tfidf` with neighbourhoods.
-    Raises `InputError` for a profile, data set or method that is not there, a negative number, and a batch not larger
-    than d.
+    Raises `InputError` for a profile, data set, method or precision that is not there, a negative number, and a batch
+    not larger than d.
     """
     from xmlib.methods import METHODS  # which needs this module
 
@@ -127,6 +129,7 @@ def settings(
     if augment >= 0:
         asked["augment"] = float(augment)
     result = replace(base, **asked, **changes)
+    choose("precision", result.precision, PRECISIONS)
     for name, value in asdict(result).items():
         if isinstance(value, int | float) and value < 0:
             raise InputError(f"{name} = {value} is negative; choose a positive number, or 0 for the profile's own.")

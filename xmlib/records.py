@@ -255,7 +255,8 @@ def check_same_run(record: dict) -> None:
         "settings": asdict(profiles.settings(record["profile"], record["dataset"], record["method"], **own)),
         "packages": {name: importlib.metadata.version(name) for name in record["packages"]},
     }
-    changed = [name for name, value in today.items() if value != record[name]]
+    made = record | {"settings": asdict(Settings(**record["settings"]))}  # with those that have come since
+    changed = [name for name, value in today.items() if value != made[name]]
     if changed:
         raise InputError(
             f"The record was made with other {' and '.join(changed)} than this checkout has: "
