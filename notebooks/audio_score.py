@@ -53,7 +53,7 @@ import torch
 from IPython.display import Markdown
 from tqdm import tqdm
 
-from xmlib import baselines, data, embeddings, evaluate, figures, fit, methods, paths, profiles, records
+from xmlib import baselines, data, embeddings, evaluate, figures, fit, intervals, methods, paths, profiles, records
 
 parameters = dict(
     method=method, profile=profile, seed=seed, epochs=epochs, width=width, batch=batch, d=d, device=device,
@@ -168,7 +168,7 @@ figures.results_table(result).style.format(precision=2).format("{:.3f}", subset=
 gain, difference = {}, {}
 for direction, arrow in evaluate.DIRECTIONS.items():
     own, linear = (evaluate.recorded_reciprocal_ranks(s, direction) for s in (result, sides["linear_cca"]))
-    low, high = evaluate.paired_interval(own, linear, groups=splits.test.groups)
+    low, high = intervals.paired_interval(own, linear, groups=splits.test.groups)
     difference[arrow] = f"{own.mean() - linear.mean():+.3f} ({low:+.3f} to {high:+.3f})"
 Markdown(
     "MRR above linear CCA on the same queries, with a 95 % interval: "

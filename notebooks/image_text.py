@@ -137,7 +137,7 @@ Markdown(summaries.gain(found))
 
 # %% [markdown]
 # R@k is the share of queries, in per cent, whose right answer is among the first k. All numbers are means over the
-# seeds. The interval is of the MRR, from a bootstrap over groups of queries and over seeds. In mAP every candidate of
+# seeds. The interval is of the MRR, over groups of queries and over seeds. In mAP every candidate of
 # the query's class is a right answer, not its own partner alone.
 #
 # ## Hubs

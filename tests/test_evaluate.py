@@ -97,84 +97,6 @@ def test_a_record_gives_back_the_reciprocal_ranks_ties_included():
     assert scores["metrics"]["view1_to_view2"]["mrr"] == pytest.approx(again.mean())
 
 
-def test_the_bootstrap_interval_matches_the_normal_one_where_that_holds():
-    values = np.random.default_rng(0).normal(size=4000)
-    low, high = evaluate.bootstrap_interval(values)
-    expected = 1.96 * values.std() / 4000**0.5
-    assert values.mean() - low == pytest.approx(expected, rel=0.1)
-    assert high - values.mean() == pytest.approx(expected, rel=0.1)
-
-
-def test_queries_that_move_together_widen_the_interval():
-    groups = np.repeat(np.arange(50), 20)
-    values = np.random.default_rng(0).normal(size=50)[groups]
-    alone, together = evaluate.bootstrap_interval(values), evaluate.bootstrap_interval(values, groups)
-    assert (together[1] - together[0]) > 3 * (alone[1] - alone[0])
-
-
-def literal_bootstrap(values, groups, resamples, seed):
-    """Means of (seeds, n) values with whole seeds and whole groups drawn anew, by explicit loops."""
-    rng, means = np.random.default_rng(seed), []
-    for _ in range(resamples):
-        seeds = rng.integers(len(values), size=len(values))
-        drawn = rng.choice(np.unique(groups), size=len(np.unique(groups)))
-        queries = np.concatenate([np.flatnonzero(groups == g) for g in drawn])
-        means.append(values[np.ix_(seeds, queries)].mean())
-    return np.quantile(means, [0.025, 0.975])
-
-
-def test_the_interval_of_a_table_draws_seeds_and_groups_of_queries():
-    rng = np.random.default_rng(0)
-    groups = rng.integers(0, 40, size=150)
-    values = rng.normal(size=150) + rng.normal(size=40)[groups] + rng.normal(size=(6, 1))
-    found = evaluate.bootstrap_interval(values, groups, resamples=4000)
-    literal = literal_bootstrap(values, groups, 4000, seed=1)
-    np.testing.assert_allclose(found, literal, atol=0.05 * (literal[1] - literal[0]))
-
-
-def test_the_interval_of_one_seed_is_that_of_its_queries_to_the_last_digit():
-    values, groups = np.random.default_rng(0).random(100), np.arange(100) // 3
-    assert evaluate.bootstrap_interval(values[None], groups) == evaluate.bootstrap_interval(values, groups)
-
-
-def test_seeds_that_differ_widen_the_interval_and_equal_ones_leave_it():
-    rng = np.random.default_rng(0)
-    queries = rng.normal(size=400)
-    alone = evaluate.bootstrap_interval(queries)
-    assert evaluate.bootstrap_interval(np.tile(queries, (5, 1))) == pytest.approx(alone)
-    low, high = evaluate.bootstrap_interval(queries + rng.normal(size=(5, 1)))
-    assert high - low > 3 * (alone[1] - alone[0])
-
-
-def test_the_interval_over_seeds_is_students():
-    from scipy.stats import t
-
-    values = np.array([0.41, 0.44, 0.40, 0.47, 0.43])
-    expected = t.interval(0.9, 4, loc=values.mean(), scale=values.std(ddof=1) / 5**0.5)
-    assert evaluate.seed_interval(values, level=0.9) == pytest.approx(expected)
-
-
-def test_the_interval_over_seeds_holds_the_truth_as_often_as_it_says():
-    draws = np.random.default_rng(0).normal(size=(2000, 4))
-    intervals = np.array([evaluate.seed_interval(row) for row in draws])
-    covered = np.mean((intervals[:, 0] < 0) & (intervals[:, 1] > 0))
-    assert covered == pytest.approx(0.95, abs=4 * (0.95 * 0.05 / 2000) ** 0.5)
-
-
-def test_one_seed_gives_no_interval_over_seeds():
-    with pytest.raises(InputError, match="at least two seeds, but got 1"):
-        evaluate.seed_interval([0.4])
-
-
-def test_a_paired_comparison_sees_what_an_unpaired_one_does_not():
-    rng = np.random.default_rng(0)
-    base = rng.normal(size=500)
-    better = base + 0.05 + 0.01 * rng.normal(size=500)
-    low, _ = evaluate.paired_interval(better, base)
-    assert low > 0
-    assert evaluate.bootstrap_interval(better)[0] < base.mean()
-
-
 def test_hubness_is_the_skewness_of_how_often_a_candidate_is_found():
     from scipy.stats import skew
 
@@ -219,10 +141,3 @@ def test_rows_scaled_in_half_precision_are_of_unit_length(dtype):
     for rows in (unit_rows(300, 2), unit_rows(300, 700), torch.ones(3, 700), torch.ones(3, 11)):
         half = torch.nn.functional.normalize(3 * rows.to(dtype), dim=1)
         assert len(evaluate.ranks(half, half)) == len(rows)
-
-
-def test_comparing_methods_on_different_queries_is_refused():
-    with pytest.raises(InputError, match="3 and 4"):
-        evaluate.paired_interval(np.ones(3), np.ones(4))
-    with pytest.raises(InputError, match="5×3 and 2×3"):
-        evaluate.paired_interval(np.ones((5, 3)), np.ones((2, 3)))

@@ -199,6 +199,7 @@ def test_coherence_equals_a_literal_count_of_neighbours():
     found = relevance.coherence(x, near, labels, k=6, chunk=16)
     assert found["text"] == pytest.approx(np.mean([len(set(own[i]) & set(near[i, :6])) / 6 for i in range(50)]))
     assert found["label"] == pytest.approx(np.mean(labels[own] == labels[:, None]))
+    assert found["label_shares"] == pytest.approx(np.mean(labels[own] == labels[:, None], axis=1))
 
 
 def test_coherence_is_whole_in_the_space_of_the_texts_themselves():

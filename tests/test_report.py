@@ -13,6 +13,7 @@ from conftest import absent
 
 from xmlib import (
     evaluate,
+    intervals,
     pages,
     paths,
     records,
@@ -38,7 +39,7 @@ def scores(quality: float, seed: int, tie: bool = False) -> dict:
         better = np.minimum((rng.exponential(1 / quality, N) ** 2).astype(int), N - 3)
         tied = np.ones(N, dtype=int)
         tied[5] = 3 if tie else 1
-        interval = evaluate.bootstrap_interval(evaluate.reciprocal_ranks(better, tied), test_groups())
+        interval = intervals.bootstrap_interval(evaluate.reciprocal_ranks(better, tied), test_groups())
         kept["metrics"][direction] = evaluate.metrics_of(better, tied) | {
             "mean_distance": 0.4, "mrr_interval": list(interval), "hubness": 1.5,
         }  # fmt: skip
@@ -399,7 +400,45 @@ def test_the_effects_are_paired_with_the_same_form_of_the_loss_and_counted_in_wo
     assert same["MRR, image → text"] == "+0.000 [+0.000, +0.000]"
     better = dict(zip(header, rows[1], strict=True))
     assert better["MRR, image → text"].startswith("+0.")
-    assert "Of the 6 differences in MRR, 2 have an interval above 0 and 0 one below" in shown
+    assert "Of these 6 differences in MRR the interval lies above 0 in 2 and below 0 in no cases" in shown
+    assert "by Holm's correction, 2 of them remain" in shown
+    assert "seeds alone and too narrow for other items" in shown
+
+
+def test_what_a_term_does_to_neighbours_is_compared_item_by_item_where_the_records_keep_shares(ablated):
+    rng = np.random.default_rng(0)
+    for item in ablated:
+        for kind in ("image", "text"):
+            item["coherence"][kind]["label_shares"] = rng.integers(0, 11, N) / 10
+    shown = report_neighborhoods.fragments(ablated)["neighborhoods_emoji_effects.md"]
+    shares = [
+        [r["coherence"]["image"]["label_shares"] for r in ablated if r["variant"] == name] for name in ("", "none")
+    ]
+    mean = intervals.paired_mean(*shares, test_groups())
+    expected = tables.with_interval(mean.value, mean.interval(), signed=True)
+    assert expected in [row[4] for row in cells(shown) if row[:2] == ["all terms", "intended"]]
+    assert "All intervals are over groups of test items and over seeds" in shown
+
+
+def test_the_terms_for_neighbours_are_asked_for_together_once(ablated):
+    sym = [neighborhood_record("sym", seed, 0.7) for seed in (1, 2, 3)]
+    named = report_neighborhoods.by_configuration([*ablated, *sym], "emoji")
+    each = [
+        summaries_neighborhoods.difference(named[one], named[other], way)[0]
+        for one, other in (("img", "none"), ("all", "sym"))
+        for way in evaluate.DIRECTIONS
+    ]
+    assert summaries_neighborhoods.pooled(named).value == pytest.approx(np.mean(each))
+    without = {name: named[name] for name in ("all", "none")}
+    assert summaries_neighborhoods.pooled(without) is None
+
+
+def test_methods_are_compared_on_the_seeds_that_both_have():
+    three = [record("ccal_tno", "medium", seed, 1.5) for seed in (1, 2, 3)]
+    two = [record("ccal_cont", "medium", seed) for seed in (2, 3)]
+    (found, *_) = runs.differences(runs.group([*three, *two]), FORTH)
+    means = [np.mean([r["metrics"][FORTH]["mrr"] for r in group]) for group in (three[1:], two)]
+    assert found.value == pytest.approx(means[0] - means[1])
 
 
 def test_the_other_text_encoder_has_tables_of_its_own_and_rows_beside_the_released_one(ablated):

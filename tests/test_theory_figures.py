@@ -237,7 +237,7 @@ def test_what_is_there_already_is_left_alone(tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().err.endswith("theory: 0 files changed\n")
 
 
-@pytest.mark.parametrize("page", [*PAGES, "deviations"])
+@pytest.mark.parametrize("page", [*PAGES, "deviations", "protocol"])
 def test_every_fragment_that_a_page_includes_is_made(page):
     text = (paths.ROOT / "book" / f"{page}.md").read_text(encoding="utf-8")
     included = set(re.findall(r"_generated/(theory-[a-z]+\.md)", text))

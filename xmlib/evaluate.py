@@ -2,17 +2,17 @@
 
 All rows of `y` are candidates for each row of `x`; row i is the right answer to query i. Scores are cosines. Scores
 closer than `TIE` are equal, and equal scores count in expectation over their random order. What goes beyond one right
-candidate and plain cosines is in `xmlib.relevance` and `xmlib.hubness`.
+candidate and plain cosines is in `xmlib.relevance` and `xmlib.hubness`; how sure a mean is, in `xmlib.intervals`.
 """
 
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
-from scipy.special import stdtrit
 from torch import Tensor
 
 from xmlib.errors import InputError
+from xmlib.intervals import bootstrap_interval
 
 TIE = 1e-6  # embeddings are float32, so cosines closer than this carry no order
 UNIT = 1e-2  # a length this far from 1 may come of rounding: scaled in bfloat16, rows are off by up to 0.006
@@ -174,46 +174,3 @@ def hubness(x: Tensor, y: Tensor, k: int = 10, chunk: int = 512, correct: Correc
     centred = occurrences - occurrences.mean()
     spread = float(centred.square().mean().sqrt())
     return float((centred**3).mean()) / spread**3 if spread > 0 else 0.0
-
-
-def bootstrap_interval(values, groups=None, level: float = 0.95, resamples: int = 2000, seed: int = 0):
-    """Percentile bootstrap interval (low, high) of the mean of per-query `values`, (n,) or (seeds, n).
-
-    `groups`: (n,) labels; whole groups are drawn, because queries from one tune rise and fall together.
-    None draws single queries. Of a table (seeds, n), seeds and groups are drawn independently of each other, so the
-    interval holds what comes of the queries and of the seeds; from a handful of seeds it comes out rather narrow.
-    """
-    values = np.atleast_2d(np.asarray(values, dtype=float))  # (seeds, n)
-    n = values.shape[1]
-    _, member = np.unique(np.arange(n) if groups is None else np.asarray(groups), return_inverse=True)
-    sizes, rng = np.bincount(member), np.random.default_rng(seed)
-    draws = rng.integers(len(sizes), size=(resamples, len(sizes)))
-    seeds = rng.integers(len(values), size=(resamples, len(values)))
-    sums = np.stack([np.bincount(member, weights=row)[draws].sum(1) for row in values], axis=1)  # (resamples, seeds)
-    means = (np.take_along_axis(sums, seeds, axis=1) / sizes[draws].sum(1)[:, None]).mean(1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-def paired_interval(a, b, groups=None, level: float = 0.95, resamples: int = 2000, seed: int = 0):
-    """Bootstrap interval (low, high) of the mean of `a - b`, per-query values of two methods on the same queries.
-
-    Both (n,), or both (seeds, n) with the same seeds in the same order.
-    """
-    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    if a.shape != b.shape:
-        sizes = " and ".join("×".join(map(str, values.shape)) for values in (a, b))
-        raise InputError(f"A paired comparison needs the same queries and seeds, but got {sizes} values.")
-    return bootstrap_interval(a - b, groups, level, resamples, seed)
-
-
-def seed_interval(values, level: float = 0.95) -> tuple[float, float]:
-    """Student's t interval (low, high) of the mean of one number a seed, `values` (seeds,).
-
-    Says where the mean over all seeds may lie, for these queries; raises `InputError` for fewer than two seeds.
-    """
-    values = np.asarray(values, dtype=float)
-    if len(values) < 2:
-        raise InputError(f"An interval over seeds needs at least two seeds, but got {len(values)}: run more seeds.")
-    half = stdtrit(len(values) - 1, (1 + level) / 2) * values.std(ddof=1) / len(values) ** 0.5
-    return float(values.mean() - half), float(values.mean() + half)

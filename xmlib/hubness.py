@@ -16,7 +16,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from xmlib import evaluate
+from xmlib import evaluate, intervals
 from xmlib.errors import InputError
 from xmlib.evaluate import TIE, Correction, score_chunks
 
@@ -102,8 +102,8 @@ def _scores(query: Tensor, candidates: Tensor, correct: Correction, plain, group
     better, tied = evaluate.standing(query, candidates, correct=correct)
     reciprocal = evaluate.reciprocal_ranks(better, tied)
     return evaluate.metrics_of(better, tied) | {
-        "mrr_interval": list(evaluate.bootstrap_interval(reciprocal, groups)),
+        "mrr_interval": list(intervals.bootstrap_interval(reciprocal, groups)),
         "mrr_gain": float((reciprocal - plain).mean()),
-        "mrr_gain_interval": list(evaluate.paired_interval(reciprocal, plain, groups)),
+        "mrr_gain_interval": list(intervals.paired_interval(reciprocal, plain, groups)),
         "hubness": evaluate.hubness(query, candidates, correct=correct),
     }

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xmlib import baselines, data, embeddings, evaluate, experiments, fit, neighbors, records, relevance, text
+from xmlib import baselines, data, embeddings, experiments, fit, intervals, neighbors, records, relevance, text
 from xmlib.data import Split, Splits, View
 from xmlib.encoders import mlp_encoder
 from xmlib.errors import InputError
@@ -294,7 +294,7 @@ def coherences(split: Split, vectors: np.ndarray, x: Tensor, y: Tensor, k: int =
     result["text_before"] = {"text": 1.0}  # by definition
     if split.labels is not None:
         shares = (split.labels[near] == split.labels[:, None]).mean(1)
-        interval = list(evaluate.bootstrap_interval(shares, split.groups))
+        interval = list(intervals.bootstrap_interval(shares, split.groups))
         result["text_before"] |= {"label": float(shares.mean()), "label_interval": interval}
     return result
 

@@ -35,6 +35,7 @@ CODE = (
     "methods",
     "fit",
     "evaluate",
+    "intervals",
     "hubness",
     "relevance",
     "data/augment",

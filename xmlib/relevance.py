@@ -11,7 +11,7 @@ import torch
 from scipy.special import gammaln
 from torch import Tensor
 
-from xmlib import evaluate
+from xmlib import evaluate, intervals
 from xmlib.errors import InputError
 from xmlib.evaluate import CUTOFFS, DIRECTIONS, TIE, Correction, score_chunks
 
@@ -86,7 +86,7 @@ def mean_average_precision(x: Tensor, y: Tensor, labels, groups=None) -> dict:
         values = average_precisions(query, candidates, labels, labels)
         result[direction] = {
             "map": float(values.mean()),
-            "map_interval": list(evaluate.bootstrap_interval(values, groups)),
+            "map_interval": list(intervals.bootstrap_interval(values, groups)),
             "map_chance": float(chance_precisions(labels, labels).mean()),
         }
     return result
@@ -189,9 +189,10 @@ def _fold(images: Tensor, texts: Tensor, owner: np.ndarray, rows: np.ndarray) ->
 def coherence(x: Tensor, neighbours=None, labels=None, k: int = 10, groups=None, chunk: int = 512) -> dict:
     """Of an item's k nearest in `x`, the share that is among its k nearest texts (`text`) or has its label (`label`).
 
-    Each is a mean over items, with `…_interval` (bootstrap over `groups`) and `…_chance`, what random neighbours
-    give. `x`: unit-length embeddings (n, d) of one view; `neighbours`: (n, at least k) rows of the nearest texts,
-    nearest first, without the item itself; `labels`: (n,). Raises `InputError` for k out of range and bad neighbours.
+    Each is a mean over items, with `…_interval` (bootstrap over `groups`), `…_chance`, what random neighbours give,
+    and `…_shares`, that of every item. `x`: unit-length embeddings (n, d) of one view; `neighbours`: (n, at least k)
+    rows of the nearest texts, nearest first, without the item itself; `labels`: (n,). Raises `InputError` for k out of
+    range and bad neighbours.
     """
     n = len(x)
     if not 1 <= k < n:
@@ -206,8 +207,9 @@ def coherence(x: Tensor, neighbours=None, labels=None, k: int = 10, groups=None,
         shares["label"] = (_share(x, lambda i: codes[i, None] == codes, k, chunk), others / (n - 1))
     result = {}
     for name, (values, chance) in shares.items():
-        interval = list(evaluate.bootstrap_interval(values, groups))
+        interval = list(intervals.bootstrap_interval(values, groups))
         result |= {name: float(values.mean()), f"{name}_interval": interval, f"{name}_chance": chance}
+        result[f"{name}_shares"] = values.tolist()
     return result
 
 
@@ -264,7 +266,7 @@ def pool_accuracy(x: Tensor, y: Tensor, ways: int = 5, groups=None) -> dict:
         result[direction] = {
             "ways": ways,
             "accuracy": float(values.mean()),
-            "accuracy_interval": list(evaluate.bootstrap_interval(values, groups)),
+            "accuracy_interval": list(intervals.bootstrap_interval(values, groups)),
             "accuracy_chance": 100 / ways,
         }
     return result

@@ -8,7 +8,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from xmlib import evaluate, report_image_text, summaries, tables
+from xmlib import evaluate, intervals, report_image_text, summaries, tables
 from xmlib import summaries_neighborhoods as own
 from xmlib.figures import METHOD_COLORS, METHOD_NAMES
 from xmlib.neighborhoods import CONFIGURATIONS, RELEASED
@@ -96,18 +96,20 @@ def ablation(runs: Named) -> str:
 
 def effects(runs: Named) -> str:
     """What each term adds to image → text alone in the same form of the loss: MRR and coherence, paired, in words."""
-    rows, tested = [], []
+    rows, tested, p_values = [], [], []
+    groups = runs["none"][0]["data"]["test_groups"]
     for name, records in runs.items():
         base = runs.get("none" + RELEASED if name.endswith(RELEASED) else "none")
         terms, form = own.configuration(name)
-        seeds = [[r["seed"] for r in runs] for runs in (records, base or [])]
-        if records is base or seeds[0] != seeds[1] or len(records) < 2:
+        if records is base or _seeds(records) != _seeds(base or []) or len(records) < 2:
             continue
         cells = [terms, form]
         for way in evaluate.direction_names(records[0]["dataset"]):
-            value, between = own.difference(records, base, way)
-            tested.append(between)
-            cells.append(tables.with_interval(value, between, signed=True))
+            one, other = (summaries.reciprocal_ranks(found, way) for found in (records, base))
+            mean = intervals.paired_mean(one, other, groups)
+            tested.append(mean.interval())
+            p_values.append(mean.p)
+            cells.append(tables.with_interval(mean.value, mean.interval(), signed=True))
         for kind in own.KINDS:
             value, between = _coherence_difference(records, base, kind)
             cells.append(tables.with_interval(value, between, signed=True))
@@ -115,11 +117,38 @@ def effects(runs: Named) -> str:
     arrows = evaluate.direction_names(runs["all"][0]["dataset"]).values()
     header = ["Terms", "Loss", *(f"MRR, {arrow}" for arrow in arrows)]
     header += [f"{kind}, same label" for kind in own.KINDS.values()]
-    above, below = sum(low > 0 for low, _ in tested), sum(high < 0 for _, high in tested)
+    told = f"{tables.together(tested, p_values)} {_pooled(runs)} {_over(runs)}" if tested else ""
+    return f"{tables.table(header, rows, right=header[2:])}\n{told}\n"
+
+
+def _pooled(runs: Named) -> str:
+    """The sentence on the one contrast of all terms for neighbours."""
+    same = {name: records for name, records in runs.items() if _seeds(records) == _seeds(runs["none"])}
+    mean = own.pooled(same)
+    if mean is None:
+        return ""
     return (
-        f"{tables.table(header, rows, right=header[2:])}\nOf the {len(tested)} differences in MRR, {above} have an "
-        f"interval above 0 and {below} one below; for the others these test pairs and seeds cannot tell.\n"
+        "All terms for neighbours together, each against the same training without it, mean of both directions: "
+        f"{tables.with_interval(mean.value, mean.interval(), signed=True)}."
     )
+
+
+def _over(runs: Named) -> str:
+    """The sentence on what the intervals of the shares are over."""
+    if all(_has_shares(records, kind) for records in runs.values() for kind in own.KINDS):
+        return "All intervals are over groups of test items and over seeds."
+    return (
+        "The intervals of the last two columns are over seeds alone and too narrow for other items: these records keep "
+        "no share of single items."
+    )
+
+
+def _seeds(records: list[dict]) -> list[int]:
+    return [record["seed"] for record in records]
+
+
+def _has_shares(records: list[dict], kind: str) -> bool:
+    return all("label_shares" in record["coherence"][kind] for record in records)
 
 
 def on_tfidf(dataset: str, runs: Named, weighed: Named) -> str:
@@ -135,9 +164,16 @@ def on_tfidf(dataset: str, runs: Named, weighed: Named) -> str:
 
 
 def _coherence_difference(records: list[dict], base: list[dict], kind: str) -> tuple[float, tuple[float, float]]:
-    """Mean gain in the share of near items with the same label, seed by seed, and its interval over seeds."""
+    """Mean gain in the share of near items with the same label, and its interval over items and seeds.
+
+    Over seeds alone where the records keep no share of single items.
+    """
+    if _has_shares(records, kind) and _has_shares(base, kind):
+        one, other = ([r["coherence"][kind]["label_shares"] for r in found] for found in (records, base))
+        mean = intervals.paired_mean(one, other, records[0]["data"]["test_groups"])
+        return mean.value, mean.interval()
     gains = [a["coherence"][kind]["label"] - b["coherence"][kind]["label"] for a, b in zip(records, base, strict=True)]
-    return float(np.mean(gains)), evaluate.seed_interval(gains)
+    return float(np.mean(gains)), intervals.seed_interval(gains)
 
 
 def coherence(runs: Named) -> str:

@@ -6,12 +6,13 @@ from itertools import combinations
 
 import numpy as np
 
-from xmlib.evaluate import bootstrap_interval, paired_interval, recorded_reciprocal_ranks
+from xmlib.evaluate import recorded_reciprocal_ranks
+from xmlib.intervals import Interval, mean_interval, paired_interval, paired_mean
 from xmlib.methods import METHODS
 
 PROFILES = ("full", "medium", "quick")  # longest first; toy runs are for tests and never shown
 BASELINES = {"linear_cca": "Linear CCA", "chance": "Chance"}
-Interval = tuple[float, float]
+Scores = dict[int, np.ndarray]  # seed → one number a test query
 
 
 @dataclass(frozen=True)
@@ -63,25 +64,26 @@ class Runs:
         return min(values), max(values)
 
     def reciprocal_ranks(self, direction: str) -> np.ndarray:
-        """One number a test query, (queries,): its reciprocal rank, averaged over the seeds."""
-        return np.mean([recorded_reciprocal_ranks(record, direction) for record in self.records], axis=0)
+        """The reciprocal rank of every test query at every seed, (seeds, queries)."""
+        return np.array([recorded_reciprocal_ranks(record, direction) for record in self.records])
 
     def interval(self, direction: str) -> Interval:
-        """The 95 % interval of the MRR over queries; that of the record itself where there is one seed."""
+        """The 95 % interval of the MRR over queries and seeds; of one seed that of the record, over queries."""
         if len(self.records) == 1:
             low, high = self.first["metrics"][direction]["mrr_interval"]
             return low, high
-        return bootstrap_interval(self.reciprocal_ranks(direction), self.groups)
+        return mean_interval(self.reciprocal_ranks(direction), self.groups)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """MRR of `one` minus that of `other` on the same queries, with its paired 95 % interval."""
+    """MRR of `one` minus that of `other` on the same queries and seeds: its 95 % interval, and p if there is none."""
 
     one: str
     other: str
     value: float
     interval: Interval
+    p: float
 
 
 def title(method: str) -> str:
@@ -122,12 +124,31 @@ def rivals(runs: Sequence[Runs]) -> list[list[Runs]]:
 
 
 def differences(same_pairs: Sequence[Runs], direction: str) -> list[Difference]:
-    """Every method against every other and against linear CCA, query by query."""
+    """Every method against every other and against linear CCA, query by query and seed by seed.
+
+    Of two methods the seeds count that both have; where they share none, the means over their seeds are compared.
+    """
     first = same_pairs[0].first
-    scores = [(run.title, run.reciprocal_ranks(direction)) for run in same_pairs]
-    scores.append((BASELINES["linear_cca"], recorded_reciprocal_ranks(first["baselines"]["linear_cca"], direction)))
+    linear = recorded_reciprocal_ranks(first["baselines"]["linear_cca"], direction)
+    scores: list[tuple[str, Scores]] = [(run.title, _by_seed(run, direction)) for run in same_pairs]
+    scores.append((BASELINES["linear_cca"], dict.fromkeys({seed for _, own in scores for seed in own}, linear)))
     groups = first["data"]["test_groups"]
-    return [
-        Difference(one, other, float(np.mean(a - b)), paired_interval(a, b, groups))
-        for (one, a), (other, b) in combinations(scores, 2)
-    ]
+    return [_difference(one, other, *_same_seeds(a, b), groups) for (one, a), (other, b) in combinations(scores, 2)]
+
+
+def _by_seed(run: Runs, direction: str) -> Scores:
+    seeds = [record["seed"] for record in run.records]
+    return dict(zip(seeds, run.reciprocal_ranks(direction), strict=True))
+
+
+def _same_seeds(a: Scores, b: Scores) -> tuple[np.ndarray, np.ndarray]:
+    """Two tables (seeds, queries), a row each seed that both have."""
+    shared = sorted(set(a) & set(b))
+    if not shared:
+        return np.mean(list(a.values()), axis=0, keepdims=True), np.mean(list(b.values()), axis=0, keepdims=True)
+    return np.array([a[seed] for seed in shared]), np.array([b[seed] for seed in shared])
+
+
+def _difference(one: str, other: str, a: np.ndarray, b: np.ndarray, groups: Sequence[int]) -> Difference:
+    mean = paired_mean(a, b, groups)
+    return Difference(one, other, mean.value, paired_interval(a, b, groups), mean.p)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from xmlib import evaluate
+from xmlib import evaluate, intervals
 from xmlib.data import Split, Splits
 from xmlib.figures import METHOD_NAMES
 
@@ -65,7 +65,7 @@ def hits(scores: dict, direction: str, k: int = 10) -> np.ndarray:
 
 def interval(found: Sequence[dict], direction: str) -> tuple[float, float]:
     """The 95 % interval of the MRR over groups of queries and over seeds."""
-    return evaluate.bootstrap_interval(reciprocal_ranks(found, direction), found[0]["data"]["test_groups"])
+    return intervals.mean_interval(reciprocal_ranks(found, direction), found[0]["data"]["test_groups"])
 
 
 def gain(found: Sequence[dict]) -> str:
@@ -82,7 +82,7 @@ def difference(found: Sequence[dict], direction: str, measure) -> tuple[float, t
     """Mean of `measure` above that of linear CCA, and its paired interval over groups of queries and seeds."""
     own = np.array([measure(record, direction) for record in found])
     linear = np.broadcast_to(measure(found[0]["baselines"]["linear_cca"], direction), own.shape)
-    between = evaluate.paired_interval(own, linear, found[0]["data"]["test_groups"])
+    between = intervals.paired_interval(own, linear, found[0]["data"]["test_groups"])
     return float((own - linear).mean()), between
 
 

@@ -3,13 +3,15 @@
 A row's numbers are means over the seeds of one kind of run. All come from records.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from xmlib import evaluate, summaries
+from xmlib import evaluate, intervals, summaries
+from xmlib.intervals import Mean
+from xmlib.neighborhoods import RELEASED
 from xmlib.summaries import scores
 
 __all__ = ["ablation", "coherence", "configuration", "difference", "pools", "scores", "several_captions"]
@@ -19,6 +21,7 @@ NAMES = {  # configuration of the ablation → what a reader sees
 }  # fmt: skip
 KINDS = {"image": "pictures", "text": "texts"}
 MEASURES = ("text", "label")
+POOLED = (("img", "none"), ("text", "none"), ("all", "sym"))  # with a term for neighbours, and the same without
 
 
 def configuration(name: str) -> tuple[str, str]:
@@ -108,5 +111,24 @@ def several_captions(record: dict) -> str:
 def difference(found: Sequence[dict], base: Sequence[dict], direction: str) -> tuple[float, tuple[float, float]]:
     """Mean MRR of `found` above that of `base`, of the same seeds, and its paired interval over queries and seeds."""
     own, other = (summaries.reciprocal_ranks(runs, direction) for runs in (found, base))
-    between = evaluate.paired_interval(own, other, found[0]["data"]["test_groups"])
+    between = intervals.paired_interval(own, other, found[0]["data"]["test_groups"])
     return float((own - other).mean()), between
+
+
+def pooled(named: Mapping[str, Sequence[dict]]) -> Mean | None:
+    """The mean gain of MRR by a term for neighbours: of `POOLED`, in every form of the loss and both directions.
+
+    `named`: configuration → records, one a seed, all of the same seeds; None where there is no such pair of runs.
+    """
+    ways = list(evaluate.DIRECTIONS)
+    tables = {
+        name: np.mean([summaries.reciprocal_ranks(found, way) for way in ways], axis=0) for name, found in named.items()
+    }
+    gains = [
+        tables[with_term + form] - tables[without + form]
+        for with_term, without in POOLED
+        for form in ("", RELEASED)
+        if {with_term + form, without + form} <= set(tables)
+    ]
+    groups = next(iter(named.values()))[0]["data"]["test_groups"]
+    return intervals.crossed_mean(np.mean(gains, axis=0), groups) if gains else None

@@ -6,12 +6,13 @@ from fractions import Fraction
 
 import numpy as np
 
-from xmlib import baselines, fingerprint, records
+from xmlib import baselines, fingerprint, intervals, records
 from xmlib.data import audio_score
 from xmlib.encoders import FILTERS
 from xmlib.evaluate import DIRECTIONS
+from xmlib.intervals import Interval
 from xmlib.profiles import settings
-from xmlib.runs import BASELINES, PROFILES, Interval, Runs, differences, rivals, title
+from xmlib.runs import BASELINES, PROFILES, Runs, differences, rivals, title
 
 NOT_CONVERGED = "not converged"
 CUTOFFS = {"r1": "R@1 (%)", "r5": "R@5", "r10": "R@10", "r25": "R@25"}
@@ -186,13 +187,26 @@ def _metric_cells(metrics: dict, columns: Sequence[str]) -> list[str]:
 
 
 def paired(same_pairs: Sequence[Runs]) -> str:
-    """The differences of MRR between methods, query by query, in both directions."""
+    """The differences of MRR between methods, query by query, in both directions, and how many hold together."""
     columns = [differences(same_pairs, direction) for direction in DIRECTIONS]
     rows = [
         [f"{found[0].one} − {found[0].other}", *(with_interval(d.value, d.interval, signed=True) for d in found)]
         for found in zip(*columns, strict=True)
     ]
-    return table(["Difference", *MRR_COLUMNS], rows, right=MRR_COLUMNS)
+    found = [difference for column in columns for difference in column]
+    text = together([d.interval for d in found], [d.p for d in found])
+    return f"{table(['Difference', *MRR_COLUMNS], rows, right=MRR_COLUMNS)}\n{text}\n"
+
+
+def together(between: Sequence[Interval], p_values: Sequence[float]) -> str:
+    """The sentence on how many of several differences have an interval without 0, alone and all together (Holm)."""
+    above, below = sum(low > 0 for low, _ in between), sum(high < 0 for _, high in between)
+    left = int((intervals.holm(p_values) < 0.05).sum())
+    return (
+        f"Of these {len(between)} differences in MRR the interval lies above 0 in {above or 'no'} and below 0 in "
+        f"{below or 'no'} {'case' if below == 1 else 'cases'}. Held against chance all together, by Holm's correction, "
+        f"{left or 'none'} of them {'remains' if left < 2 else 'remain'}."
+    )
 
 
 def reading(same_pairs: Sequence[Runs]) -> str:

@@ -2,15 +2,31 @@
 
 import math
 
-from xmlib import theory_batches, theory_effects, theory_losses, theory_statistics
+from xmlib import theory_batches, theory_effects, theory_intervals, theory_losses, theory_statistics
 from xmlib.evaluate import chance_metrics
 from xmlib.tables import number, table
 from xmlib.theory import CANDIDATES, SPECTRUM, D
 
+KEYS = ("both", "seeds")  # of the intervals whose coverage is shown
+
 
 def fragments() -> dict[str, str]:
     """File name → Markdown."""
-    made = (sizes, noise, batches, alphas, drift, starts, refits, pulls, shares, information, angular, effects)
+    made = (
+        sizes,
+        noise,
+        batches,
+        alphas,
+        drift,
+        starts,
+        refits,
+        pulls,
+        shares,
+        information,
+        angular,
+        effects,
+        coverage,
+    )
     return {f"theory-{fragment.__name__}.md": fragment() for fragment in made}
 
 
@@ -193,6 +209,22 @@ def angular() -> str:
         _figure("angular", alt, caption) + f"\nFor a pair that already agrees fully the intended weight is "
         f"{number(forms[0], 2)}, the released one {number(forms[1], 2)}, and {number(forms[2], 2)} where the own item "
         "counts too.\n"
+    )
+
+
+def coverage() -> str:
+    """The table of how often the intervals over queries and seeds hold the truth."""
+    header = ["Made-up scores", "Seeds", "Groups", "Holds the truth", "Over seeds alone"]
+    rows = [
+        [row["kind"].name, str(row["kind"].seeds), str(row["kind"].groups), *(f"{100 * row[k]:.1f} %" for k in KEYS)]
+        for row in theory_intervals.coverage()
+    ]
+    error = 100 * (0.95 * 0.05 / theory_intervals.TABLES) ** 0.5
+    return (
+        f"{table(header, rows, right=header[1:])}\nFrom {theory_intervals.TABLES:,} tables of each kind; 95 % would be "
+        f"right, and chance moves these numbers by {error:.1f} points. Groups and queries add skewed numbers to a "
+        "score, in sizes like those of the runs on pictures and words. The last column is {eq}`seed-interval`, which "
+        "says nothing of other queries.\n"
     )
 
 
