@@ -53,7 +53,7 @@ import torch
 from IPython.display import Markdown
 from tqdm import tqdm
 
-from xmlib import baselines, data, embeddings, evaluate, figures, fit, intervals, methods, paths, profiles, records
+from xmlib import baselines, data, evaluate, experiments, figures, fit, intervals, methods, paths, profiles, records
 
 parameters = dict(
     method=method, profile=profile, seed=seed, epochs=epochs, width=width, batch=batch, d=d, device=device,
@@ -136,12 +136,9 @@ with tqdm(desc=f"{method}, epochs", unit=" epochs", mininterval=5) as bar:
 # components of the raw pixels and bands stand beside; the settings of linear CCA are chosen on validation.
 
 # %%
-x, y = fit.embed(model, splits.test, on_device)
-test = evaluate.both_ways(x, y, groups=splits.test.groups)
-sides = {"chance": baselines.chance(len(splits.test)), "linear_cca": baselines.linear_cca(splits)}
-result = records.make("audio_score", parameters, splits, settings, training, test, sides, variant)
+linear = baselines.linear_cca(splits)
+result, x, y = experiments.scored("audio_score", parameters, splits, settings, training, linear, variant)
 saved = records.save(result, record or paths.RUNS / "records" / f"{checkpoint.parent.name}.json")
-embeddings.save(result, x, y)  # for the explorer
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-curve", "caption": "MRR after each epoch, sheet → audio, among the validation pairs and among a fixed random training subset of the same size."}}
 figures.learning_curve([result])
@@ -167,9 +164,9 @@ figures.results_table(result).style.format(precision=2).format("{:.3f}", subset=
 # %% tags=["hide-input"]
 gain, difference = {}, {}
 for direction, arrow in evaluate.DIRECTIONS.items():
-    own, linear = (evaluate.recorded_reciprocal_ranks(s, direction) for s in (result, sides["linear_cca"]))
-    low, high = intervals.paired_interval(own, linear, groups=splits.test.groups)
-    difference[arrow] = f"{own.mean() - linear.mean():+.3f} ({low:+.3f} to {high:+.3f})"
+    own, other = (evaluate.recorded_reciprocal_ranks(s, direction) for s in (result, linear))
+    low, high = intervals.paired_interval(own, other, groups=splits.test.groups)
+    difference[arrow] = f"{own.mean() - other.mean():+.3f} ({low:+.3f} to {high:+.3f})"
 Markdown(
     "MRR above linear CCA on the same queries, with a 95 % interval: "
     + "; ".join(f"{k} {v}" for k, v in difference.items())
@@ -206,7 +203,7 @@ plt.show()
 # belongs to. A green frame marks the right one.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-retrieved", "caption": "Test snippets and the five best excerpts for each."}}
-queries, expected = figures.telling_queries(test["ranks"]["view1_to_view2"])
+queries, expected = figures.telling_queries(result["ranks"]["view1_to_view2"])
 found = (x[queries] @ y.T).topk(5).indices.cpu()
 figures.retrieved(splits.test, queries, found, expected)
 plt.show()

@@ -1,4 +1,4 @@
-"""One training of image–text pairs with all that its record holds, for notebooks that train several times.
+"""One training with all that its record holds: of image–text pairs as a whole, of any pairs from the scores on.
 
 `python -m xmlib.experiments PROFILE DATASET` builds the pairs of every variant and their linear CCA beforehand, so that
 notebooks side by side find them.
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from xmlib import baselines, data, embeddings, fit, hubness, methods, paths, records, relevance
 from xmlib.data import Splits
+from xmlib.fit import Training
 from xmlib.model import TwoView
 from xmlib.profiles import Settings, choose
 
@@ -90,15 +91,25 @@ def run(notebook: str, parameters: dict, splits: Splits, settings: Settings, dev
     model = methods.build(method, settings, seed, (splits.train.view1.shape, splits.train.view2.shape))
     checkpoint = records.checkpoint_path(splits, method, settings, seed, device)
     training = fit.fit(model, splits, method, settings, seed, device, checkpoint)
-    x, y = fit.embed(model, splits.test, device)
-    test = relevance.both_ways(x, y, splits.test.labels, splits.test.groups)
-    corrections = hubness.corrected(x, y, *fit.embed(model, splits.train, device))
-    chance = baselines.chance(len(splits.test), splits.test.labels)
-    sides = {"chance": chance, "linear_cca": linear_cca(parameters, splits)}
-    record = records.make(notebook, parameters, splits, settings, training, test, sides, variant(parameters))
-    record["corrections"] = corrections
-    embeddings.save(record, x, y)  # for the explorer
+    linear, named = linear_cca(parameters, splits), variant(parameters)
+    record, x, y = scored(notebook, parameters, splits, settings, training, linear, named)
+    record["corrections"] = hubness.corrected(x, y, *fit.embed(model, splits.train, device))
     return Run(record, records.save(record, place(record, parameters["record"])), model, x, y)
+
+
+def scored(
+    notebook: str, parameters: dict, splits: Splits, settings: Settings, training: Training, linear: dict, variant: str
+) -> tuple[dict, Tensor, Tensor]:
+    """The record of a finished training, and the test embeddings (n, k) of both views, which the explorer finds too.
+
+    `linear`: what linear CCA scores on these pairs. `variant`: see `records.make`.
+    """
+    x, y = fit.embed(training.model, splits.test, training.device)
+    test = relevance.both_ways(x, y, splits.test.labels, splits.test.groups)
+    sides = {"chance": baselines.chance(len(splits.test), splits.test.labels), "linear_cca": linear}
+    record = records.make(notebook, parameters, splits, settings, training, test, sides, variant)
+    embeddings.save(record, x, y)
+    return record, x, y
 
 
 def linear_cca(parameters: dict[str, Any], splits: Splits) -> dict:

@@ -14,6 +14,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -140,10 +141,15 @@ def make(
         "wall_seconds": training.seconds,
         "peak_memory_mb": peak_memory_mb(),
         "machine": machine(training.device),
-        "packages": {name: importlib.metadata.version(name) for name in packages},
+        "packages": versions(packages, splits),
         "commit": commit(),
         "code": code_of(parameters["method"]),
     }
+
+
+def versions(packages: Sequence[str], splits: Splits) -> dict[str, str]:
+    """Versions of packages: those that made the pairs, where that was elsewhere, and else those installed here."""
+    return {name: splits.packages.get(name) or importlib.metadata.version(name) for name in packages}
 
 
 def peak_memory_mb() -> float:
@@ -153,7 +159,7 @@ def peak_memory_mb() -> float:
 
 
 def machine(device: torch.device) -> dict:
-    """Processor, cores, threads, device, system and Python of this process."""
+    """Processor, cores, threads, device, system and Python of this process; of a GPU also driver, CUDA and memory."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     return {
         "device": device.type,
@@ -162,7 +168,27 @@ def machine(device: torch.device) -> dict:
         "threads": torch.get_num_threads(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
+        **(_gpu(device) if device.type == "cuda" else {}),
     }
+
+
+def _gpu(device: torch.device) -> dict:
+    return {
+        "driver": _driver(),
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),
+        "device_memory_mb": torch.cuda.max_memory_allocated(device) / 2**20,  # at most, of this process
+    }
+
+
+def _driver() -> str:
+    """Version of NVIDIA's driver; empty where its own tool does not say."""
+    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.split("\n")[0].strip()
 
 
 def _processor() -> str:

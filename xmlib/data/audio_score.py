@@ -69,9 +69,14 @@ def load(
     home = Path(cache_folder or paths.DATA) / "audio_score"
     folder = home / f"pairs-{cache.key(decided)}"
     how = (size, DIFFICULTIES[difficulty], seed, renderings, processes)
-    manifest = cache.published(folder) or _build(folder, home, decided, *how)
-    splits = pairs.open_splits(folder, manifest)
-    return Splits("audio_score", profile, seed, manifest["settings"], manifest["digest"], **splits, folder=folder)
+    return opened(folder, cache.published(folder) or _build(folder, home, decided, *how), profile)
+
+
+def opened(folder: Path, manifest: dict[str, Any], profile: str, packages: dict[str, str] | None = None) -> Splits:
+    """The pairs in a finished folder. `packages`: versions of those that made it, if that was on another machine."""
+    decided, digest, parts = manifest["settings"], manifest["digest"], pairs.open_splits(folder, manifest)
+    train, valid, test = (parts[name] for name in ("train", "valid", "test"))
+    return Splits("audio_score", profile, decided["seed"], decided, digest, train, valid, test, folder, packages or {})
 
 
 def _size(profile: str, train_pairs: int) -> Size:

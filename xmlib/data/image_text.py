@@ -79,7 +79,7 @@ def assemble(
         parts["train"] = _joined(parts["train"], again, number)
         contents[f"more{number}"] = second.content
     digest = _digest(decided, contents, parts, vocabulary)
-    return Splits(name, profile, seed, decided, digest, **parts, folder=folder)
+    return Splits(name, profile, seed, decided, digest, parts["train"], parts["valid"], parts["test"], folder)
 
 
 def _drawn(items: Items, artwork: Sequence[Artwork]) -> Items:

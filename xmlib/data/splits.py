@@ -83,7 +83,8 @@ class Split:
 class Splits:
     """A data set. `settings`: all it was made from; `digest`: hash of its content (arrays, rows, order).
 
-    `folder`: where it lies in the cache, None if it is not from there.
+    `folder`: where it lies in the cache, None if it is not from there. `packages`: versions of those that made it, if
+    that was on another machine.
     """
 
     name: str
@@ -95,3 +96,4 @@ class Splits:
     valid: Split
     test: Split
     folder: Path | None = None
+    packages: dict[str, str] = field(default_factory=dict)
