@@ -33,7 +33,7 @@ DRAWING = {  # the figures of the theory chapters depend on these
     "theory_intervals.py", "theory_losses.py", "theory_pages.py", "theory_statistics.py",
 }
 AFTERWARDS = DRAWING | {  # no run depends on these
-    "report_image_text.py", "report_neighborhoods.py", "runs.py", "pages.py", "pages_image_text.py", "notebooks.py",
+    "report_benchmarks.py", "report_image_text.py", "report_neighborhoods.py", "runs.py", "pages.py", "pages_image_text.py", "notebooks.py",
     "explorer.py", "explorer_data.py", "exhibits.py", "sounds.py",
 }
 FIGURES = ["noise", "trace-norm", "approach", "precision", "border"]  # of the notebook gradient

@@ -30,9 +30,10 @@ import torch
 
 from xmlib import records
 from xmlib.files import write_text
+from xmlib.report_benchmarks import FORMAT, amount, significant
 
-FORMAT = 1
 LEAST_MB = 1.0  # growth below that is lost among the pages of the process, and counts as that
+LEAST = f"growth of a process by less than {LEAST_MB:.0f} MiB counts as {LEAST_MB:.0f} MiB"
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn")
 
 
@@ -134,11 +135,14 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def record(script: str, rows: Sequence[Row], seconds: float, packages: Sequence[str] = PACKAGES) -> dict:
+def record(
+    script: str, title: str, rows: Sequence[Row], seconds: float, packages: Sequence[str] = PACKAGES
+) -> dict:  # fmt: skip
     """What a script writes: its rows, and where, when and with what they were measured."""
     return {
         "format": FORMAT,
         "script": script,
+        "title": title,
         "date": datetime.date.today().isoformat(),
         "machine": records.machine(torch.device("cpu")),
         "packages": {name: importlib.metadata.version(name) for name in packages},
@@ -161,18 +165,6 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def amount(value: float, unit: str) -> str:
-    """`6.2 ms`, `1.3 s`, `812 MiB`, with three significant digits."""
-    if unit == "s" and value < 1:
-        return f"{significant(1000 * value)} ms"
-    return f"{significant(value)} {unit}"
-
-
-def significant(value: float) -> str:
-    """Three significant digits without an exponent: `0.0123`, `1.23`, `12300`."""
-    return f"{float(f'{value:.3g}'):.10g}"
-
-
 def main(
     doc: str,
     measure: Callable[[], Sequence[Row]],
@@ -190,6 +182,7 @@ def main(
     print(table(rows))
     if options.json:
         script = Path(sys.modules["__main__"].__file__).stem
-        made = record(script, rows, time.perf_counter() - start, packages)
+        title = doc.splitlines()[0].partition(":")[0].rstrip(".")
+        made = record(script, title, rows, time.perf_counter() - start, packages)
         write_text(options.json, json.dumps(made, indent=1, ensure_ascii=False) + "\n")
     return 0

@@ -15,7 +15,17 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from xmlib import figures, pages, pages_image_text, paths, records, report_image_text, report_neighborhoods, tables
+from xmlib import (
+    figures,
+    pages,
+    pages_image_text,
+    paths,
+    records,
+    report_benchmarks,
+    report_image_text,
+    report_neighborhoods,
+    tables,
+)
 from xmlib.errors import InputError
 from xmlib.evaluate import DIRECTIONS
 from xmlib.files import write_bytes
@@ -163,6 +173,8 @@ def make(records_folder: Path, out: Path) -> list[Path]:
     wanted |= {**report_image_text.fragments(found), **report_image_text.pictures(found, draw)}
     wanted |= {**report_neighborhoods.fragments(found), **report_neighborhoods.pictures(found, draw)}
     wanted |= pages_image_text.fragments(draw)
+    measured = report_benchmarks.load()
+    wanted |= {**report_benchmarks.fragments(measured), **report_benchmarks.pictures(measured, draw)}
     changed = [out / name for name, content in wanted.items() if write(out / name, content)]
     others = {*out.glob("gradient-*"), *out.glob("theory-*"), *out.glob("*.done")}  # of other steps; marks of the grid
     for stale in sorted(set(out.iterdir()) - {out / name for name in wanted} - others):
