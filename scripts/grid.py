@@ -41,9 +41,14 @@ def list_what_is_made() -> None:
     LIST.write_text(json.dumps(made, indent=0))
 
 
+def is_dry(more: Sequence[str]) -> bool:
+    """Whether these options of snakemake only ask what is left."""
+    return bool({"-n", "--dry-run", "--dryrun"} & set(more))
+
+
 def run(target: str, cores: int, more: Sequence[str]) -> int:
     """The exit status of snakemake."""
-    dry = {"-n", "--dry-run", "--dryrun"} & set(more)
+    dry = is_dry(more)
     progress.LogHandler.target, progress.LogHandler.cores = target, cores
     signal.signal(signal.SIGINT, stop)
     LoggerPluginRegistry().register_plugin("snakemake_logger_plugin_steps", progress)
@@ -72,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.chdir(progress.ROOT)
     forget_what_is_gone()
     status = run(options.target, options.cores, more)
-    if status == 0 and options.target == "book":
+    if status == 0 and options.target == "book" and not is_dry(more):
         list_what_is_made()
     return status
 

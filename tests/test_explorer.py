@@ -510,6 +510,18 @@ def test_the_address_opens_the_same_view_again(opened, page_file):
     assert shown_ranks(opened) == expected_ranks(page_file, 9, way=1)
 
 
+def test_opening_the_page_draws_one_query_and_lays_it_out_a_few_times(browser, page_file):
+    page = browser.new_page(viewport=DESK)
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    page.goto(page_file[0].as_uri(), wait_until="load")
+    assert page.locator(".x-found .x-card").count() == 20
+    done = {found["name"]: found["value"] for found in session.send("Performance.getMetrics")["metrics"]}
+    assert 1 <= done["LayoutCount"] <= 6  # three, and some more if fonts or pictures come late
+    assert page.evaluate("document.querySelectorAll('*').length") < 500  # cards and marks of the map of one query
+    page.close()
+
+
 # ---- the built site --------------------------------------------------------------------------------------------
 
 
@@ -523,14 +535,10 @@ def test_the_site_has_the_explorer_and_it_is_not_too_heavy():
     assert all(len(s["runs"]) >= 2 for s in sets)
 
 
-def test_the_page_of_the_site_takes_the_processor_less_than_two_seconds(browser):
+def test_the_page_of_the_site_shows_the_ten_best_of_two_runs_as_it_opens(browser):
     if not (SITE / "explorer.html").exists():
         absent("there is no explorer in _build/html (make book)")
     page = browser.new_page(viewport=DESK)
-    session = page.context.new_cdp_session(page)
-    session.send("Performance.enable", {"timeDomain": "threadTicks"})  # not the clock: others use this machine too
     page.goto((SITE / "explorer.html").as_uri(), wait_until="load")
     assert page.locator(".x-found .x-card").count() == 20
-    spent = {found["name"]: found["value"] for found in session.send("Performance.getMetrics")["metrics"]}
     page.close()
-    assert 0 < spent["ProcessTime"] < 2
