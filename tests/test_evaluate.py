@@ -23,18 +23,35 @@ def test_ranks_equal_a_literal_count():
     assert evaluate.ranks(x, y).tolist() == literal
 
 
-def test_the_size_of_the_chunks_does_not_matter():
-    x, y = unit_rows(50, seed=1), unit_rows(50, seed=2)
-    for one, other in zip(evaluate.standing(x, y, chunk=7), evaluate.standing(x, y, chunk=50), strict=True):
-        assert (one == other).all()
-    assert evaluate.hubness(x, y, chunk=7) == pytest.approx(evaluate.hubness(x, y, chunk=50))
+@pytest.mark.parametrize("chunk", [1, 7, 50, 64, None])
+def test_the_size_of_the_chunks_changes_no_rank_no_tie_and_no_hubness(chunk):
+    x, y = unit_rows(150, 48, seed=1).float(), unit_rows(75, 48, seed=2).float().repeat(2, 1)  # candidates come twice
+    scores = x.double() @ y.double().T
+    excess = scores - scores.diagonal().unsqueeze(1)
+    better, tied, skewness = evaluate.standing_and_hubness(x, y, chunk)
+    assert better.tolist() == (excess > evaluate.TIE).sum(1).tolist()
+    assert tied.tolist() == (excess.abs() <= evaluate.TIE).sum(1).tolist() == [2] * 150
+    assert [a.tolist() for a in evaluate.standing(x, y, chunk)] == [better.tolist(), tied.tolist()]
+    assert evaluate.hubness(x, y, chunk=chunk) == skewness == evaluate.hubness(x, y, chunk=31)
+
+
+def test_a_chunk_is_as_many_queries_as_its_memory_holds_and_never_just_a_few():
+    n = 10_000
+    memory = 8 * n * evaluate.queries_at_once(n)
+    assert evaluate.CHUNK_BYTES - 8 * n < memory <= evaluate.CHUNK_BYTES
+    assert evaluate.queries_at_once(10**6) == evaluate.FEWEST_QUERIES
+
+
+def test_ranks_of_embeddings_that_are_still_trained_can_be_taken():
+    x, y = unit_rows(30, seed=1), unit_rows(30, seed=2)
+    assert evaluate.ranks(x.clone().requires_grad_(), y).tolist() == evaluate.ranks(x, y).tolist()
 
 
 def test_no_array_of_all_pairs_of_scores_is_kept():
     n = 6000
     with LargestTensor() as largest:
         evaluate.standing(unit_rows(n), unit_rows(n, seed=1))
-    assert largest.numel <= 512 * n
+    assert largest.numel <= evaluate.queries_at_once(n) * n < n * n / 4
 
 
 def test_ties_count_in_expectation_over_their_random_order():
@@ -80,6 +97,7 @@ def test_a_correction_changes_the_scores_that_are_ranked_and_counted():
     assert evaluate.standing(x, y, chunk=7, correct=lambda scores: scores - shift)[0].tolist() == better
     only_first = torch.where(torch.arange(30) < 10, 0.0, 9.0)  # these ten are everyone's ten best
     assert evaluate.hubness(x, y, correct=lambda scores: scores - only_first) == pytest.approx(1 / 2**0.5)
+    assert evaluate.standing_and_hubness(x, y, correct=lambda scores: scores - only_first)[2] == pytest.approx(0.5**0.5)
 
 
 def test_directions_are_named_after_what_a_data_set_pairs():

@@ -21,7 +21,7 @@ from xmlib.errors import InputError
 from xmlib.evaluate import TIE, Correction, score_chunks
 
 
-def csls(bank: Tensor, candidates: Tensor, k: int = 10, chunk: int = 512) -> Correction:
+def csls(bank: Tensor, candidates: Tensor, k: int = 10, chunk: int | None = None) -> Correction:
     """Cross-domain similarity local scaling (Conneau 2018): s minus half the mean of a candidate's k best in the bank.
 
     `bank`: training queries (m, d); `candidates`: (n, d); both of unit length. k = 10 is the original's, and all of a
@@ -33,7 +33,9 @@ def csls(bank: Tensor, candidates: Tensor, k: int = 10, chunk: int = 512) -> Cor
     return _less(lambda scores: scores.topk(neighbours, dim=1).values.mean(1) / 2, bank, candidates, chunk)
 
 
-def inverted_softmax(bank: Tensor, candidates: Tensor, temperature: float = 0.05, chunk: int = 512) -> Correction:
+def inverted_softmax(
+    bank: Tensor, candidates: Tensor, temperature: float = 0.05, chunk: int | None = None
+) -> Correction:
     """Inverted softmax (Smith 2017): a softmax over the queries of the bank in place of one over the candidates.
 
     Shapes as in `csls`. The original score is exp(s / temperature) divided by the sum of that over the bank; here its
@@ -46,7 +48,7 @@ def inverted_softmax(bank: Tensor, candidates: Tensor, temperature: float = 0.05
     return _less(lambda s: temperature * torch.logsumexp(s / temperature, dim=1), bank, candidates, chunk)
 
 
-def query_bank(bank: Tensor, candidates: Tensor, temperature: float = 0.05, chunk: int = 512) -> Correction:
+def query_bank(bank: Tensor, candidates: Tensor, temperature: float = 0.05, chunk: int | None = None) -> Correction:
     """Query-bank normalisation, the dynamic inverted softmax (Bogolin 2022): only where the best candidate is a hub.
 
     Shapes as in `csls`. A candidate is an activated hub if it comes first for some query of the bank. A query whose
@@ -65,7 +67,7 @@ def check_bank(bank: Tensor) -> None:
         raise InputError("The bank holds no queries: give embeddings of training items of the query's modality.")
 
 
-def _less(popularity: Callable[[Tensor], Tensor], bank: Tensor, candidates: Tensor, chunk: int) -> Correction:
+def _less(popularity: Callable[[Tensor], Tensor], bank: Tensor, candidates: Tensor, chunk: int | None) -> Correction:
     """Takes off each candidate what `popularity` makes of its scores with the bank, (q, m) → (q,)."""
     penalty = torch.cat([popularity(scores) for _, scores in score_chunks(candidates, bank, chunk)])  # (n,)
     return lambda scores: scores - penalty
@@ -99,11 +101,11 @@ def corrected(x: Tensor, y: Tensor, bank1: Tensor, bank2: Tensor, groups=None, c
 
 
 def _scores(query: Tensor, candidates: Tensor, correct: Correction, plain, groups) -> dict:
-    better, tied = evaluate.standing(query, candidates, correct=correct)
+    better, tied, skewness = evaluate.standing_and_hubness(query, candidates, correct=correct)
     reciprocal = evaluate.reciprocal_ranks(better, tied)
     return evaluate.metrics_of(better, tied) | {
         "mrr_interval": list(intervals.bootstrap_interval(reciprocal, groups)),
         "mrr_gain": float((reciprocal - plain).mean()),
         "mrr_gain_interval": list(intervals.paired_interval(reciprocal, plain, groups)),
-        "hubness": evaluate.hubness(query, candidates, correct=correct),
+        "hubness": skewness,
     }

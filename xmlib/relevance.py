@@ -17,7 +17,7 @@ from xmlib.evaluate import CUTOFFS, DIRECTIONS, TIE, Correction, score_chunks
 
 
 def average_precisions(
-    x: Tensor, y: Tensor, x_keys, y_keys, chunk: int = 512, correct: Correction | None = None
+    x: Tensor, y: Tensor, x_keys, y_keys, chunk: int | None = None, correct: Correction | None = None
 ) -> np.ndarray:
     """Expected average precision of every query, (n,): mean over its right candidates of the precision at their rank.
 
@@ -102,7 +102,7 @@ def both_ways(x: Tensor, y: Tensor, labels=None, groups=None) -> dict:
 
 
 def standing_of_any(
-    x: Tensor, y: Tensor, x_keys, y_keys, chunk: int = 512, correct: Correction | None = None
+    x: Tensor, y: Tensor, x_keys, y_keys, chunk: int | None = None, correct: Correction | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For every query, candidates `better` than its best right one, `tied` with it, and the `right` ones of these.
 
@@ -186,7 +186,7 @@ def _fold(images: Tensor, texts: Tensor, owner: np.ndarray, rows: np.ndarray) ->
     return {way: any_right_metrics(*standing_of_any(q[0], c[0], q[1], c[1])) for way, (q, c) in pairs}
 
 
-def coherence(x: Tensor, neighbours=None, labels=None, k: int = 10, groups=None, chunk: int = 512) -> dict:
+def coherence(x: Tensor, neighbours=None, labels=None, k: int = 10, groups=None, chunk: int | None = None) -> dict:
     """Of an item's k nearest in `x`, the share that is among its k nearest texts (`text`) or has its label (`label`).
 
     Each is a mean over items, with `…_interval` (bootstrap over `groups`), `…_chance`, what random neighbours give,
@@ -213,7 +213,7 @@ def coherence(x: Tensor, neighbours=None, labels=None, k: int = 10, groups=None,
     return result
 
 
-def _share(x: Tensor, marks: Callable[[Tensor], Tensor], k: int, chunk: int) -> np.ndarray:
+def _share(x: Tensor, marks: Callable[[Tensor], Tensor], k: int, chunk: int | None) -> np.ndarray:
     """Expected share of marked items among the k nearest others of every item, (n,); `marks(rows)` is (rows, n)."""
     shares = []
     for start, scores in score_chunks(x, x, chunk):
