@@ -1,26 +1,26 @@
 """Canonical correlation analysis: the classical solution, and as a layer to train through.
 
 Notation as in the book: `sxx, syy, sxy` are covariances, `T` the whitened cross-covariance, and `T = U diag(corr) Vᵀ`.
-Small matrices are handled in float64: it costs little, and the whitening is as ill-conditioned as the data.
+What is stored and reported is computed in float64. Training with all directions kept goes through `xmlib.polar`.
 """
+
+import warnings
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from xmlib.errors import InputError
-
-
-class DivergedError(ArithmeticError):
-    """The numbers handed over are not finite, so no projection exists; training ends its phase when it sees this."""
+from xmlib import polar
+from xmlib.errors import DivergedError, InputError
 
 
 def cca(h1: Tensor, h2: Tensor, ridge: float = 1e-3) -> tuple[Tensor, Tensor, Tensor]:
-    """Projections `A`, `B`, both (d, d) with columns in falling order of correlation, and `corr`, (d,).
+    """Projections `A` (d1, k), `B` (d2, k), columns in falling order of correlation, and `corr` (k,); k = min(d1, d2).
 
-    `h1`, `h2`: (n, d), row i of one belongs to row i of the other; centred here. `ridge` is added to the diagonals
-    of both covariances. Projected views are `(h1 - h1.mean(0)) @ A` and `(h2 - h2.mean(0)) @ B`.
-    Raises `InputError` for n ≤ d, where correlations of 1 come from noise alone, and for unequal lengths;
+    `h1` (n, d1), `h2` (n, d2): row i of one belongs to row i of the other; centred here. `ridge` is added to the
+    diagonals of both covariances. Projected views are `(h1 - h1.mean(0)) @ A` and `(h2 - h2.mean(0)) @ B`.
+    Raises `InputError` for n ≤ d1 or d2, where correlations of 1 come from noise alone, and for unequal lengths;
     `DivergedError` for values that are not finite.
     """
     check_views(h1, h2)
@@ -31,22 +31,30 @@ def cca(h1: Tensor, h2: Tensor, ridge: float = 1e-3) -> tuple[Tensor, Tensor, Te
 
 def check_views(h1: Tensor, h2: Tensor) -> None:
     """Raises `InputError` unless both views have n rows, more than columns; `DivergedError` unless all are finite."""
+    check_sizes(h1, h2)
+    polar.working_dtype(h1, h2)
+    if not (torch.isfinite(h1).all() and torch.isfinite(h2).all()):
+        raise DivergedError(polar.NOT_FINITE)
+
+
+def check_sizes(h1: Tensor, h2: Tensor, few: bool = False) -> None:
+    """Raises `InputError` unless both views have n rows, more than columns (`few`: at least one)."""
     if len(h1) != len(h2):
         raise InputError(f"The two views have {len(h1)} and {len(h2)} rows; CCA needs them in pairs, row by row.")
     n, d = len(h1), max(h1.shape[1], h2.shape[1])
-    if n <= d:
+    if n <= (0 if few else d):
         raise InputError(
             f"CCA needs more pairs than dimensions, but got n = {n} pairs for d = {d} dimensions: "
             f"use a batch of at least {d + 1} (better several times d) or a smaller d."
         )
-    if not (torch.isfinite(h1).all() and torch.isfinite(h2).all()):
-        raise DivergedError("The views hold NaN or infinite values; CCA of them does not exist.")
 
 
 def covariances(centred1: Tensor, centred2: Tensor, ridge: float) -> tuple[Tensor, Tensor, Tensor]:
     """`sxx + ridge·I`, `syy + ridge·I` and `sxy` of centred views (n, d), divided by n − 1."""
     n = len(centred1)
-    sxx, syy, sxy = (a.T @ b / (n - 1) for a, b in ((centred1, centred1), (centred2, centred2), (centred1, centred2)))
+    sxx, syy, sxy = (
+        a.T @ b / max(n - 1, 1) for a, b in ((centred1, centred1), (centred2, centred2), (centred1, centred2))
+    )
     return sxx + ridge * torch.eye(len(sxx)).to(sxx), syy + ridge * torch.eye(len(syy)).to(syy), sxy
 
 
@@ -61,7 +69,7 @@ def whitened(sxx: Tensor, syy: Tensor, sxy: Tensor) -> tuple[Tensor, Tensor, Ten
 
 
 def projections(sxx: Tensor, syy: Tensor, sxy: Tensor, k: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
-    """`A = Lx⁻ᵀ U` (d, k), `B = Ly⁻ᵀ V` (d, k) and all correlations, differentiable as `singular_subspaces` says."""
+    """`A = Lx⁻ᵀ U` (d1, k), `B = Ly⁻ᵀ V` (d2, k) and all correlations, differentiable as `singular_subspaces` says."""
     Lx, Ly, T = whitened(sxx, syy, sxy)
     U, V, corr = singular_subspaces(T, k or min(T.shape))
     A = torch.linalg.solve_triangular(Lx.T, U, upper=True)
@@ -70,11 +78,12 @@ def projections(sxx: Tensor, syy: Tensor, sxy: Tensor, k: int | None = None) -> 
 
 
 def singular_subspaces(T: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The first k left and right singular vectors of square `T` (d, d), and all singular values (without gradient).
+    """The first k left and right singular vectors of `T` (d1, d2), and all singular values (without gradient).
 
     The gradient is that of every function which does not change when both sets of vectors are rotated alike:
     all cosine scores, and so every retrieval loss. It divides by σᵢ+σⱼ inside the chosen subspace and by σᵢ²−σⱼ²
     only across its border, so coincident correlations are harmless unless σₖ = σₖ₊₁ (book, the gradient of CCA).
+    Beyond the smaller width all correlations are 0. Second derivatives are refused.
     """
     U, V, corr = _SingularSubspaces.apply(T, k)
     return U, V, corr
@@ -84,26 +93,30 @@ class _SingularSubspaces(torch.autograd.Function):
     @staticmethod
     def forward(ctx, T: Tensor, k: int):
         U, corr, Vh = torch.linalg.svd(T)
-        signs = torch.sign(U.gather(0, U.abs().argmax(0, keepdim=True)))  # (1, d); same input, same signs everywhere
-        U, V = U * signs, Vh.T * signs
-        ctx.save_for_backward(U, V, corr)
+        r = len(corr)
+        signs = torch.sign(U.gather(0, U.abs().argmax(0, keepdim=True)))[:, :r]  # same input, same signs everywhere
+        U[:, :r] *= signs
+        Vh[:r] *= signs.T
+        ctx.save_for_backward(U, Vh.T, corr)
         ctx.k = k
         ctx.mark_non_differentiable(corr)
-        return U[:, :k].clone(), V[:, :k].clone(), corr
+        return U[:, :k].clone(), Vh.T[:, :k].clone(), corr
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, grad_U: Tensor, grad_V: Tensor, _grad_corr):
         U, V, corr = ctx.saved_tensors
-        k = ctx.k
-        M, N = U.T @ grad_U, V.T @ grad_V  # (d, k): the gradients in singular coordinates
-        grad_D = torch.zeros_like(U)  # gradient with respect to D = Uᵀ dT V
+        k, d = ctx.k, max(len(U), len(V))
+        corr = functional.pad(corr, (0, d - len(corr)))  # what only the wider view has is correlated with nothing
+        M, N = (functional.pad(W.T @ g, (0, 0, 0, d - len(W))) for W, g in ((U, grad_U), (V, grad_V)))
+        grad_D = U.new_zeros(d, d)  # gradient with respect to D = Uᵀ dT V, from M and N (d, k) in singular coordinates
         inside = (M - N)[:k]
         grad_D[:k, :k] = (inside - inside.T) / 2 * _safe_inverse(corr[:k, None] + corr[:k], corr[0])
         kept, rest = corr[:k], corr[k:, None]
         across = _safe_inverse(kept**2 - rest**2, corr[0] ** 2)  # (d - k, k)
         grad_D[k:, :k] = (M[k:] * kept + N[k:] * rest) * across
         grad_D[:k, k:] = ((M[k:] * rest + N[k:] * kept) * across).T
-        return U @ grad_D @ V.T, None
+        return U @ grad_D[: len(U), : len(V)] @ V.T, None
 
 
 def _safe_inverse(denominator: Tensor, scale: Tensor) -> Tensor:
@@ -117,79 +130,181 @@ class CCALayer(nn.Module):
 
     Behaves like batch norm. In training mode the statistics come from the batch and the gradient flows through them
     and through the decomposition; in evaluation mode the stored means and projections are used, best set by `refit`.
+    In training the rows of both views may stand in a common basis of their own: scores are those of the canonical
+    directions, single entries are not. There is no second derivative.
 
-    `d`: width of both views; `k`: directions kept (default all d); `ridge`: added to both covariances.
-    `alpha`: weight of the newest batch in the running statistics; 1 (all released configurations) is the batch alone.
-    Running averages start unbiased, as in Adam; the released code starts them at zero and leaves the bias.
+    `d`: width of both views, or a pair (d1, d2); `k`: directions kept (default all, the smaller width); `ridge`: added
+    to both covariances. `alpha`: weight of the newest batch in the running statistics; 1 (all released configurations)
+    is the batch alone. Running averages start unbiased, as in Adam; the released code starts them at zero.
+    `projection1`, `projection2` and `corr` of the last batch are computed when they are asked for. All that is stored
+    stays in float64, whatever `.half()` or `.float()` ask, so the layer needs a device that has it (MPS has not).
     """
 
-    def __init__(self, d: int, ridge: float = 1e-3, alpha: float = 1.0, k: int | None = None):
+    def __init__(self, d: int | tuple[int, int], ridge: float = 1e-3, alpha: float = 1.0, k: int | None = None):
         super().__init__()
-        self.d, self.k, self.ridge, self.alpha = d, k or d, ridge, alpha
+        self.widths = (d, d) if isinstance(d, int) else (d[0], d[1])
+        most = min(self.widths)
+        self.d, self.k, self.ridge, self.alpha = max(self.widths), most if k is None else k, ridge, alpha
         if not 0 < alpha <= 1:
             raise InputError(f"alpha is the weight of the newest batch, above 0 and at most 1, but got {alpha}.")
-        if not 1 <= self.k <= d:
-            raise InputError(f"k = {self.k} directions cannot be kept of d = {d}: choose k between 1 and {d}.")
-        for name, shape in _RUNNING.items():
-            self.register_buffer("running_" + name, torch.zeros([d] * shape, dtype=torch.float64))
+        if not 1 <= self.k <= most:
+            raise InputError(f"k = {self.k} directions cannot be kept of d = {most}: choose k between 1 and {most}.")
+        d1, d2 = self.widths
+        shapes = {"mean1": (d1,), "mean2": (d2,), "sxx": (d1, d1), "syy": (d2, d2), "sxy": (d1, d2)}
+        stored = {
+            "mean1": (d1,),
+            "mean2": (d2,),
+            "stored1": (d1, self.k),
+            "stored2": (d2, self.k),
+            "stored_corr": (most,),
+        }
+        for name, shape in ({"running_" + name: shape for name, shape in shapes.items()} | stored).items():
+            self.register_buffer(name, torch.zeros(shape, dtype=torch.float64))
         self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
-        for view in "12":
-            self.register_buffer("mean" + view, torch.zeros(d, dtype=torch.float64))
-            self.register_buffer("projection" + view, torch.eye(d, dtype=torch.float64)[:, : self.k].clone())
-        self.register_buffer("corr", torch.zeros(d, dtype=torch.float64))
+        self.register_buffer("source", torch.zeros((), dtype=torch.int64))  # of the stored projections: `_SOURCES`
+        self._unsolved: tuple[Tensor, ...] | None = None  # covariances of the last batch, newer than what is stored
 
     def forward(self, h1: Tensor, h2: Tensor) -> tuple[Tensor, Tensor]:
-        """Unit-length embeddings (n, k) of encoder outputs `h1`, `h2` (n, d). In training n must exceed d.
+        """Unit-length embeddings (n, k) of encoder outputs `h1` (n, d1), `h2` (n, d2).
 
-        Raises `InputError` for a training batch with n ≤ d and `DivergedError` for values that are not finite.
+        In training n must exceed both widths, but for later batches with `alpha` below 1. Raises `InputError` where it
+        does not and `DivergedError` for values that are not finite (not on a GPU, where NaN comes out). In evaluation
+        `InputError` before any batch and any `refit`; a warning if there was no `refit` since the last batch.
         """
-        if self.training:
-            check_views(h1, h2)
-            mean1, mean2, sxx, syy, sxy = self._updated(h1.double(), h2.double())
-            A, B, corr = projections(sxx, syy, sxy, self.k)
-            self._store(mean1, mean2, A, B, corr)
-            return self._project(h1, mean1, A), self._project(h2, mean2, B)
-        return self.embed1(h1), self.embed2(h2)
+        if not self.training:
+            return self.embed1(h1), self.embed2(h2)
+        if (h1.shape[1], h2.shape[1]) != self.widths:
+            raise InputError(f"The layer is made for widths {self.widths}, but got {(h1.shape[1], h2.shape[1])}.")
+        check_sizes(h1, h2, few=self.alpha < 1 and int(self.batches) > 0)
+        past = self._past()
+        if self.widths == (self.k, self.k):
+            with torch.no_grad(), polar.full_precision(h1):
+                batch = polar.batch_statistics(h1, h2, self.ridge, past)
+                self._remember(batch.mean1, batch.mean2, batch.sxx, batch.syy, batch.sxy)
+            with polar.full_precision(h1):
+                return polar.UnitRows.apply(h1, h2, batch)
+        return self._through_subspaces(h1, h2, past)
+
+    def _through_subspaces(self, h1: Tensor, h2: Tensor, past: polar.Past | None) -> tuple[Tensor, Tensor]:
+        """The training step where directions are left out: autograd through all but the SVD, in float64."""
+        if not (torch.isfinite(h1).all() and torch.isfinite(h2).all()):
+            raise DivergedError(polar.NOT_FINITE)
+        view1, view2 = h1.double(), h2.double()
+        mean1, mean2 = polar.mixed(view1.mean(0), past, 0), polar.mixed(view2.mean(0), past, 1)
+        batch = covariances(view1 - mean1, view2 - mean2, self.ridge)
+        sxx, syy, sxy = (polar.mixed(s, past, which) for which, s in enumerate(batch, start=2))
+        A, B, _ = projections(sxx, syy, sxy, self.k)
+        self._remember(*(t.detach() for t in (mean1, mean2, sxx, syy, sxy)))
+        return _project(h1, mean1, A), _project(h2, mean2, B)
 
     def embed1(self, h1: Tensor) -> Tensor:
         """Unit-length embeddings (n, k) of the first view alone, with the stored mean and projection."""
-        return self._project(h1, self.mean1, self.projection1)
+        self._check_source()
+        return _project(h1, self.mean1, self.projection1)
 
     def embed2(self, h2: Tensor) -> Tensor:
         """Unit-length embeddings (n, k) of the second view alone."""
-        return self._project(h2, self.mean2, self.projection2)
+        self._check_source()
+        return _project(h2, self.mean2, self.projection2)
 
     @torch.no_grad()
     def refit(self, h1: Tensor, h2: Tensor) -> None:
-        """Set the stored means and projections by classical CCA of encoder outputs (n, d), n > d.
+        """Set the stored means and projections by classical CCA of encoder outputs (n, d1), (n, d2), n > d1 and d2.
 
         The running statistics of training are left alone; the released code overwrites its running means here.
         """
         check_views(h1, h2)
         h1, h2 = h1.double(), h2.double()
-        mean1, mean2 = h1.mean(0), h2.mean(0)
-        sxx, syy, sxy = covariances(h1 - mean1, h2 - mean2, self.ridge)
-        self._store(mean1, mean2, *projections(sxx, syy, sxy, self.k))
+        self.mean1, self.mean2 = h1.mean(0), h2.mean(0)
+        self._solve(*covariances(h1 - self.mean1, h2 - self.mean2, self.ridge))
+        self.source.fill_(_SOURCES.index("refit"))
 
-    def _updated(self, h1: Tensor, h2: Tensor) -> list[Tensor]:
-        """Means, sxx, syy, sxy after this batch; centred by the running mean; only the batch has a gradient."""
+    @property
+    def projection1(self) -> Tensor:
+        """The first view's projection (d1, k), of the last `refit` or the last training batch."""
+        return self._stored("stored1")
+
+    @property
+    def projection2(self) -> Tensor:
+        """The second view's projection (d2, k)."""
+        return self._stored("stored2")
+
+    @property
+    def corr(self) -> Tensor:
+        """All correlations of that refit or batch, in falling order."""
+        return self._stored("stored_corr")
+
+    def _weights(self) -> tuple[float, float]:
+        """What the past and the next batch count in the running statistics."""
+        weight = self.alpha / (1 - (1 - self.alpha) ** (int(self.batches) + 1))
+        return 1 - weight, weight
+
+    def _past(self) -> polar.Past | None:
+        keep, weight = self._weights()
+        if (keep, weight) == (0, 1):
+            return None
+        return polar.Past([self._buffers["running_" + name] for name in _RUNNING], keep, weight)
+
+    def _remember(self, *statistics: Tensor) -> None:
+        """Keep means and covariances of this step; nothing is decomposed before somebody asks."""
+        self._buffers.update(zip(("running_" + name for name in _RUNNING), statistics, strict=True))
+        self.mean1, self.mean2 = statistics[0].clone(), statistics[1].clone()
+        self._unsolved = statistics[2:]
         self.batches += 1
-        unbias = 1 - (1 - self.alpha) ** int(self.batches)
-        means = [self._average(name, h.mean(0)) / unbias for name, h in (("mean1", h1), ("mean2", h2))]
-        batch = covariances(h1 - means[0], h2 - means[1], self.ridge)
-        return means + [self._average(s, b) / unbias for s, b in zip(("sxx", "syy", "sxy"), batch, strict=True)]
+        self.source.fill_(_SOURCES.index("batch"))
 
-    def _average(self, name: str, new: Tensor) -> Tensor:
-        average = (1 - self.alpha) * getattr(self, "running_" + name) + self.alpha * new
-        setattr(self, "running_" + name, average.detach())
-        return average
+    def _stored(self, name: str) -> Tensor:
+        if self._unsolved:
+            self._solve(*self._unsolved)
+        return self._buffers[name]
 
-    def _store(self, mean1: Tensor, mean2: Tensor, A: Tensor, B: Tensor, corr: Tensor) -> None:
-        self.mean1, self.mean2, self.projection1, self.projection2 = (t.detach() for t in (mean1, mean2, A, B))
-        self.corr = corr.detach()
+    @torch.no_grad()
+    def _solve(self, sxx: Tensor, syy: Tensor, sxy: Tensor) -> None:
+        try:
+            self.stored1, self.stored2, self.stored_corr = projections(sxx, syy, sxy, self.k)
+        except torch.linalg.LinAlgError:  # a GPU lets NaN pass, which is met only here
+            self.stored1, self.stored2, self.stored_corr = (self._buffers[name] * torch.nan for name in _STORED)
+        self._unsolved = None
 
-    def _project(self, h: Tensor, mean: Tensor, projection: Tensor) -> Tensor:
-        return functional.normalize((h.double() - mean) @ projection, dim=1).to(h.dtype)
+    def _check_source(self) -> None:
+        source = _SOURCES[int(self.source)]
+        if source == "nothing":
+            raise InputError(
+                "The CCA layer has no projections yet: train it, and call refit(h1, h2) with the encoder outputs of "
+                "the training pairs."
+            )
+        if source == "batch":
+            warnings.warn(
+                "The CCA layer evaluates with projections of its last training batch: call refit(h1, h2) with the "
+                "encoder outputs of the training pairs first.",
+                stacklevel=3,
+            )
+
+    def state_dict(self, *args, **kwargs):
+        """As of every module; projections that are still to be computed are."""
+        self._stored("stored1")
+        return super().state_dict(*args, **kwargs)
+
+    def _load_from_state_dict(self, *args, **kwargs):
+        self._unsolved = None
+        super()._load_from_state_dict(*args, **kwargs)
+
+    def _apply(self, fn, recurse=True):
+        """Move to another device with every dtype as it is: half-precision projections would be no use."""
+        self._stored("stored1")
+        before = dict(self._buffers)
+        super()._apply(fn, recurse)
+        for name, buffer in before.items():  # the two counters stay where reading them costs nothing
+            moved = self._buffers[name]
+            self._buffers[name] = buffer.to(moved.device) if buffer.is_floating_point() else buffer
+        return self
 
 
-_RUNNING = {"mean1": 1, "mean2": 1, "sxx": 2, "syy": 2, "sxy": 2}  # name → number of axes of length d
+def _project(h: Tensor, mean: Tensor, projection: Tensor) -> Tensor:
+    polar.working_dtype(h, h)
+    return functional.normalize((h.double() - mean) @ projection, dim=1).to(h.dtype)
+
+
+_RUNNING = ("mean1", "mean2", "sxx", "syy", "sxy")
+_STORED = ("stored1", "stored2", "stored_corr")
+_SOURCES = ("nothing", "batch", "refit")  # where the stored projections come from

@@ -4,20 +4,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from xmlib.cca import check_views, covariances, whitened
+from xmlib import polar
+from xmlib.cca import check_sizes
 
 
 def trace_norm(h1: Tensor, h2: Tensor, ridge: float = 1e-3) -> Tensor:
     """Minus the mean canonical correlation of encoder outputs (n, d), n > d: Deep CCA (book, eq. trace-norm).
 
-    Taken on the features before the head. The gradient is that of the nuclear norm, finite at coincident
-    correlations. Released: −mean √clip(eig(TTᵀ + 1e-3·I), 1e-7, 1), which biases every correlation upwards.
-    Raises `InputError` for n ≤ d.
+    Taken on the features before the head, (n, d1) and (n, d2); the mean is over the smaller width. The gradient is that
+    of the nuclear norm, finite at coincident correlations. There is no second derivative.
+    Released: −mean √clip(eig(TTᵀ + 1e-3·I), 1e-7, 1), which biases every correlation upwards.
+    Raises `InputError` for n ≤ d; on the CPU `DivergedError` for values that are not finite.
     """
-    check_views(h1, h2)
-    x, y = h1.double(), h2.double()
-    T = whitened(*covariances(x - x.mean(0), y - y.mean(0), ridge))[2]
-    return -torch.linalg.svdvals(T).mean().to(h1.dtype)
+    check_sizes(h1, h2)
+    with polar.full_precision(h1):
+        with torch.no_grad():
+            batch = polar.batch_statistics(h1, h2, ridge)
+        return -polar.TraceNorm.apply(h1, h2, batch)
 
 
 def ranking_loss(x: Tensor, y: Tensor, margin: float = 0.5, both_ways: bool = False) -> Tensor:

@@ -30,6 +30,7 @@ FORMAT = 2
 CODE = (
     "baselines",
     "cca",
+    "polar",
     "encoders",
     "model",
     "objectives",
