@@ -33,12 +33,8 @@ precision: str = "float32"  # of the convolutions: float32; on a GPU also tf32 o
 threads: int = 1  # of the processor; other numbers of threads change the last digits
 difficulty: str = "hard"  # hard: tempo varies, test instrument never trained on; easy: neither
 train_pairs: int = 0  # how many pairs to train on; 0: the profile's own
-renderings: int = (
-    0  # how often each training tune is played, on other instruments, in other tempi; 0: the profile's own
-)
-augment: float = (
-    -1.0
-)  # strength of the random changes of training pairs, 1: the authors', 0: none; -1: the profile's own
+renderings: int = 0  # how often each training tune is played, on other instruments; 0: the profile's own
+augment: float = -1.0  # strength of the changes of training pairs, 1: the authors', 0: none; -1: the profile's own
 variant: str = ""  # a word for what differs from the profile, which goes into the name of the record
 dataset_file: str = ""  # path of the original audio_sheet_music.npz, used instead of the built pairs
 record: str = ""  # where to write the record; empty: runs/records
@@ -92,6 +88,18 @@ pd.DataFrame(
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-pairs", "caption": "Four training pairs: above the snippet, below the excerpt of its sound. The green lines mark the note and its onset."}}
 figures.pair_examples(splits.train, np.linspace(0, len(splits.train) - 1, 4).astype(int))
 plt.show()
+
+# %% [markdown]
+# Training can see every pair otherwise in every epoch. With `renderings` above 1 the tunes of training are played
+# again, on other instruments of training and in other tempi, and each time a pair is drawn one of these is heard. With
+# `augment` at 1 the onset comes a frame early or late, the staff lies up to 5 pixels higher or lower, and the picture
+# is up to 5 % larger or smaller. Validation, test and the pairs that the head is refitted on never change.
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-changes", "caption": "A training pair as it is, and four times as training would see it. The green lines stay where the note and its onset were."}}
+if splits.train.augmentation is not None:  # pairs of the original file come without the scores they were cut from
+    drawn = splits.train.augmentation.draw(4, np.random.default_rng(seed), settings.augment or 1.0)
+    figures.changed_examples(splits.train, len(splits.train) // 3, drawn)
+    plt.show()
 
 # %% [markdown]
 # ## The model

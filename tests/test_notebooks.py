@@ -130,9 +130,10 @@ def toy_runs(tmp_path_factory):
     records_of = {}
     for method in methods.PAPER:
         record = folder / f"{method}.json"
+        changed = ["-p", "renderings", 2, "-p", "augment", 1] if method == "ccal_cont" else []
         run = papermill(
             AUDIO, folder / f"{method}.ipynb", "-p", "method", method, "-p", "profile", "toy", "-p", "record", record,
-            cwd=folder, XMLIB_RUNS=str(folder / "runs"),
+            *changed, cwd=folder, XMLIB_RUNS=str(folder / "runs"),
         )  # fmt: skip
         assert run.returncode == 0, run.stderr[-3000:]
         records_of[method] = record
@@ -149,7 +150,7 @@ def test_every_method_runs_on_toy_from_another_folder_and_leaves_a_record(toy_ru
         for c in nbformat.read(toy_runs[method].with_suffix(".ipynb"), as_version=4).cells
         for o in c.get("outputs", [])
     ]
-    assert sum("image/png" in o.get("data", {}) for o in outputs) == 5  # pairs, model, curve, ranks, retrieved
+    assert sum("image/png" in o.get("data", {}) for o in outputs) == 6  # pairs, changes, model, curve, ranks, retrieved
     assert not [o for o in outputs if o.output_type == "stream" and "Warning" in o.text]
 
 
@@ -249,6 +250,14 @@ def test_a_method_without_neighbourhoods_is_refused_by_their_notebook(tmp_path):
 def test_the_baselines_of_a_run_do_not_depend_on_its_method(toy_runs):
     sides = [records.load(path)["baselines"] for path in toy_runs.values()]
     assert sides[0] == sides[1] == sides[2]
+
+
+def test_a_record_says_how_its_training_pairs_were_changed(toy_runs):
+    plain, changed = (records.load(toy_runs[method]) for method in ("ccal_tno", "ccal_cont"))
+    assert (plain["settings"]["augment"], changed["settings"]["augment"]) == (0.0, 1.0)
+    assert (plain["data"]["settings"].get("renderings"), changed["data"]["settings"]["renderings"]) == (None, 2)
+    assert (plain["parameters"]["augment"], changed["parameters"]["augment"]) == (-1.0, 1.0)
+    assert plain["data"]["digest"] != changed["data"]["digest"]
 
 
 def test_a_record_is_repeated_to_the_last_digit_by_the_command(toy_runs):

@@ -82,14 +82,37 @@ def rank_distribution(records: list[dict], ax: Axes | None = None) -> Axes:
 def pair_examples(split, rows, columns: int = 4) -> Figure:
     """Pairs of a split: the snippet above its spectrogram excerpt, a line through the note and its onset."""
     figure, axes = plt.subplots(2, columns, figsize=(1.9 * columns, 4.2), height_ratios=(40, 62))
-    for (top, bottom), row in zip(axes.T, rows, strict=True):
-        show_snippet(top, split.view1[int(row)])
-        show_spectrogram(bottom, split.view2[int(row)])
-        top.axvline(split.view1.shape[-1] / 2 - 0.5, color=RIGHT, alpha=0.6, linewidth=1)
-        bottom.axvline(split.view2.shape[-1] // 2, color=RIGHT, alpha=0.9, linewidth=1)
+    rows = np.asarray(rows)
+    show_pairs(axes, split.view1[rows], split.view2[rows])
+    return figure
+
+
+def changed_examples(split, row: int, changes) -> Figure:
+    """A training pair as it is, then once with each of those changes (`data.augment.Changes`).
+
+    The green lines stay where the note and its onset were.
+    """
+    rows = np.full(len(changes.scale), row)
+    views = zip((split.view1[[row]], split.view2[[row]]), split.augmentation.cut(rows, changes), strict=True)
+    snippets, excerpts = (np.concatenate(both) for both in views)
+    figure, axes = plt.subplots(2, len(snippets), figsize=(1.9 * len(snippets), 4.6), height_ratios=(40, 62))
+    show_pairs(axes, snippets, excerpts)
+    axes[0, 0].set_title("as it is", fontsize=9)
+    for (top, bottom), rendering, onset, staff, scale in zip(axes.T[1:], *changes, strict=True):
+        top.set_title(f"staff {staff:+d} px, × {scale:.2f}", fontsize=9)
+        bottom.set_title(f"rendering {rendering + 1}, onset {onset:+d}", fontsize=9)
+    return figure
+
+
+def show_pairs(axes: np.ndarray, snippets: np.ndarray, excerpts: np.ndarray) -> None:
+    """Snippets in the upper row of axes, excerpts below them, each with a line through its middle."""
+    for (top, bottom), snippet, excerpt in zip(axes.T, snippets, excerpts, strict=True):
+        show_snippet(top, snippet)
+        show_spectrogram(bottom, excerpt)
+        top.axvline(snippet.shape[-1] / 2 - 0.5, color=RIGHT, alpha=0.6, linewidth=1)
+        bottom.axvline(excerpt.shape[-1] // 2, color=RIGHT, alpha=0.9, linewidth=1)
     axes[1, 0].set_ylabel("92 bands, 30 Hz to 6 kHz")
     axes[1, 0].set_xlabel("42 frames, 2.1 s")
-    return figure
 
 
 def show_snippet(ax: Axes, snippet: np.ndarray) -> None:
