@@ -138,7 +138,8 @@ Markdown(summaries.gain(found))
 # %% [markdown]
 # R@k is the share of queries, in per cent, whose right answer is among the first k. All numbers are means over the
 # seeds. The interval is of the MRR, over groups of queries and over seeds. In mAP every candidate of
-# the query's class is a right answer, not its own partner alone.
+# the query's class is a right answer, not its own partner alone. In the last column any near twin of the partner is: a
+# drawing of the same thing in a variant.
 #
 # ## Hubs
 #

@@ -254,6 +254,39 @@ def test_a_pool_of_all_candidates_is_the_first_rank_and_a_constant_embedding_gue
     assert guess["accuracy_chance"] == 100 / 7
 
 
+def test_without_near_twins_any_member_of_the_group_is_the_right_answer_itself():
+    x, y = unit_rows(30, seed=1), unit_rows(30, seed=2)
+    found, strict = relevance.twins(x, y, np.arange(30), np.eye(30)), evaluate.both_ways(x, y)
+    assert (found["in_group"], found["same_text"], found["ceiling"]["mrr"]) == (0, 0, 1)
+    for way, metrics in found["metrics"].items():
+        for name, value in metrics.items():
+            assert value == pytest.approx(strict["metrics"][way][name]), name
+
+
+def test_near_twins_count_as_right_where_any_member_of_the_group_does():
+    x, y, groups = unit_rows(40, seed=1), unit_rows(40, seed=2), np.arange(40) // 4
+    found = relevance.twins(x, y, groups, np.eye(40))
+    orders = np.argsort(-(y @ x.T).numpy(), axis=1)  # texts ask, pictures answer
+    literal = [1 / (1 + np.flatnonzero(groups[order] == groups[i])[0]) for i, order in enumerate(orders)]
+    assert found["metrics"][BACK]["mrr"] == pytest.approx(np.mean(literal))
+    assert found["in_group"] == 40
+    again = relevance.reciprocal_ranks_of_any(*map(np.array, found["standing"][BACK]))
+    assert again == pytest.approx(literal)
+
+
+def test_a_function_of_the_text_that_knows_every_picture_reaches_the_ceiling_and_no_more():
+    texts = np.array([[1, 0], [1, 0], [0, 1], [0, 2], [1, 0]])
+    pictures = unit_rows(5, 8)
+    known = torch.stack([pictures[[0, 1, 4]].mean(0) if i in (0, 1, 4) else pictures[i] for i in range(5)])
+    embedded = torch.nn.functional.normalize(known, dim=1)  # the same for the same text
+    found = relevance.twins(pictures, embedded, np.arange(5), texts)
+    assert found["same_text"] == 3
+    assert found["ceiling"]["mrr"] == pytest.approx((3 * (1 + 1 / 2 + 1 / 3) / 3 + 2) / 5)
+    assert found["ceiling"]["r1"] == pytest.approx(100 * (3 * 1 / 3 + 2) / 5)
+    for way in (FORTH, BACK):
+        assert found["metrics"][way]["mrr"] == pytest.approx(found["ceiling"]["mrr"])
+
+
 BAD_INPUT = {
     "choose ways from 2 to 5": lambda x: relevance.pool_accuracy(x, x, ways=6),
     "A pool of 1 cannot": lambda x: relevance.pool_accuracy(x, x, ways=1),

@@ -490,6 +490,40 @@ def test_each_refinement_shows_the_best_of_all_epochs_so_far_and_the_mean_over_s
     assert list(the_row(shown, runs.title("linear_nce")).values())[2:] == ["0.6000", "0.7000", "", "2"]
 
 
+def with_twins(item: dict, mrr: float) -> dict:
+    """The record with what near twins change: every other query has a twin that stands first."""
+    better, tied, right = [i % 2 for i in range(N)], [1] * N, [1] * N
+    of_any = {"mrr": mrr, "mrr_interval": [mrr - 0.1, mrr + 0.1]}
+    kept = {
+        "metrics": dict.fromkeys(evaluate.DIRECTIONS, of_any),
+        "standing": dict.fromkeys(evaluate.DIRECTIONS, [better, tied, right]),
+        "in_group": N, "same_text": 7, "ceiling": evaluate.metrics_of(np.zeros(N, int), 1 + np.arange(N) % 2),
+    }  # fmt: skip
+    sides = {name: side | {"twins": kept} for name, side in item["baselines"].items()}
+    return item | {"twins": kept, "baselines": sides}
+
+
+def test_the_tables_of_pictures_and_words_count_near_twins_both_ways_and_state_the_ceiling():
+    found = [with_twins(record("ccal_tno", dataset="emoji", seed=seed), 0.75) for seed in (1, 2)]
+    methods = report_image_text.by_method(found, "emoji")
+    shown = report_image_text.results(methods).split("Text → image")[0]
+    assert the_row(shown, runs.title("ccal_tno"))[summaries.ANY].startswith("0.750 [")
+    assert the_row(shown, "Linear CCA")[summaries.ANY] == "0.750 [0.650, 0.850]"
+    assert the_row(shown, "No function of the words exceeds")["MRR"] == "0.875"
+    text = report_image_text.twins(methods)
+    assert f"{N} of the {N} test items have a near twin" in text
+    assert "7 have the very words of another one" in text
+    assert "an MRR above 0.875, or an R@1 above 75.0 %" in text
+    assert "0.750" in set(summaries.scores(found)[summaries.ANY])
+
+
+def test_records_that_count_near_twins_as_wrong_alone_say_so():
+    methods = report_image_text.by_method([record("ccal_tno", dataset="emoji")], "emoji")
+    assert summaries.ANY not in report_image_text.results(methods)
+    assert "their records keep no other count" in report_image_text.twins(methods)
+    assert summaries.ANY not in summaries.scores(methods["ccal_tno"])
+
+
 def test_a_method_with_more_pictures_is_shown_with_its_own_pairs_and_beside_the_best_linear_cca():
     usual = record("ccal_tno", dataset="emoji", quality=1.0)
     mirrored = record("linear_nce", dataset="emoji", quality=1.6, variant="mirrored")

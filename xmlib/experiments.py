@@ -106,8 +106,10 @@ def scored(
     """
     x, y = fit.embed(training.model, splits.test, training.device)
     test = relevance.both_ways(x, y, splits.test.labels, splits.test.groups)
-    sides = {"chance": baselines.chance(len(splits.test), splits.test.labels), "linear_cca": linear}
-    record = records.make(notebook, parameters, splits, settings, training, test, sides, variant)
+    twins = baselines.near_twins(splits.test, x, y)
+    chance = baselines.chance(len(splits.test), splits.test.labels, splits.test.groups if twins else None)
+    sides = {"chance": chance, "linear_cca": linear}
+    record = records.make(notebook, parameters, splits, settings, training, test | twins, sides, variant)
     embeddings.save(record, x, y)
     return record, x, y
 

@@ -262,7 +262,8 @@ def run(notebook: str, parameters: dict, splits: Splits, space: TextSpace, s: Se
         fit.run(training, checkpoint, lambda row: scalars.write(row["epoch"], scalars_of(row)))
     x, y = fit.embed(model, own.test, device)
     test = relevance.both_ways(x, y, splits.test.labels, splits.test.groups)
-    chance = baselines.chance(len(splits.test), splits.test.labels)
+    test |= baselines.near_twins(own.test, x, y)
+    chance = baselines.chance(len(splits.test), splits.test.labels, splits.test.groups)
     sides = {"chance": chance, "linear_cca": baselines.linear_cca(splits)}
     shown = replace(own, digest=splits.digest)  # that of the pairs, which other methods share
     record = records.make(notebook, parameters, shown, s, training, test, sides, variant(parameters, s))

@@ -64,6 +64,7 @@ RESULTS = (
     "ties",
     "baselines",
     "corrections",
+    "twins",
     "neighbors",
     "coherence",
     "pools",

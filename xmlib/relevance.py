@@ -161,6 +161,34 @@ def chance_of_any(x_keys, y_keys) -> dict[str, float]:
     return any_right_metrics(np.zeros_like(right), np.full_like(right, len(y_keys)), right)
 
 
+def twins(x: Tensor, y: Tensor, groups, texts: np.ndarray) -> dict:
+    """What a record keeps of near twins in the gallery: scores that take any member of a group as right, and a ceiling.
+
+    `x`, `y`: unit-length embeddings (n, d) of pairs; `groups`: (n,); `texts`: (n, …), what a text encoder sees of each.
+    Direction → `metrics` as in `any_right_metrics` with `mrr_interval`, and `standing` as in `standing_of_any`.
+    `in_group`: items whose group has another member; `same_text`: items whose text another one has to the last number.
+    `ceiling`: the strict metrics that no function of the text exceeds, as it cannot tell equal texts apart.
+    """
+    result: dict = {"metrics": {}, "standing": {}}
+    for direction, (query, candidates) in zip(DIRECTIONS, ((x, y), (y, x)), strict=True):
+        standing = standing_of_any(query, candidates, groups, groups)
+        interval = intervals.bootstrap_interval(reciprocal_ranks_of_any(*standing), groups)
+        result["metrics"][direction] = any_right_metrics(*standing) | {"mrr_interval": list(interval)}
+        result["standing"][direction] = [counts.tolist() for counts in standing]
+    alike = _occurrences(texts.reshape(len(texts), -1))
+    return result | {
+        "in_group": int((_occurrences(np.asarray(groups)) > 1).sum()),
+        "same_text": int((alike > 1).sum()),
+        "ceiling": evaluate.metrics_of(np.zeros_like(alike), alike),
+    }
+
+
+def _occurrences(rows: np.ndarray) -> np.ndarray:
+    """How many rows equal each row, itself included, (n,)."""
+    _, which, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
+    return counts[which.ravel()]
+
+
 def captions_both_ways(images: Tensor, texts: Tensor, image_of_text, folds: int = 1) -> dict:
     """Direction → metrics with several captions an image; view 1 is the image.
 

@@ -1,5 +1,6 @@
 """What the book shows of the image–text runs: fragments and figures made of records, part of `xmlib.report`."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import matplotlib.pyplot as plt
@@ -8,7 +9,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from xmlib import evaluate, summaries, tables
+from xmlib import evaluate, intervals, summaries, tables
 from xmlib.figures import METHOD_COLORS, METHOD_NAMES
 from xmlib.methods import IMAGE_METHODS
 
@@ -26,6 +27,7 @@ def fragments(found: Sequence[dict]) -> dict[str, str]:
         missing = f"There are no runs on {dataset} here yet; `{command}` makes them.\n"
         shown: dict[str, Callable[[], str]] = {
             "results": lambda: results(runs),  # noqa: B023
+            "twins": lambda: twins(runs),  # noqa: B023
             "chosen": lambda: chosen(runs),  # noqa: B023
             "corrections": lambda: corrections(runs),  # noqa: B023
             "variants": lambda: variants(found, dataset),  # noqa: B023
@@ -63,8 +65,10 @@ def results(runs: Methods) -> str:
     parts = []
     for direction, arrow in evaluate.direction_names(first["dataset"]).items():
         rows = [_row(records, direction) for records in runs.values()]
-        rows += [_baseline(name, best, direction) for name in BASELINES]
+        rows += [_baseline(name, best, direction) for name in BASELINES] + _ceiling(runs)
         header = ["Method", "Seeds", *summaries.METRICS.values()]
+        if _of_twins(runs):
+            header.append(summaries.ANY)
         parts.append(f"{arrow[0].upper()}{arrow[1:]}:\n\n{tables.table(header, rows, right=header[1:])}")
     data = first["data"]
     return (
@@ -72,6 +76,38 @@ def results(runs: Methods) -> str:
         f"all {data['test']:,} test items of the other kind as candidates. Means over seeds; the interval is of the "
         f"MRR, over groups of queries and over seeds. {mirrored(runs)}\n\n" + "\n".join(parts)
     )
+
+
+def twins(runs: Methods) -> str:
+    """The sentences on near twins in the gallery: how many there are, and the ceiling that equal texts set."""
+    first = next(iter(runs.values()))[0]
+    sizes = Counter(first["data"]["test_groups"])
+    related = sum(count for count in sizes.values() if count > 1)
+    told = f"{related} of the {first['data']['test']:,} test items have a near twin among the test items."
+    if not _of_twins(runs):
+        return (
+            f"{told} These runs count each as wrong, and their records keep no other count; runs made anew have both. "
+            f"`{DATASETS[first['dataset']]}` makes them where the records are removed.\n"
+        )
+    found = first["twins"]
+    return (
+        f"{told} {found['same_text']} have the very words of another one. So no function of the words can have an MRR "
+        f"above {tables.number(found['ceiling']['mrr'])}, or an R@1 above {found['ceiling']['r1']:.1f} %. "
+        f"*{summaries.ANY}* takes every member of the right answer's group as right.\n"
+    )
+
+
+def _of_twins(runs: Methods) -> bool:
+    """Whether every record keeps what near twins change."""
+    return all("twins" in record for records in runs.values() for record in records)
+
+
+def _ceiling(runs: Methods) -> list[list[str]]:
+    """The row of what no function of the words exceeds, where the records have it."""
+    if not _of_twins(runs):
+        return []
+    cells = _cells([next(iter(runs.values()))[0]["twins"]["ceiling"]])
+    return [["No function of the words exceeds", "", *cells.values(), ""]]
 
 
 def refinements(runs: Methods) -> str:
@@ -109,6 +145,10 @@ def mirrored(runs: Methods) -> str:
 def _row(records: list[dict], direction: str) -> list[str]:
     cells = _cells([record["metrics"][direction] for record in records])
     cells["mrr"] = tables.with_interval(float(cells["mrr"]), summaries.interval(records, direction))
+    if all("twins" in record for record in records):
+        values = summaries.reciprocal_ranks_of_any(records, direction)
+        between = intervals.mean_interval(values, records[0]["data"]["test_groups"])
+        cells["any"] = tables.with_interval(float(values.mean()), between)
     return [METHOD_NAMES[records[0]["method"]], str(len(records)), *cells.values()]
 
 
@@ -117,6 +157,10 @@ def _baseline(name: str, first: dict, direction: str) -> list[str]:
     cells = _cells([metrics])
     if "mrr_interval" in metrics:
         cells["mrr"] = tables.with_interval(float(cells["mrr"]), metrics["mrr_interval"])
+    if "twins" in first:
+        of_any = first["baselines"][name]["twins"]["metrics"][direction]
+        interval = of_any.get("mrr_interval")
+        cells["any"] = tables.with_interval(of_any["mrr"], interval) if interval else tables.number(of_any["mrr"])
     return [METHOD_NAMES[name], "", *cells.values()]
 
 

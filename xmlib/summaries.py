@@ -4,15 +4,17 @@ A row's numbers are means over the seeds of one method. All come from records.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from xmlib import evaluate, intervals
+from xmlib import evaluate, intervals, relevance
 from xmlib.data import Split, Splits
 from xmlib.figures import METHOD_NAMES
 
 METRICS = {"r1": "R@1", "r10": "R@10", "r25": "R@25", "median_rank": "median rank", "mrr": "MRR", "map": "mAP"}
+ANY = "MRR, any of group"  # where any member of the group of near twins is a right answer
 CORRECTIONS = {"none": "none", "csls": "CSLS", "inverted_softmax": "inverted softmax", "query_bank": "query bank"}
 
 
@@ -29,7 +31,7 @@ def sizes(splits: Splits) -> pd.DataFrame:
 def scores(found: Sequence[dict]) -> pd.DataFrame:
     """A method beside linear CCA and chance in both directions; `found`: its records, one a seed."""
     first = found[0]
-    rows = []
+    rows: list[dict[str, Any]] = []
     for direction, arrow in evaluate.direction_names(first["dataset"]).items():
         own = [record["metrics"][direction] for record in found]
         low, high = interval(found, direction)
@@ -39,17 +41,32 @@ def scores(found: Sequence[dict]) -> pd.DataFrame:
                 "method": METHOD_NAMES[first["method"]],
                 **_means(own),
                 "95 %": f"{low:.3f}–{high:.3f}",
+                **_of_any(found, direction),
             }
         )
         for name, side in first["baselines"].items():
             metrics = side["metrics"][direction]
             between = "–".join(f"{end:.3f}" for end in metrics.get("mrr_interval", ()))
-            rows.append({"direction": arrow, "method": METHOD_NAMES[name], **_means([metrics]), "95 %": between})
+            means = _means([metrics]) | {"95 %": between} | _of_any([side], direction)
+            rows.append({"direction": arrow, "method": METHOD_NAMES[name], **means})
     return pd.DataFrame(rows).set_index(["direction", "method"])
 
 
 def _means(metrics: Sequence[dict]) -> dict[str, float]:
     return {title: float(np.mean([m[name] for m in metrics])) for name, title in METRICS.items() if name in metrics[0]}
+
+
+def _of_any(found: Sequence[dict], direction: str) -> dict[str, Any]:
+    """MRR with any member of a group as right, in a column of its own; empty where no record has it."""
+    if not all("twins" in record for record in found):
+        return {}
+    return {ANY: f"{np.mean([record['twins']['metrics'][direction]['mrr'] for record in found]):.3f}"}
+
+
+def reciprocal_ranks_of_any(found: Sequence[dict], direction: str) -> np.ndarray:
+    """As `reciprocal_ranks`, with any member of the group of near twins as right."""
+    standing = (np.array(record["twins"]["standing"][direction]) for record in found)
+    return np.array([relevance.reciprocal_ranks_of_any(*counts) for counts in standing])
 
 
 def reciprocal_ranks(found: Sequence[dict], direction: str) -> np.ndarray:
