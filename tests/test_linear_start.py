@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from xmlib import baselines, evaluate, experiments, fit, methods, profiles
+from xmlib.cca import cca
 from xmlib.data import Split, Splits, View
 from xmlib.errors import InputError
 
@@ -44,6 +45,49 @@ def test_the_start_scores_exactly_as_linear_cca_does(splits):
     scores = evaluate.both_ways(x, y)
     for way, metrics in chosen["metrics"].items():
         assert scores["metrics"][way]["mrr"] == pytest.approx(metrics["mrr"], abs=1e-9)
+
+
+def narrow_split(n, seed):
+    """128 and 10 columns with ten causes in common, which show in the many weak components of the first view."""
+    maps, rng = np.random.default_rng(0), np.random.default_rng(seed)
+    cause = rng.normal(size=(n, 10))
+    strength = np.geomspace(1, 0.01, 128)
+    wide = (0.3 * cause @ maps.normal(size=(10, 128)) + rng.normal(size=(n, 128))) * strength
+    views = wide, cause @ maps.normal(size=(10, 10)) + rng.normal(size=(n, 10))
+    view1, view2 = (View(n, v.shape[1:], v.astype(np.float32).__getitem__) for v in views)
+    return Split(view1, view2, [f"item{i}" for i in range(n)], np.arange(n))
+
+
+@pytest.fixture(scope="module", params=["narrow texts", "narrow pictures"])
+def narrow(request):
+    parts = [narrow_split(n, n) for n in (900, 170, 150)]
+    if request.param == "narrow pictures":
+        parts = [replace(part, view1=part.view2, view2=part.view1) for part in parts]
+    return Splits("made_up", "toy", 0, {}, request.param, *parts)
+
+
+def plain_cca(splits):
+    """MRR on the validation pairs of classical CCA of all columns."""
+    rows = [[getattr(s, v)[np.arange(len(s))] for v in ("view1", "view2")] for s in (splits.train, splits.valid)]
+    train, valid = ([torch.from_numpy(h).double() for h in views] for views in rows)
+    projections = cca(*train, ridge=1e-9)[:2]
+    sides = [(v - t.mean(0)) @ P for v, t, P in zip(valid, train, projections, strict=True)]
+    return evaluate.mrr(*(torch.nn.functional.normalize(side, dim=1) for side in sides))
+
+
+def test_a_narrow_view_leaves_the_other_one_all_its_columns(narrow):
+    chosen = baselines.linear_cca(narrow)
+    assert chosen["components"] > 10
+    assert chosen["valid_mrr"] >= plain_cca(narrow) > 0.3
+
+
+def test_the_start_scores_as_linear_cca_does_where_a_view_is_narrow(narrow):
+    chosen = baselines.linear_cca(narrow)
+    model = methods.build("linear_nce", replace(SETTINGS, d=10), 1, shapes(narrow))
+    baselines.start(model, narrow)
+    assert evaluate.mrr(*fit.embed(model, narrow.test)) == pytest.approx(
+        chosen["metrics"]["view1_to_view2"]["mrr"], abs=1e-9
+    )
 
 
 def test_training_goes_on_from_there(splits):

@@ -1,4 +1,7 @@
-"""What a method has to beat: chance, and linear CCA on principal components of the raw views."""
+"""What a method has to beat: chance, and linear CCA on principal components of the raw views.
+
+Each view has principal components of its own number: a narrow view keeps all its columns, however many the other has.
+"""
 
 import hashlib
 import json
@@ -20,10 +23,11 @@ from xmlib.errors import InputError
 from xmlib.files import write_text
 from xmlib.model import TwoView
 
-COMPONENTS = (100, 200, 400, 800)  # principal components of each view
+VIEWS = ("view1", "view2")
+COMPONENTS = (100, 200, 400, 800)  # principal components of each view, or all of a view that has fewer
 RIDGES = (1e-2, 1e-1, 0.3, 1.0, 3.0, 10.0)  # relative to the mean variance of the components
 DIRECTIONS = (16, 32, 48, 64, 100, 160, 256)  # canonical directions kept
-VERSION = 5  # raise it when the numbers change
+VERSION = 6  # raise it when the numbers change
 
 
 def linear_cca(splits: Splits) -> dict:
@@ -76,18 +80,18 @@ def start(model: TwoView, splits: Splits) -> None:
     Components and ridge are those of `linear_cca`; if these are fewer components than directions, as many as needed.
     Raises `InputError` where linear CCA has fewer directions than the encoders.
     """
-    chosen, most = linear_cca(splits), _most_components(splits)
+    chosen, most = linear_cca(splits), [_most_components(splits, view) for view in VIEWS]
     layers = [next(m for m in e.modules() if isinstance(m, nn.Linear)) for e in (model.encoder1, model.encoder2)]
     d = len(layers[0].weight)
-    if d > most:
-        raise InputError(f"d = {d} is more than the {most} directions that linear CCA has here: lower d.")
+    if d > min(most):
+        raise InputError(f"d = {d} is more than the {min(most)} directions that linear CCA has here: lower d.")
     kept = max(chosen["components"], d)
     with _one_thread():
-        sides = [_principal_components(splits, view, most) for view in ("view1", "view2")]
+        sides = [_principal_components(splits, view, limit) for view, limit in zip(VIEWS, most, strict=True)]
         h1, h2 = (parts[0][:, :kept] for parts, _, _ in sides)
         A, B, _ = cca(h1, h2, ridge=_absolute(chosen["ridge"], h1, h2))
     for layer, (_, components, mean), projection in zip(layers, sides, (A, B), strict=True):
-        weights = (components[:, :kept] @ projection[:, :d]).T  # (d, features)
+        weights = (components[:, : len(projection)] @ projection[:, :d]).T  # (d, features)
         layer.weight.copy_(weights)
         layer.bias.copy_(-weights @ mean)
 
@@ -106,18 +110,16 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _most_components(splits: Splits) -> int:
-    """Principal components of each view at most: a half of the training pairs, and no more than a view has features."""
-    features = (math.prod(view.shape) for view in (splits.train.view1, splits.train.view2))
-    return min(max(COMPONENTS), len(splits.train) // 2, *features)
+def _most_components(splits: Splits, view: str) -> int:
+    """Principal components of a view at most: half as many as training pairs, and no more than it has features."""
+    return min(max(COMPONENTS), len(splits.train) // 2, math.prod(getattr(splits.train, view).shape))
 
 
 def _fit_and_score(splits: Splits) -> dict:
-    limit = _most_components(splits)
-    sides = [_principal_components(splits, view, limit)[0] for view in ("view1", "view2")]
-    train, valid, test = zip(*sides, strict=True)  # each a pair (view 1, view 2) of (n, limit)
+    sides = [_principal_components(splits, view, _most_components(splits, view))[0] for view in VIEWS]
+    train, valid, test = zip(*sides, strict=True)  # each a pair: view 1 (n, its components), view 2 likewise
     best: dict = {"valid_mrr": -1.0}
-    for choice, project in _candidates(train, limit):
+    for choice, project in _candidates(train):
         mrr = evaluate.mrr(*project(valid))
         if mrr > best["valid_mrr"]:
             best, chosen = {**choice, "valid_mrr": mrr}, project
@@ -125,13 +127,14 @@ def _fit_and_score(splits: Splits) -> dict:
     return best | relevance.both_ways(x, y, splits.test.labels, splits.test.groups) | near_twins(splits.test, x, y)
 
 
-def _candidates(train: tuple[Tensor, Tensor], limit: int) -> Iterable:
-    """Every setting with the function that projects a pair of views by it."""
-    for components in sorted({min(c, limit) for c in COMPONENTS}):
+def _candidates(train: tuple[Tensor, Tensor]) -> Iterable:
+    """Every setting with the function that projects a pair of views by it; `components` are those of the wider view."""
+    widths = [h.shape[1] for h in train]
+    for components in sorted({min(c, max(widths)) for c in COMPONENTS}):
         h1, h2 = (h[:, :components] for h in train)
         for ridge in RIDGES:
-            A, B, _ = cca(h1, h2, ridge=_absolute(ridge, h1, h2))
-            for directions in sorted({min(k, components) for k in DIRECTIONS}):
+            A, B, corr = cca(h1, h2, ridge=_absolute(ridge, h1, h2))
+            for directions in sorted({min(k, len(corr)) for k in DIRECTIONS}):
                 choice = {"components": components, "ridge": ridge, "directions": directions}
                 yield choice, _projector(A[:, :directions], B[:, :directions])
 

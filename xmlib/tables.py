@@ -300,7 +300,7 @@ def all_settings() -> str:
 def grid() -> str:
     """The settings among which linear CCA is chosen."""
     rows = [
-        ["principal components of each view", ", ".join(map(str, baselines.COMPONENTS))],
+        ["principal components of each view, or all of a view with fewer", ", ".join(map(str, baselines.COMPONENTS))],
         ["ridge, relative to the mean variance", ", ".join(map(_value, baselines.RIDGES))],
         ["canonical directions kept", ", ".join(map(str, baselines.DIRECTIONS))],
     ]
