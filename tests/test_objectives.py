@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
+from xmlib.errors import InputError
 from xmlib.objectives import info_nce, ranking_loss
 
 
@@ -67,3 +68,9 @@ def test_info_nce_treats_both_views_alike_and_its_gradient_is_that_of_finite_dif
     x, y = unit_rows(7, seed=1), unit_rows(7, seed=2)
     assert float(info_nce(x, y)) == pytest.approx(float(info_nce(y, x)), abs=1e-12)
     assert gradcheck(lambda a, b: info_nce(a, b, 0.3), (x.requires_grad_(), y.requires_grad_()))
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_fewer_than_two_pairs_have_no_ranking_loss(n):
+    with pytest.raises(InputError, match=f"at least two pairs, but got {n}: use a larger batch"):
+        ranking_loss(torch.ones(n, 3), torch.ones(n, 3))

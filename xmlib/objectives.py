@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from xmlib import polar
 from xmlib.cca import check_sizes
+from xmlib.errors import InputError
 
 
 def trace_norm(h1: Tensor, h2: Tensor, ridge: float = 1e-3) -> Tensor:
@@ -28,7 +29,10 @@ def ranking_loss(x: Tensor, y: Tensor, margin: float = 0.5, both_ways: bool = Fa
 
     `x`, `y`: unit-length embeddings, (n, d); row i of one belongs to row i of the other. x queries y.
     `both_ways`: y queries x as well, and the two means are added; released for the learned head only.
+    Raises `InputError` for a single pair, which has no mismatched one.
     """
+    if len(x) < 2:
+        raise InputError(f"The ranking loss compares at least two pairs, but got {len(x)}: use a larger batch.")
     scores = x @ y.T  # (n, n), row = query
     loss = _hinge(scores, margin)
     return loss + _hinge(scores.T, margin) if both_ways else loss
