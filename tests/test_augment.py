@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy.ndimage import map_coordinates
 
 from xmlib.data.augment import SCALE, STRONGEST, Augmentation, Changes
+from xmlib.data.on_device import Resident
 from xmlib.data.pairs import SOUNDING, cut_pictures, cut_sounds
 from xmlib.errors import InputError
 
@@ -23,14 +25,14 @@ def pairs():
     sounding["frame"] = LENGTH * (RENDERINGS * first[:, None] + np.arange(RENDERINGS)) + 20
     begin = sounding["frame"] - 20
     return Augmentation(
-        strips.reshape(-1, 80), frames.reshape(-1, 92), WIDTH * first + 30,
+        Resident(strips.reshape(-1, 80)), Resident(frames.reshape(-1, 92)), WIDTH * first + 30,
         WIDTH * np.stack([first, first + 1], axis=1), sounding, np.stack([begin, begin + LENGTH], axis=2),
     )  # fmt: skip
 
 
 def with_strips(pairs, strips):
     """The same pairs with other pictures."""
-    strips = strips.astype(np.uint8).reshape(-1, 80)
+    strips = Resident(strips.astype(np.uint8).reshape(-1, 80))
     return Augmentation(strips, pairs.frames, pairs.column, pairs.strip, pairs.sounding, pairs.sound)
 
 
@@ -46,16 +48,24 @@ def cut(pairs, **some):
 
 def test_without_a_change_the_pairs_come_as_they_are_to_the_last_bit(pairs):
     pictures, sounds = cut(pairs)
-    np.testing.assert_array_equal(pictures, cut_pictures(pairs.strips, pairs.column))
-    np.testing.assert_array_equal(sounds, cut_sounds(pairs.frames, pairs.sounding["frame"][:, 0]))
+    np.testing.assert_array_equal(pictures, cut_pictures(pairs.strips.array, pairs.column))
+    np.testing.assert_array_equal(sounds, cut_sounds(pairs.frames.array, pairs.sounding["frame"][:, 0]))
     assert pictures.dtype == sounds.dtype == np.float32
 
 
 @pytest.mark.parametrize("staff", [-5, -1, 2, 5])
 def test_the_staff_moves_by_as_many_pixels_of_the_whole_picture_as_said_and_paper_follows(pairs, staff):
-    moved = np.full_like(pairs.strips, 255)
-    moved[:, max(staff, 0) : 80 + min(staff, 0)] = pairs.strips[:, max(-staff, 0) : 80 - max(staff, 0)]
+    moved = np.full_like(pairs.strips.array, 255)
+    moved[:, max(staff, 0) : 80 + min(staff, 0)] = pairs.strips.array[:, max(-staff, 0) : 80 - max(staff, 0)]
     np.testing.assert_array_equal(cut(pairs, staff=staff)[0], cut_pictures(moved, pairs.column))
+
+
+def test_pairs_changed_by_pytorch_on_a_device_are_those_changed_by_numpy(pairs):
+    for strength in (0, 1, 4):
+        own = pairs.draw(N, np.random.default_rng(6), strength)
+        here, there = pairs.cut(np.arange(N), own), pairs.cut_on(torch.device("cpu"), np.arange(N), own)
+        np.testing.assert_allclose(there[0].numpy(), here[0], atol=1e-6)
+        np.testing.assert_array_equal(there[1].numpy(), here[1])
 
 
 def test_each_item_is_changed_by_its_own_numbers(pairs):
@@ -74,7 +84,7 @@ def test_a_changed_picture_is_that_of_scipys_linear_interpolation(pairs):
         row, column = np.mgrid[:80, :100]
         row = 40 + (row - 40 - own.staff[i]) / own.scale[i]
         column = 30 + 50 + (column - 50) / own.scale[i]
-        strip = pairs.strips[WIDTH * i : WIDTH * (i + 1)].astype(float)
+        strip = pairs.strips.array[WIDTH * i : WIDTH * (i + 1)].astype(float)
         whole = map_coordinates(strip, [column, row], order=1, mode="grid-constant", cval=255)  # 80 × 100
         np.testing.assert_allclose(pictures[i, 0], whole.reshape(40, 2, 50, 2).mean(axis=(1, 3)) / 255, atol=1e-5)
 
@@ -108,14 +118,14 @@ def test_the_onset_moves_by_exactly_as_many_frames_as_said(pairs, onset):
 def test_each_rendering_is_cut_out_of_its_own_sound(pairs):
     for rendering in range(RENDERINGS):
         starts = pairs.sounding["frame"][:, rendering]
-        np.testing.assert_array_equal(cut(pairs, rendering=rendering)[1], cut_sounds(pairs.frames, starts))
+        np.testing.assert_array_equal(cut(pairs, rendering=rendering)[1], cut_sounds(pairs.frames.array, starts))
 
 
 def test_nothing_of_a_neighbouring_tune_is_seen_or_heard_at_the_ends_of_a_tune(pairs):
     tune = np.arange(N).repeat(RENDERINGS * LENGTH)
     pairs = with_strips(pairs, np.where(np.arange(N)[:, None, None] % 2, 255, np.zeros((N, WIDTH, 80))))
-    pairs.strips.reshape(N, WIDTH, 80)[:, [0, -1]] = 255
-    pairs.frames = np.broadcast_to(tune[:, None].astype(np.float16), pairs.frames.shape)
+    pairs.strips.array.reshape(N, WIDTH, 80)[:, [0, -1]] = 255
+    pairs.frames = Resident(np.broadcast_to(tune[:, None].astype(np.float16), pairs.frames.array.shape))
     for column, frame in ((0, 0), (WIDTH - 100, LENGTH - 42)):  # the first excerpt of a tune and its last
         pairs.column, pairs.sounding = WIDTH * np.arange(N) + column, pairs.sounding.copy()
         pairs.sounding["frame"] = pairs.sound[:, :, 0] + frame

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from xmlib import data, encoders, evaluate, fit, methods, profiles, records
-from xmlib.data import Split, Splits, View, pairs
+from xmlib.data import Split, Splits, View, on_device, pairs
 from xmlib.data.augment import Augmentation
 from xmlib.errors import InputError
 from xmlib.model import LinearHead
@@ -54,7 +54,7 @@ def changeable(splits):
     sounding = np.zeros((n, 2), pairs.SOUNDING)
     sounding["frame"] = begin + 1
     strip, sound = (np.stack([first, first + size], axis=-1) for first, size in ((width * row, width), (begin, length)))
-    own = Augmentation(strips, frames, strip[:, 0] + 2, strip, sounding, sound)
+    own = Augmentation(on_device.Resident(strips), on_device.Resident(frames), strip[:, 0] + 2, strip, sounding, sound)
     view1 = View(n, SHAPES[0], lambda i: pairs.cut_pictures(strips, own.column[i]))
     view2 = View(n, SHAPES[1], lambda i: pairs.cut_sounds(frames, sounding["frame"][i, 0]))
     changed = copy.copy(splits)

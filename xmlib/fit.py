@@ -101,9 +101,11 @@ class Training:
         if augmentation is None or (augmentation.renderings == 1 and not self.settings.augment):
             return load_batch(self.splits.train, rows, self.device)
         rng = np.random.default_rng([self.seed, len(self.history), 3, step])  # so that a resume needs no state
-        views = augmentation.cut(rows, augmentation.draw(len(rows), rng, self.settings.augment))
-        view1, view2 = (torch.from_numpy(view).to(self.device) for view in views)
-        return view1, view2
+        changes = augmentation.draw(len(rows), rng, self.settings.augment)
+        if self.device.type != "cpu":
+            return augmentation.cut_on(self.device, rows, changes)
+        view1, view2 = augmentation.cut(rows, changes)
+        return torch.from_numpy(view1), torch.from_numpy(view2)
 
     def _objective(self, view1: Tensor, view2: Tensor, rows: np.ndarray) -> Tensor:
         pairs = {"features": self.model.features(view1, view2)}

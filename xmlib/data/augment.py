@@ -6,13 +6,19 @@ rows, here of 80; its scaling takes the nearest pixel, ours is linear between pi
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from xmlib.data import on_device
 from xmlib.data.engrave import HEIGHT, WIDTH
+from xmlib.data.on_device import Resident
 from xmlib.data.synthesize import EXCERPT
 from xmlib.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 ONSET = 1  # frames to either side, at strength 1
 STAFF = 5  # pixels up or down, of 80
@@ -30,6 +36,15 @@ class Changes(NamedTuple):
     scale: np.ndarray  # of the picture, around the notehead's column and the middle staff line
 
 
+class Places(NamedTuple):
+    """Where the items of a batch are read."""
+
+    columns: np.ndarray  # (n, width) of the strips: somewhat more than a snippet
+    across: np.ndarray  # (n, 100): where among those each column of the snippet lies
+    down: np.ndarray  # (n, 80): where among the rows of the strip each row of the snippet lies
+    frames: np.ndarray  # (n, 42) of the spectrograms
+
+
 class Augmentation:
     """Cuts changed pairs of a training split; strips and frames stay uint8 and float16 until then.
 
@@ -40,8 +55,8 @@ class Augmentation:
 
     def __init__(
         self,
-        strips: np.ndarray,
-        frames: np.ndarray,
+        strips: Resident,
+        frames: Resident,
         column: np.ndarray,
         strip: np.ndarray,
         sounding: np.ndarray,
@@ -71,28 +86,41 @@ class Augmentation:
 
         With rendering 0 and no change they are what the views of the split hold, to the last bit.
         """
+        places = self._places(rows, changes)
         parts = [slice(i, i + TOGETHER) for i in range(0, len(rows), TOGETHER)]
-        pictures = [self._pictures(rows[part], Changes(*(each[part] for each in changes))) for part in parts]
-        return np.concatenate(pictures), self._sounds(rows, changes)
+        pictures = [self._pictures(Places(*(each[part] for each in places))) for part in parts]
+        sounds = self.frames.array[places.frames].swapaxes(1, 2)[:, None]
+        return np.concatenate(pictures), sounds.astype(np.float32, order="C")
 
-    def _pictures(self, rows: np.ndarray, changes: Changes) -> np.ndarray:
-        """Resampled along both axes by a matrix an item, in ink rather than white, so that no paper is white paper."""
-        margin = int(np.ceil(WIDTH / 2 * (1 / changes.scale.min() - 1)))
-        columns = self.column[rows, None] + np.arange(-margin, WIDTH + margin)
-        first, end = self.strip[rows].T[:, :, None]
-        ink = 255 - self.strips[columns.clip(first, end - 1)]  # (n, width, 80), the ends of a strip are white
+    def cut_on(self, device: torch.device, rows: np.ndarray, changes: Changes) -> tuple[Tensor, Tensor]:
+        """The same up to rounding, cut on that device, where strips and frames stay."""
+        return on_device.changed(self.strips.on(device), self.frames.on(device), *self._places(rows, changes))
+
+    def _places(self, rows: np.ndarray, changes: Changes) -> Places:
+        """A picture is scaled around the notehead's column and the middle staff line, then moved."""
         scale = changes.scale[:, None]
-        across = margin + WIDTH // 2 + (np.arange(WIDTH) - WIDTH // 2) / scale
-        down = HEIGHT // 2 + (np.arange(HEIGHT) - HEIGHT // 2 - changes.staff[:, None]) / scale
-        halved = means_of_two(across, ink.shape[1]) @ ink.astype(np.float32)  # (n, 50, 80)
-        white = 255 - means_of_two(down, HEIGHT) @ halved.swapaxes(1, 2)
+        margin = int(np.ceil(WIDTH / 2 * (1 / scale.min() - 1)))
+        columns = self.column[rows, None] + np.arange(-margin, WIDTH + margin)
+        begin = self.sounding["frame"][rows, changes.rendering] - changes.onset
+        return Places(
+            _inside(columns, self.strip[rows]),  # the ends of a strip are white
+            margin + WIDTH // 2 + (np.arange(WIDTH) - WIDTH // 2) / scale,
+            HEIGHT // 2 + (np.arange(HEIGHT) - HEIGHT // 2 - changes.staff[:, None]) / scale,
+            _inside(begin[:, None] + np.arange(EXCERPT), self.sound[rows, changes.rendering]),
+        )
+
+    def _pictures(self, places: Places) -> np.ndarray:
+        """Resampled along both axes by a matrix an item, in ink rather than white, so that no paper is white paper."""
+        ink = (255 - self.strips.array[places.columns]).astype(np.float32)  # (n, width, 80)
+        halved = means_of_two(places.across, ink.shape[1]) @ ink  # (n, 50, 80)
+        white = 255 - means_of_two(places.down, HEIGHT) @ halved.swapaxes(1, 2)
         return white.clip(0)[:, None] / np.float32(255)  # sums of shares may exceed 1 by a rounding
 
-    def _sounds(self, rows: np.ndarray, changes: Changes) -> np.ndarray:
-        begin = self.sounding["frame"][rows, changes.rendering] - changes.onset
-        first, end = self.sound[rows, changes.rendering].T[:, :, None]
-        frames = (begin[:, None] + np.arange(EXCERPT)).clip(first, end - 1)
-        return self.frames[frames].swapaxes(1, 2)[:, None].astype(np.float32, order="C")
+
+def _inside(indices: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+    """Indices (n, m) moved to the nearest from the first to before the end of `bounds`, (n, 2)."""
+    first, end = bounds.T[:, :, None]
+    return indices.clip(first, end - 1)
 
 
 def means_of_two(positions: np.ndarray, size: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xmlib.data.engrave import WIDTH
+from xmlib.data.engrave import HEIGHT, WIDTH
 from xmlib.data.synthesize import EXCERPT
 
 if TYPE_CHECKING:  # whoever only builds pairs does without
@@ -51,3 +51,24 @@ def pictures(strips: Tensor, columns: Tensor) -> Tensor:
 def sounds(frames: Tensor, starts: Tensor) -> Tensor:
     """(n, 1, 92, 42) float32: 42 frames from each start."""
     return frames.unfold(0, EXCERPT, 1)[starts][:, None].float()
+
+
+def changed(
+    strips: Tensor, frames: Tensor, columns: np.ndarray, across: np.ndarray, down: np.ndarray, excerpts: np.ndarray
+) -> tuple[Tensor, Tensor]:
+    """Both views at the places of `augment.Places`, as there, but each matrix of shares in one go."""
+    import torch
+
+    at = [torch.from_numpy(place).to(strips.device) for place in (columns, across, down, excerpts)]
+    ink = 255 - strips[at[0]].float()  # (n, width, 80)
+    halved = _means_of_two(at[1], ink.shape[1]) @ ink  # (n, 50, 80)
+    white = 255 - _means_of_two(at[2], HEIGHT) @ halved.transpose(1, 2)
+    return white.clamp(min=0)[:, None] / 255, frames[at[3]].transpose(1, 2)[:, None].float()
+
+
+def _means_of_two(positions: Tensor, size: int) -> Tensor:
+    """(n, m, size): what `augment.means_of_two` gives."""
+    import torch
+
+    share = (1 - (positions[:, :, None] - torch.arange(size, device=positions.device)).abs()).clamp(min=0)
+    return ((share[:, 0::2] + share[:, 1::2]) / 2).float()

@@ -36,9 +36,7 @@ def open_splits(folder: Path, manifest: dict[str, Any]) -> dict[str, Split]:
     split_of = np.array([tune["split"] for tune in manifest["tunes"]])[rows["tune"]]
     splits = {name: _split(rows[split_of == name], strips, frames, manifest["tunes"])
               for name in ("train", "valid", "test")}  # fmt: skip
-    splits["train"].augmentation = _augmentation(
-        folder, splits["train"].rows, strips.array, frames.array, manifest["tunes"]
-    )
+    splits["train"].augmentation = _augmentation(folder, splits["train"].rows, strips, frames, manifest["tunes"])
     return splits
 
 
@@ -56,7 +54,7 @@ def _split(rows: np.ndarray, strips: Resident, frames: Resident, tunes: list[dic
 
 
 def _augmentation(
-    folder: Path, rows: np.ndarray, strips: np.ndarray, frames: np.ndarray, tunes: list[dict[str, Any]]
+    folder: Path, rows: np.ndarray, strips: Resident, frames: Resident, tunes: list[dict[str, Any]]
 ) -> Augmentation:
     """Of the training rows; without further renderings the only one is that of the rows."""
     further = folder / "sounding.npy"
