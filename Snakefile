@@ -34,7 +34,7 @@ DRAWING = {  # the figures of the theory chapters depend on these
 }
 AFTERWARDS = DRAWING | {  # no run depends on these
     "report_benchmarks.py", "report_image_text.py", "report_neighborhoods.py", "runs.py", "pages.py", "pages_image_text.py", "notebooks.py",
-    "explorer.py", "explorer_data.py", "exhibits.py", "sounds.py",
+    "explorer.py", "explorer_data.py", "exhibits.py", "sounds.py", "packed.py", "packed_run.py", "side_by_side.py",
 }
 FIGURES = ["noise", "trace-norm", "approach", "precision", "border"]  # of the notebook gradient
 THEORY = {"released.py", "adjoints.py", "extended.py", "routes.py", "gradient_figures.py"}  # the notebook gradient alone

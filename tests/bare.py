@@ -11,15 +11,16 @@ from pathlib import Path
 from xmlib import paths
 
 CORE = ("torch", "numpy", "scipy")
-BLOCKER = """
+HIDER = """
 import sys
+from importlib.machinery import PathFinder
 
-class Blocker:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in BLOCKED:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+class Finder(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name.partition(".")[0] in HIDDEN else super().find_spec(name, path, target)
 
-sys.meta_path.insert(0, Blocker())
+sys.meta_path = [Finder if finder is PathFinder else finder for finder in sys.meta_path]
 """
 
 
@@ -41,7 +42,7 @@ def needed(names: tuple[str, ...]) -> set[str]:
 
 
 @functools.cache
-def blocked() -> set[str]:
+def hidden() -> set[str]:
     """Every top-level module that only other distributions bring."""
     kept = needed(CORE) | {"xmlib"}
     brought = importlib.metadata.packages_distributions()
@@ -54,10 +55,13 @@ def blocked() -> set[str]:
     }
 
 
-def environment(folder: Path, **more: str) -> dict[str, str]:
-    """The environment of such a Python and of what it starts; `folder` takes the file that makes it so."""
+def environment(folder: Path, first: str = "", **more: str) -> dict[str, str]:
+    """The environment of such a Python and of what it starts; `folder` takes the file that makes it so.
+
+    `first`: code that each of them runs at its start.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "sitecustomize.py").write_text(f"BLOCKED = {blocked()!r}\n{BLOCKER}")
+    (folder / "sitecustomize.py").write_text(f"HIDDEN = {hidden()!r}\n{HIDER}\n{first}\n")
     return os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (folder, paths.ROOT)))} | more
 
 

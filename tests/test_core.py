@@ -4,7 +4,10 @@ import bare
 import pytest
 
 CORE = ["cca", "encoders", "errors", "evaluate", "files", "fit", "methods", "model", "objectives", "paths", "profiles"]
-RUN = ["baselines", "data", "embeddings", "experiments", "hubness", "records", "refit", "relevance", "runs"]
+RUN = [
+    "baselines", "data", "embeddings", "experiments", "hubness", "packed_run", "records", "refit", "relevance", "runs",
+    "side_by_side",
+]  # fmt: skip
 LIST = """
 import importlib, sys
 for name in sys.argv[1:]:
@@ -30,4 +33,4 @@ def test_the_python_of_these_tests_has_no_other_packages(tmp_path):
 def test_the_core_and_what_a_run_needs_import_nothing_but_torch_numpy_and_scipy(tmp_path, names):
     done = bare.run(tmp_path, "-c", LIST, *names)
     assert done.returncode == 0, done.stderr
-    assert not set(done.stdout.split()) & bare.blocked()
+    assert not set(done.stdout.split()) & bare.hidden()

@@ -79,6 +79,18 @@ def opened(folder: Path, manifest: dict[str, Any], profile: str, packages: dict[
     return Splits("audio_score", profile, decided["seed"], decided, digest, train, valid, test, folder, packages or {})
 
 
+def check_asked(made: dict[str, Any], profile: str, difficulty: str, train_pairs: int = 0, renderings: int = 0) -> None:
+    """Raises InputError unless pairs with the settings `made` are those that `load` would give for the others."""
+    asked = {
+        "size": asdict(_size(profile, train_pairs)), "difficulty": difficulty,
+        "renderings": renderings or RENDERINGS.get(profile, 1),
+    }  # fmt: skip
+    there = {"size": made["size"], "difficulty": made["difficulty"]["name"], "renderings": made.get("renderings", 1)}
+    for name, value in asked.items():
+        if there[name] != value:
+            raise InputError(f"these pairs have {name} {there[name]}, but {value} is asked for; take others.")
+
+
 def _size(profile: str, train_pairs: int) -> Size:
     if profile not in PROFILES:
         raise InputError(f"profile {profile!r} is unknown; choose one of: {', '.join(PROFILES)}.")
