@@ -20,22 +20,61 @@ choose() {
     return 1
 }
 
-run() {  # quiet when it works, everything when it does not
-    "$@" >>"$log" 2>&1 || { cat "$log" >&2; echo "error: set-up stopped; start it again when the cause is gone" >&2; exit 1; }
+stop() { cat "$log" >&2; echo "error: set-up stopped; start it again when the cause is gone" >&2; exit 1; }
+
+run() { "$@" >>"$log" 2>&1 || stop; }  # quiet when it works, everything when it does not
+
+installed() { ls -d .venv/lib/python*/site-packages/*.dist-info 2>/dev/null | wc -l; }
+
+show() {  # how far pip is, on a terminal: it finds and fetches all packages, then installs them, in about equal times
+    found=$(grep -c '^Collecting' "$log" || true)
+    there=$(installed)
+    steps=$((there > 2 ? total + there : found))
+    spent=$(($(date +%s) - start))
+    left=$((steps > total / 4 ? spent * (2 * total - steps) / steps : 120))
+    printf '\r\033[K%s of %s packages installed, %s found; about %s s left' "$there" "$total" "$found" "$left" >&2
 }
 
+# pip would compile 17,000 modules one after the other, most of which nobody imports: half of its time.
+install() {
+    .venv/bin/python -m pip install --disable-pip-version-check --no-compile -r requirements.lock >>"$log" 2>&1 &
+    pip=$!
+    trap 'kill $pip 2>/dev/null; exit 130' INT TERM
+    while kill -0 $pip 2>/dev/null; do
+        if [ -t 2 ]; then show; fi
+        sleep 1
+    done
+    if [ -t 2 ]; then printf '\r\033[K' >&2; fi
+    trap - INT TERM
+    wait $pip
+}
+
+compile() {  # what is imported, once and on two cores; elsewhere it would happen on the way, or each time anew
+    unset PYTHONDONTWRITEBYTECODE
+    .venv/bin/python -c "import xmlib.report, xmlib.explorer, xmlib.neighborhoods, xmlib.theory_figures, torch._dynamo" &
+    .venv/bin/python -c "import jupytext, papermill.cli, ipykernel.kernelapp, IPython, music21, verovio, snakemake.cli
+import matplotlib_inline.backend_inline, jupyter_book.cli.main, sphinx.builders.html, sphinx_book_theme, myst_nb" || :
+    wait
+}
+
+fresh=
 if ! cmp -s requirements.lock "$mark"; then
     [ $# -gt 0 ] || set -- python3.11 python3.12 python3.13 python3
     python=$(choose "$@")
     start=$(date +%s)
-    echo "Installing the packages of requirements.lock into .venv ($("$python" -V); some minutes, 2.6 GB) …"
+    total=$(grep -c '^[^#]' requirements.lock)
+    echo "Installing $total packages of requirements.lock into .venv ($("$python" -V), 2.6 GB): about 2 min"
     "$python" -m venv --clear .venv
     : >"$log"
-    run .venv/bin/python -m pip install --disable-pip-version-check -r requirements.lock
+    install || stop
     cp requirements.lock "$mark"
-    echo "Installed in $(($(date +%s) - start)) s."
+    fresh=yes
 fi
 : >"$log"
 run .venv/bin/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .
 run .venv/bin/python -m pip check
+if [ "$fresh" ]; then
+    compile >>"$log" 2>&1
+    echo "Installed in $(($(date +%s) - start)) s."
+fi
 touch .venv/.installed
