@@ -39,7 +39,7 @@ serve: .venv/.installed  ## show the site on this machine at http://127.0.0.1:80
 	@test -f _build/html/index.html || { echo "error: there is no site yet; run make book first" >&2; exit 2; }
 	@$(PY) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
-medium: sync  ## the grid at half the width with the full schedule, hours (ARGS=--dry-run says what is left)
+medium: sync  ## the grid at half the width, to the end of its schedule, hours (ARGS=--dry-run says what is left)
 	@$(GRID) medium $(ARGS)
 
 openclipart: sync  ## the runs on Openclipart, after `python -m xmlib.data download openclipart`
