@@ -20,10 +20,11 @@ from pathlib import Path
 
 import torch
 
-from xmlib import fingerprint, paths, profiles
+from xmlib import fingerprint, paths, profiles, record_checks
 from xmlib.data import Splits, emoji_concepts, image_features
 from xmlib.errors import InputError
 from xmlib.files import write_text
+from xmlib.parameters import check as check_parameters
 from xmlib.profiles import Settings
 
 FORMAT = 2
@@ -214,7 +215,12 @@ def commit() -> str:
 
 
 def file_name(record: dict) -> str:
-    """Where a record lies below the folder of records: profile/dataset[-variant]-method-seed.json."""
+    """Where a record lies below the folder of records: profile/dataset[-variant]-method-seed.json.
+
+    Raises `InputError` for a name that would lie elsewhere.
+    """
+    if problem := record_checks.unfit_name(record):
+        raise InputError(f"A record cannot be kept: {problem}; give another.")
     data = "-".join(filter(None, (record["dataset"], record.get("variant", ""))))
     return f"{record['profile']}/{data}-{record['method']}-seed{record['seed']}.json"
 
@@ -227,16 +233,23 @@ def save(record: dict, path: Path | str) -> Path:
 
 
 def load(path: Path | str) -> dict:
-    """The record in a file; raises `InputError` for a file that is not there or not a record."""
+    """The record in a file, its metrics held against its ranks.
+
+    Raises `InputError` for a file that is not there, not a record, or whose numbers are not those of its ranks.
+    """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"There is no record {str(path)!r}: give the path of a JSON file under book/records.")
     try:
-        record = json.loads(path.read_text())
-    except ValueError as error:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"The record {str(path)!r} cannot be read ({error.strerror}).") from None
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{str(path)!r} is not a record but broken JSON ({error}): restore or remake it.") from None
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise InputError(f"{str(path)!r} is not a record of format {FORMAT}: remake it with this version.")
+    if problem := record_checks.fault(record):
+        raise InputError(f"{str(path)!r} is no sound record: {problem}; restore or remake it.")
     return record
 
 
@@ -256,17 +269,20 @@ def reported(dataset: str = "") -> list[dict]:
 def rerun(path: Path | str) -> list[str]:
     """Run a record's notebook again, from nothing, with its parameters; the differences found, empty if equal.
 
-    Raises `InputError` where this checkout would run something else, and where the notebook fails.
+    A record may come from anywhere, so it can only choose among our notebooks and set the parameters that they declare.
+    Raises `InputError` where it asks for more, where this checkout would run something else, and where the notebook
+    fails.
     """
+    import yaml
+
     record = load(path)
+    notebook = notebook_of(record)
     check_same_run(record)
     with tempfile.TemporaryDirectory() as folder:
         again = Path(folder) / "again.json"
-        parameters = Path(folder) / "parameters.json"
-        device = record["machine"]["device"]  # what `auto` was
-        parameters.write_text(json.dumps(record["parameters"] | {"record": str(again), "device": device}))
-        notebook = paths.NOTEBOOKS / f"{record['notebook']}.ipynb"
-        command = [sys.executable, "-m", "papermill", "--log-level", "ERROR", "-f", str(parameters), str(notebook)]
+        given = Path(folder) / "parameters.yml"  # in JSON, papermill would take 1e-05 for a text
+        given.write_text(yaml.safe_dump(parameters_of(record) | {"record": str(again)}), encoding="utf-8")
+        command = [sys.executable, "-m", "papermill", "--log-level", "ERROR", "-f", str(given), str(notebook)]
         environment = os.environ | {"XMLIB_RUNS": folder, "OMP_NUM_THREADS": str(record["machine"]["threads"])}
         run = subprocess.run([*command, str(Path(folder) / "again.ipynb")], env=environment, check=False)
         if run.returncode:
@@ -274,23 +290,41 @@ def rerun(path: Path | str) -> list[str]:
         return differences(record, load(again))
 
 
+def parameters_of(record: dict) -> dict:
+    """The parameters that repeat a record; its device is the one that `auto` was."""
+    return record["parameters"] | {"record": "", "device": record["machine"]["device"]}
+
+
+def notebook_of(record: dict) -> Path:
+    """The notebook that made a record; `InputError` unless it is one of ours and declares all that the record sets."""
+    ours = {path.stem: path for path in sorted(paths.NOTEBOOKS.glob("*.ipynb"))}
+    notebook = ours[profiles.choose("notebook", record["notebook"], ours)]
+    check_parameters(notebook, parameters_of(record))
+    return notebook
+
+
 def check_same_run(record: dict) -> None:
     """Raises `InputError` unless code, settings and packages of this checkout are those that made the record."""
-    parameters = record["parameters"]
     asked = (*profiles.PARAMETERS, *profiles.TERMS)
-    own = {name: parameters[name] for name in asked if name in parameters}
+    own = {name: value for name, value in record["parameters"].items() if name in asked}
     today = {
         "code": code_of(record["method"]),
         "settings": asdict(profiles.settings(record["profile"], record["dataset"], record["method"], **own)),
-        "packages": {name: importlib.metadata.version(name) for name in record["packages"]},
+        "packages": {name: _installed(name) for name in record["packages"]},
     }
-    made = record | {"settings": asdict(Settings(**record["settings"]))}  # with those that have come since
+    made = record | {"settings": asdict(Settings()) | record["settings"]}  # with those that have come since
     changed = [name for name, value in today.items() if value != made[name]]
     if changed:
-        raise InputError(
-            f"The record was made with other {' and '.join(changed)} than this checkout has: "
-            f"run `git checkout {record['commit'].rstrip('+')}` and `make setup` first, then rerun it there."
-        )
+        commit = record["commit"].rstrip("+")
+        there = f"run `git checkout {commit}` and `make setup` first, then rerun it there" if commit else "remake it"
+        raise InputError(f"The record was made with other {' and '.join(changed)} than this checkout has: {there}.")
+
+
+def _installed(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        return ""
 
 
 def differences(one: dict, other: dict) -> list[str]:
