@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.autograd import gradcheck
 
 from xmlib.cca import CCALayer, DivergedError, cca, projections, singular_subspaces
@@ -203,6 +204,134 @@ def test_too_few_pairs_are_refused_with_the_remedy(n):
     for call in (lambda: cca(h1, h2), lambda: CCALayer(5).train()(h1, h2), lambda: trace_norm(h1, h2)):
         with pytest.raises(InputError, match=f"n = {n} pairs for d = 5 dimensions.*at least 6"):
             call()
+
+
+def uneven_widths(n=60):
+    """Views of 5 and 3 columns."""
+    h1, h2 = correlated_views(n=n)
+    return h1, h2[:, :3]
+
+
+def test_views_of_unequal_widths_have_as_many_pairs_of_directions_as_the_narrower_has_columns():
+    h1, h2 = uneven_widths(300)
+    A, B, corr = cca(h1, h2, ridge=0.0)
+    z1, z2 = (h1 - h1.mean(0)) @ A, (h2 - h2.mean(0)) @ B
+    torch.testing.assert_close(z1.T @ z1 / 299, torch.eye(3, dtype=torch.float64))
+    torch.testing.assert_close(z2.T @ z2 / 299, torch.eye(3, dtype=torch.float64))
+    torch.testing.assert_close(z1.T @ z2 / 299, torch.diag(corr))
+    torch.testing.assert_close(trace_norm(h1, h2, 0.0), -corr.mean())
+
+
+@pytest.mark.parametrize("k", [None, 2])
+@pytest.mark.parametrize("turned", [False, True], ids=["wide first", "narrow first"])
+def test_the_gradient_for_unequal_widths_is_that_of_finite_differences(k, turned):
+    h1, h2 = uneven_widths(12)[:: -1 if turned else 1]
+
+    def scores(a, b):
+        x, y = CCALayer((a.shape[1], b.shape[1]), k=k).train()(a, b)
+        return x @ y.T
+
+    assert gradcheck(scores, (h1.requires_grad_(), h2.requires_grad_()))
+
+
+def test_a_column_that_correlates_with_nothing_widens_a_view_without_a_change():
+    h1, h2 = views_with_correlations([0.8, 0.5, 0.0])
+    narrow = CCALayer((2, 3), ridge=0.0).train()(h1[:, :2], h2)
+    wide = CCALayer(3, ridge=0.0, k=2).train()(h1, h2)
+    torch.testing.assert_close(narrow[0] @ narrow[1].T, wide[0] @ wide[1].T)
+
+
+def test_a_layer_of_unequal_widths_is_refitted_and_evaluated_like_any_other():
+    h1, h2 = uneven_widths(200)
+    layer = CCALayer((5, 3), ridge=RIDGE).eval()
+    layer.refit(h1, h2)
+    A, _, corr = cca(h1, h2, ridge=RIDGE)
+    torch.testing.assert_close(layer.embed1(h1), torch.nn.functional.normalize((h1 - h1.mean(0)) @ A, dim=1))
+    torch.testing.assert_close(layer.corr, corr)
+
+
+def test_features_of_another_width_than_the_layers_are_refused():
+    with pytest.raises(InputError, match=r"made for widths \(5, 5\), but got \(5, 3\)"):
+        CCALayer(5).train()(*uneven_widths())
+
+
+def test_whole_numbers_are_refused():
+    h = torch.arange(60).reshape(20, 3)
+    layer = CCALayer(3)
+    layer.refit(h.double().cos(), h.double().sin())
+    for call in (lambda: cca(h, h), lambda: layer(h, h), lambda: trace_norm(h, h), lambda: layer.eval().embed1(h)):
+        with pytest.raises(InputError, match=r"View 1 holds features of torch.int64.*\.float\(\)"):
+            call()
+
+
+@pytest.mark.parametrize("move", [nn.Module.half, nn.Module.bfloat16, nn.Module.float, nn.Module.double])
+def test_a_model_moved_to_another_precision_evaluates_as_before(move):
+    h1, h2 = correlated_views(n=200)
+    layer = CCALayer(5).eval()
+    layer.refit(h1, h2)
+    before = layer.embed1(h1), layer.embed2(h2.float())
+    move(nn.Sequential(layer))
+    assert torch.equal(layer.embed1(h1), before[0])
+    assert torch.equal(layer.embed2(h2.float()), before[1])
+    assert layer.embed1(h1.half()).dtype == torch.float16
+
+
+def test_evaluation_before_any_training_is_refused_with_the_remedy():
+    h1, h2 = correlated_views()
+    for call in (lambda: CCALayer(5).eval()(h1, h2), lambda: CCALayer(5).embed2(h2)):
+        with pytest.raises(InputError, match="no projections yet.*refit"):
+            call()
+
+
+def test_evaluation_without_a_refit_since_the_last_batch_is_warned_of():
+    h1, h2 = correlated_views()
+    layer = CCALayer(5)
+    layer.refit(h1, h2)
+    layer.train()(h1, h2)
+    with pytest.warns(UserWarning, match="last training batch: call refit"):
+        layer.eval().embed1(h1)
+    layer.refit(h1, h2)
+    layer.embed1(h1)  # a warning would be an error
+
+
+def test_a_loaded_layer_knows_whether_it_was_refitted_and_embeds_alike():
+    h1, h2 = correlated_views()
+    trained, refitted = CCALayer(5).train(), CCALayer(5)
+    trained(h1, h2)
+    refitted.refit(h1, h2)
+    found = []
+    for layer in (trained, refitted):
+        loaded = CCALayer(5).train()
+        loaded(*correlated_views(seed=3))
+        loaded.load_state_dict(layer.state_dict())
+        found.append(loaded.eval())
+    torch.testing.assert_close(found[1].embed1(h1), refitted.embed1(h1), rtol=0, atol=0)
+    with pytest.warns(UserWarning, match="last training batch"):
+        torch.testing.assert_close(found[0].embed1(h1), found[1].embed1(h1))
+
+
+@pytest.mark.parametrize("k", [5, 2])
+def test_a_small_last_batch_trains_on_where_running_statistics_are_kept(k):
+    layer = CCALayer(5, alpha=0.3, k=k).train()
+    small = [h.requires_grad_() for h in correlated_views(n=3, seed=1)]
+    with pytest.raises(InputError, match="n = 3 pairs for d = 5"):  # the first one: there is nothing to lean on
+        layer(*small)
+    layer(*correlated_views())
+    for n in (3, 1):
+        x, y = layer(*(h[:n] for h in small))
+        (x @ y.T).square().sum().backward()
+    assert torch.isfinite(small[0].grad).all()
+    assert small[0].grad.abs().max() > 0
+    with pytest.raises(InputError, match="n = 3 pairs"):
+        CCALayer(5).train()(*small)
+
+
+def test_training_and_evaluation_on_one_batch_give_the_same_scores():
+    h1, h2 = correlated_views(n=100)
+    layer = CCALayer(5).train()
+    x, y = layer(h1, h2)
+    layer.eval().refit(h1, h2)
+    torch.testing.assert_close(x @ y.T, layer.embed1(h1) @ layer.embed2(h2).T)
 
 
 def test_views_of_unequal_length_are_refused():
