@@ -181,7 +181,7 @@ def main(
     rows = measure()
     print(table(rows))
     if options.json:
-        script = Path(sys.modules["__main__"].__file__).stem
+        script = Path(sys.argv[0]).stem
         title = doc.splitlines()[0].partition(":")[0].rstrip(".")
         made = record(script, title, rows, time.perf_counter() - start, packages)
         write_text(options.json, json.dumps(made, indent=1, ensure_ascii=False) + "\n")
