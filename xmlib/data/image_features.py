@@ -92,7 +92,7 @@ def hash_of(files: Sequence[Path]) -> str:
 
 def _bytes(file: Path) -> bytes:
     try:
-        return Path(file).read_bytes() if Path(file).stat().st_size <= pictures.MOST_BYTES else b"too large"
+        return b"too large" if pictures.unreadable(file) else Path(file).read_bytes()
     except FileNotFoundError:
         return b"not there"
 

@@ -6,12 +6,16 @@ Nothing is ever fetched: an SVG that refers to another file or address is refuse
 
 from __future__ import annotations
 
+import contextlib
 import io
-import re
+import stat
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+
+from xmlib.data.svg import NoPicture, embedded
 
 VERSION = 1  # raise it when a picture may come out differently
 SIDE = 224  # pixels, what the network of `image_features` was trained on
@@ -19,13 +23,8 @@ THUMBNAIL = 96
 DPI = 96.0  # of an SVG whose size is in millimetres or points
 MOST_PIXELS = 50_000_000  # a photograph has fewer; a larger file would fill the memory when unpacked
 MOST_BYTES = 100_000_000
-HREF = re.compile(rb"""<\??\s*([\w:.-]+)[^<>]*?\s(?:xlink:)?href\s*=\s*["']\s*(?!#|data:)([^"']{1,80})""", re.I)
-URL = re.compile(rb"""url\(\s*["']?\s*(?!#|data:)([^"')\s]{1,80})""", re.I)
-IMPORT = re.compile(rb"""@import\s+["']?([^"';]{1,80})|<!ENTITY[^>]*\s(?:SYSTEM|PUBLIC)\s+["']([^"']{1,80})""", re.I)
-
-
-class NoPicture(ValueError):
-    """A file that cannot or must not be used as a picture; the message says why, without naming the file."""
+EMBEDDED = ("PNG", "JPEG", "GIF", "WEBP")  # formats of pictures inside an SVG
+POSTSCRIPT = (b"%!PS", b"\xc5\xd0\xd3\xc6")
 
 
 def read(path: Path | str, side: int = SIDE) -> np.ndarray:
@@ -33,16 +32,26 @@ def read(path: Path | str, side: int = SIDE) -> np.ndarray:
 
     Raises NoPicture for anything that is not a picture or is too large, and FileNotFoundError.
     """
-    size = Path(path).stat().st_size
-    if size > MOST_BYTES:
-        raise NoPicture(f"it has {size / 1e6:.0f} MB; at most {MOST_BYTES / 1e6:.0f} are read")
+    if problem := unreadable(path):
+        raise NoPicture(problem)
     return decode(Path(path).read_bytes(), side)
+
+
+def unreadable(path: Path | str) -> str:
+    """Why a file is not even opened, "" if it is; raises FileNotFoundError. A pipe or a device may never end."""
+    found = Path(path).stat()
+    if not stat.S_ISREG(found.st_mode):
+        return "it is a folder, a pipe or a device, and no file"
+    large = found.st_size > MOST_BYTES
+    return f"it has {found.st_size / 1e6:.0f} MB; at most {MOST_BYTES / 1e6:.0f} are read" if large else ""
 
 
 def decode(content: bytes, side: int = SIDE) -> np.ndarray:
     """The picture that the bytes of a file hold, like `read`."""
-    if b"<svg" in content[:4096].lower() or content.lstrip().startswith(b"<?xml"):
+    if content[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):  # no other format begins like that
         content = draw_svg(content, side)
+    if content.startswith(POSTSCRIPT):
+        raise NoPicture("it is PostScript, a program that would have to be run")
     return _fit(_open(content), side)
 
 
@@ -50,49 +59,67 @@ def draw_svg(svg: bytes, side: int = SIDE) -> bytes:
     """PNG of an SVG, its longer side `side` pixels."""
     import resvg_py
 
-    _refuse_references(svg)
     try:
         text = svg.decode("utf-8-sig")
+        _check_embedded(embedded(text))
         whole = _size(bytes(resvg_py.svg_to_bytes(svg_string=text, skip_system_fonts=True, dpi=DPI, width=8)))
         wide, high = (side, None) if whole[0] >= whole[1] else (None, side)
         return bytes(resvg_py.svg_to_bytes(svg_string=text, skip_system_fonts=True, dpi=DPI, width=wide, height=high))
+    except NoPicture:
+        raise
     except (ValueError, OSError) as error:
         raise NoPicture(f"it is no SVG that can be drawn ({_short(error)})") from None
 
 
-def _refuse_references(svg: bytes) -> None:
-    """Raise NoPicture if the SVG refers to anything outside itself; a link for readers to click is none."""
-    for element, target in HREF.findall(svg):
-        if element.lower() not in (b"a", b"svg:a"):
-            raise NoPicture(f"it refers to something outside itself, {_text(target)!r}, and nothing is fetched")
-    for found in (URL.search(svg), IMPORT.search(svg)):
-        if found:
-            target = next(group for group in found.groups() if group)
-            raise NoPicture(f"it refers to something outside itself, {_text(target)!r}, and nothing is fetched")
+def _check_embedded(files: list[bytes]) -> None:
+    """Raise NoPicture unless these are pictures that together fit into memory; only their heads are read."""
+    pixels = 0
+    for content in files:
+        with _in_plain_words("a picture inside it is "):
+            width, height = _opened(content, EMBEDDED).size
+            pixels += width * height
+    if pixels > MOST_PIXELS:
+        raise NoPicture(f"the pictures inside it are enormous ({pixels} pixels)")
 
 
 def _open(content: bytes):
     """A pillow image, RGBA and upright."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageOps
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(content))
-        if image.width * image.height > MOST_PIXELS:
-            raise NoPicture(f"it is enormous ({image.width} × {image.height} pixels)")
-        upright = ImageOps.exif_transpose(image)
+    with _in_plain_words("it is "):
+        upright = ImageOps.exif_transpose(_opened(content))
         if upright.mode.startswith("I"):  # 16 bits a pixel: keep the upper eight
             return Image.fromarray((np.asarray(upright) >> 8).clip(0, 255).astype(np.uint8)).convert("RGBA")
         return upright.convert("RGBA")
+
+
+def _opened(content: bytes, formats: tuple[str, ...] | None = None):
+    """A pillow image of which only the head has been read."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        image = Image.open(io.BytesIO(content), formats=formats)
+    if image.width * image.height > MOST_PIXELS:
+        raise NoPicture(f"it is enormous ({image.width} × {image.height} pixels)")
+    return image
+
+
+@contextlib.contextmanager
+def _in_plain_words(it_is: str) -> Iterator[None]:
+    """What pillow raises on files that are none, said as NoPicture."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        yield
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise NoPicture("it is enormous when unpacked") from None
+        raise NoPicture(f"{it_is}enormous when unpacked") from None
     except UnidentifiedImageError:
-        raise NoPicture("it is not a picture, or of a kind that pillow does not know") from None
+        raise NoPicture(f"{it_is}not a picture, or of a kind that pillow does not know") from None
     except NoPicture:
         raise
-    except (OSError, SyntaxError, ValueError, EOFError) as error:  # what pillow raises on damaged files
-        raise NoPicture(f"it is damaged or cut short ({_short(error)})") from None
+    except (OSError, SyntaxError, ValueError, EOFError) as error:  # on damaged files
+        raise NoPicture(f"{it_is}damaged or cut short ({_short(error)})") from None
 
 
 def _fit(image, side: int) -> np.ndarray:
@@ -122,7 +149,3 @@ def _size(png: bytes) -> tuple[int, int]:
 
 def _short(error: Exception) -> str:
     return " ".join(str(error).split())[:120]
-
-
-def _text(target: bytes) -> str:
-    return target.decode("utf-8", "replace")
