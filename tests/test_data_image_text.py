@@ -3,6 +3,8 @@
 import io
 import os
 import runpy
+import subprocess
+import sys
 from itertools import combinations
 from pathlib import Path
 
@@ -503,6 +505,92 @@ def test_bad_files_are_named_and_left_out_and_the_rest_is_kept(tmp_path, capsys)
     thumbnails = np.load(tmp_path / "out" / "thumbnails.npy")
     assert (thumbnails[:, 48, 48] == [(255, 0, 0), (0, 0, 255)]).all()
     assert np.load(tmp_path / "out" / "features.npy").shape == (2, 1280)
+
+
+FIRST = """
+import sys
+from pathlib import Path
+from xmlib.data import image_features, workers
+run = workers.run
+def lingering(*arguments, **options):
+    problems = run(*arguments, **options)
+    print("computed", flush=True)
+    sys.stdin.readline()
+    return problems
+workers.run = lingering
+features, *_ = image_features.of_files([Path(sys.argv[1])], Path(sys.argv[2]), 1)
+print(features.sum())
+"""
+SECOND = """
+import sys
+from pathlib import Path
+import filelock
+from xmlib.data import image_features
+class Noticed(filelock.FileLock):
+    def __enter__(self):
+        print("waits", flush=True)
+        return super().__enter__()
+filelock.FileLock = Noticed
+features, *_ = image_features.of_files([Path(sys.argv[1])], Path(sys.argv[2]), 1)
+print(features.sum())
+"""
+
+
+@pytest.mark.parametrize("other", ["one", "other"])
+def test_a_process_waits_while_another_computes_features_of_the_same_or_other_pictures(tmp_path, other):
+    for name, colour in (("one", (255, 0, 0, 255)), ("other", (0, 0, 255, 255))):
+        (tmp_path / name).write_bytes(png(colour=colour))
+
+    def start(code, name):
+        command = [sys.executable, "-c", code, tmp_path / name, tmp_path / "cache"]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    with start(FIRST, "one") as first:
+        assert first.stdout.readline() == "computed\n"  # and has not gathered it yet
+        with start(SECOND, other) as second:
+            assert second.stdout.readline() == "waits\n"
+            said = [job.communicate("\n", timeout=300)[0].split() for job in (first, second)]
+    alone = [image_features.of_files([tmp_path / name], tmp_path / "alone", 1)[0].sum() for name in ("one", other)]
+    assert said == [[str(total)] for total in alone]
+
+
+def test_features_that_are_there_are_read_where_nothing_can_be_written(tmp_path):
+    (tmp_path / "a.png").write_bytes(png())
+    one = image_features.of_files([tmp_path / "a.png"], tmp_path / "cache", 1)
+    (tmp_path / "cache" / ".lock").unlink(missing_ok=True)
+    other = image_features.of_files([tmp_path / "a.png"], tmp_path / "cache", 1)
+    np.testing.assert_array_equal(one[0], other[0])
+    assert not (tmp_path / "cache" / ".lock").exists()  # which would have to be written
+
+
+def test_a_cache_that_cannot_be_made_is_said_in_one_sentence(tmp_path):
+    (tmp_path / "a.png").write_bytes(png())
+    for home in (tmp_path / "a.png" / "pictures", tmp_path / "a.png"):
+        with pytest.raises(InputError, match="picture features cannot be built in .*a.png.*; if the disk is full"):
+            image_features.of_files([tmp_path / "a.png"], home, 1)
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from xmlib.data import image_features
+from xmlib.errors import InputError
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))  # the features of one picture are 33 kB
+try:
+    image_features.of_files([Path(sys.argv[1])], Path(sys.argv[2]), 1)
+except InputError as error:
+    print(error)
+"""
+
+
+def test_a_disk_that_becomes_full_is_said_in_one_sentence_and_leaves_no_halves(tmp_path):
+    (tmp_path / "a.png").write_bytes(png())
+    command = [sys.executable, "-c", FULL, tmp_path / "a.png", tmp_path / "cache"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "picture features cannot be built in" in done.stdout
+    assert "File too large" in done.stdout
+    assert not list((tmp_path / "cache").rglob(f"{cache.PART}*"))
+    assert len(image_features.of_files([tmp_path / "a.png"], tmp_path / "cache", 1)[0]) == 1
 
 
 def test_files_are_known_by_their_content_and_not_by_their_names(tmp_path):

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from xmlib.data import cache, pictures, workers
+from xmlib.data import cache, image_text, pictures, workers
 from xmlib.data.pictures import SIDE, THUMBNAIL, NoPicture
 from xmlib.errors import InputError
 
@@ -46,7 +46,7 @@ def build(
     A file that cannot be used is left out, with one line on stderr that names it. The folder then has `features.npy`
     (n, 1280) float32, `thumbnails.npy` (n, 96, 96, 3) uint8, and in its manifest the `names` of the n pictures,
     the hash of their bytes as `content`, those `skipped` with the reason, and `about`. `mirrored`: of the pictures
-    mirrored left to right.
+    mirrored left to right. Call it under a lock, as `image_text.built` does: all builds in a folder share their parts.
     """
     parts = folder.parent / f"parts-{cache.key([settings(), mirrored])}"
     chunks = [range(start, min(start + PART, len(files))) for start in range(0, len(files), PART)]
@@ -73,11 +73,17 @@ def build(
 def of_files(files: Sequence[Path], home: Path, processes: int = 0) -> tuple[np.ndarray, np.ndarray, list[int]]:
     """Features (n, 1280), thumbnails (n, 96, 96, 3) and the numbers of the files they belong to, kept below `home`.
 
-    The key is the content of the files, not their names. A file that cannot be used is left out, as in `build`.
+    The key is the content of the files, not their names. A file that cannot be used is left out, as in `build`. One
+    process computes, others wait for it. Raises InputError where `home` cannot be written.
     """
     folder = home / f"features-{cache.key([hash_of(files), settings()])}"
     numbers = [f"{i} {file}" for i, file in enumerate(files)]
-    manifest = cache.published(folder) or build(folder, files, numbers, {}, processes)
+
+    def make() -> dict:
+        cache.sweep(home)  # nobody else writes now
+        return build(folder, files, numbers, {}, processes)
+
+    manifest = image_text.built(home, "picture features", lambda: cache.published(folder), make)
     kept = [int(name.split()[0]) for name in manifest["names"]]
     return np.load(folder / "features.npy"), np.load(folder / "thumbnails.npy", mmap_mode="r"), kept
 
