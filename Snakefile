@@ -273,7 +273,7 @@ rule theory:
 # The book. What these steps leave is listed by scripts/grid.py, which removes their marks where a file of it has gone.
 def built_sets(wildcards):
     """The data sets that are built on this machine, which the pages and the explorer show."""
-    return sorted(str(manifest.parent) for manifest in DATA.glob("*/*/manifest.json"))
+    return sorted(str(manifest.parent.relative_to(DATA)) for manifest in DATA.glob("*/*/manifest.json"))
 
 
 def committed(wildcards):
