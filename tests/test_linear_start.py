@@ -180,3 +180,47 @@ def test_splits_are_the_comparisons_that_need_no_other_pictures():
     assert set(experiments.variants("emoji", "splits")) < set(experiments.variants("emoji"))
     with pytest.raises(InputError, match="There is no comparison 'twemoji'"):
         experiments.variants("openclipart", "twemoji")
+
+
+def wide(splits, d=64, **parameters):
+    """What `suited` makes of an embedding of 64 dimensions."""
+    return experiments.suited(parameters, splits, replace(SETTINGS, d=d))
+
+
+def test_an_embedding_is_no_wider_than_a_view_varies_and_says_so(narrow):
+    with pytest.warns(UserWarning, match=r"d = 64 is more .* view [12] varies in 10 directions: d = 10 is taken\."):
+        parameters, settings = wide(narrow)
+    assert (parameters["d"], settings.d) == (10, 10)
+    assert experiments.suited(parameters, narrow, settings) == (parameters, settings)  # and warns no more
+
+
+def test_shares_that_sum_to_one_vary_in_one_direction_less_than_there_are(splits):
+    shares = np.random.default_rng(0).dirichlet(np.ones(10), 300).astype(np.float32)
+    of_topics = replace(splits, train=replace(splits.train, view1=View(300, (10,), shares.__getitem__)))
+    with pytest.warns(UserWarning, match="view 1 varies in 9 directions"):
+        assert wide(of_topics)[1].d == 9
+
+
+def test_few_pairs_narrow_an_embedding_too(splits):
+    few = replace(splits, train=made_up_split(50, 1))
+    with pytest.warns(UserWarning, match="since there are 50 training pairs: d = 12 is taken"):
+        assert wide(few, d=14)[1].d == 12
+
+
+def test_a_width_that_was_asked_for_is_kept_with_a_warning(splits):
+    with pytest.warns(UserWarning, match="since view 2 varies in 15 directions: pass d=15 or less"):
+        assert experiments.suited({"d": 20}, splits, replace(SETTINGS, d=20))[1].d == 20
+
+
+def test_an_embedding_that_fits_is_left_as_it_is(splits):
+    assert experiments.suited({"d": 0}, splits, SETTINGS) == ({"d": 0}, SETTINGS)
+
+
+@pytest.mark.parametrize("method", ["ccal_cont", "ccal_tno"])
+def test_the_cca_layer_gains_from_an_embedding_that_a_narrow_view_can_fill(narrow, method):
+    found = {}
+    for d in (40, 10):
+        settings = replace(profiles.settings("quick", "table", method, epochs=12), d=d)
+        model = fit.fit(methods.build(method, settings, 1, shapes(narrow)), narrow, method, settings).model
+        found[d] = evaluate.mrr(*fit.embed(model, narrow.test))
+    assert found[10] > 1.2 * found[40]

@@ -5,10 +5,12 @@ notebooks side by side find them.
 """
 
 import sys
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,6 +25,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {  # of the data sets, among the parameter
     "openclipart": ("split", "mirrored", "shuffled"),
     "iapr": ("dataset_file",),
 }
+PAIRS_A_DIMENSION = 4  # with fewer, what CCA finds is further from the truth than nothing is (book, statistics)
 USUAL = {"split": "grouped", "style": "openmoji", "test_style": "", "mirrored": False, "shuffled": False}
 VARIANTS: dict[str, dict[str, Any]] = {  # name → what it changes
     "zero_shot": {"split": "zero_shot"},
@@ -86,7 +89,9 @@ def run(notebook: str, parameters: dict, splits: Splits, settings: Settings, dev
     """Train `parameters["method"]` with `parameters["seed"]`, or go on from its checkpoint, score it, write its record.
 
     The record goes below the folder `parameters["record"]`, or to that file if it ends in `.json`, or to runs/records.
+    An embedding wider than the pairs can fill is narrowed, see `suited`.
     """
+    parameters, settings = suited(parameters, splits, settings)
     method, seed = parameters["method"], parameters["seed"]
     model = methods.build(method, settings, seed, (splits.train.view1.shape, splits.train.view2.shape))
     checkpoint = records.checkpoint_path(splits, method, settings, seed, device)
@@ -95,6 +100,38 @@ def run(notebook: str, parameters: dict, splits: Splits, settings: Settings, dev
     record, x, y = scored(notebook, parameters, splits, settings, training, linear, named)
     record["corrections"] = hubness.corrected(x, y, *fit.embed(model, splits.train, device))
     return Run(record, records.save(record, place(record, parameters["record"])), model, x, y)
+
+
+def suited(parameters: dict, splits: Splits, settings: Settings) -> tuple[dict, Settings]:
+    """Parameters and settings with an embedding that these pairs can fill; warns where they had a wider one.
+
+    At most as many dimensions as the training items of either view vary in, and one for `PAIRS_A_DIMENSION` training
+    pairs. What is left of a wider embedding is noise that the CCA layer scales up. A `d` among the parameters is kept;
+    one that is taken here is put there, so that the record says it and can be rerun.
+    """
+    bounds = {f"{title} varies in {rank} directions": rank for title, rank in _ranks(splits, settings.d).items()}
+    bounds[f"there are {len(splits.train)} training pairs"] = max(1, len(splits.train) // PAIRS_A_DIMENSION)
+    why, most = min(bounds.items(), key=lambda bound: bound[1])
+    if settings.d <= most:
+        return parameters, settings
+    asked = bool(parameters.get("d"))
+    done = f"pass d={most} or less" if asked else f"d = {most} is taken"
+    warnings.warn(f"d = {settings.d} is more than these pairs can fill, since {why}: {done}.", stacklevel=3)
+    return (parameters, settings) if asked else (parameters | {"d": most}, replace(settings, d=most))
+
+
+def _ranks(splits: Splits, d: int) -> dict[str, int]:
+    """In how many directions the training items of each view vary, as far as 3·d of them can tell.
+
+    Word numbers have no such directions, and are left out.
+    """
+    rows = np.unique(np.linspace(0, len(splits.train) - 1, 3 * d).astype(int))
+    found = {}
+    for title, view in (("view 1", splits.train.view1), ("view 2", splits.train.view2)):
+        items = view[rows].reshape(len(rows), -1)
+        if items.dtype.kind == "f":
+            found[title] = int(np.linalg.matrix_rank(items - items.mean(0)))
+    return found
 
 
 def scored(

@@ -254,6 +254,7 @@ def run(notebook: str, parameters: dict, splits: Splits, space: TextSpace, s: Se
         known = ", ".join(name for name, row in METHODS.items() if row.neighborhoods)
         raise InputError(f"The method {method!r} does not train with neighbourhoods; choose one of {known}.")
     own = seen(space, *encoders)
+    parameters, s = experiments.suited(parameters, own, s)
     fit.check_splits(own, s)
     model = build(method, s, seed, space, *encoders)
     checkpoint = records.checkpoint_path(own, method, s, seed, device)
