@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -17,7 +18,7 @@ from conftest import loaded_again
 
 from xmlib import paths
 from xmlib.data import __main__ as command
-from xmlib.data import audio_score, build, cache, folk_tunes, load, relatives, synthesize, workers
+from xmlib.data import audio_score, build, cache, folk_tunes, load, melodies, relatives, synthesize, workers
 from xmlib.data.choose import context, performance, renderings
 from xmlib.errors import InputError
 
@@ -133,6 +134,37 @@ def test_no_two_queries_of_a_split_show_the_same_notes(toy, split):
     tunes = {id: tune.notes() for id, tune in parsed(toy, split).items()}
     shown = [context(tunes[id.split("#")[0]], int(id.split("#")[1])) for id in getattr(toy, split).ids]
     assert len(set(shown)) == len(shown)
+
+
+def test_notes_of_a_test_pair_that_a_training_tune_has_too_are_found_in_any_key(toy):
+    found, notes = melodies.shared(toy), melodies._notes(toy)
+    train = set(toy.train.rows["tune"].tolist())
+    for pair in range(0, len(toy.test), 7):
+        tune, i = toy.test.rows[["tune", "note"]][pair].tolist()
+        moves = [_moves(notes[tune], i, notes[other], j) for other in train for j in range(len(notes[other]))]
+        assert found["same"][pair] == (0 in moves)
+        assert found["transposed"][pair] == any(move is not None for move in moves)
+
+
+def _moves(asked, i, known, j):
+    """By how many semitones three notes on either side of one are those of another tune; None where they are not."""
+    apart = set()
+    for k in range(-3, 4):
+        inside = [0 <= place + k < len(tune) for tune, place in ((asked, i), (known, j))]
+        if inside == [False, False]:
+            continue
+        if not all(inside):
+            return None
+        one, other = asked[i + k], known[j + k]
+        same_rhythm = one.length == other.length and one.onset - asked[i].onset == other.onset - known[j].onset
+        apart.add(other.pitch - one.pitch if same_rhythm else None)
+    return apart.pop() if len(apart) == 1 else None
+
+
+def test_every_training_pair_is_found_in_a_training_tune(toy):
+    found = melodies.shared(replace(toy, test=toy.train))
+    assert found["same"].all()
+    assert found["transposed"].all()
 
 
 def test_the_hard_setting_plays_validation_and_test_on_instruments_not_heard_before(toy):

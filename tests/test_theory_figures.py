@@ -10,7 +10,7 @@ import torch
 from xmlib import paths, theory_batches, theory_effects, theory_figures, theory_losses, theory_pages, theory_statistics
 from xmlib.angular import angular_npairs
 from xmlib.cca import CCALayer
-from xmlib.objectives import info_nce, ranking_loss
+from xmlib.objectives import info_nce, ranking_loss, trace_norm
 from xmlib.report import draw
 from xmlib.theory import D, falling, gaussian_pairs, generator, score_map_error
 
@@ -63,6 +63,25 @@ def test_the_rule_of_thumb_is_what_was_measured():
             assert (row["error"] > 1) == (row["ratio"] <= 5)
             assert row["ratio"] < 30 or row["error"] < 0.5
             assert row["ratio"] < 100 or row["error"] < 0.25
+
+
+def test_strong_correlations_are_found_with_fewer_pairs_and_weak_ones_need_more():
+    strong, usual, weak = (row["error"] for row in theory_statistics.spectra())
+    for ratio in theory_statistics.SHOWN_RATIOS:
+        assert strong[ratio] < usual[ratio] < weak[ratio]
+    assert strong[5] < 1 < weak[10]
+
+
+def test_the_trace_norm_of_barely_enough_pairs_has_no_gradient_without_a_ridge_and_one_for_small_directions_with_it():
+    h1, h2 = (torch.randn(9, 8, generator=generator(60, view), dtype=torch.float64) for view in (1, 2))
+    for ridge, most in ((1e-10, 1e-4), (1e-3, None)):
+        features = h1.clone().requires_grad_()
+        trace_norm(features, h2, ridge).backward()
+        moved = h1 - 0.1 * features.grad / features.grad.norm()
+        if most:
+            assert features.grad.norm() < most
+        else:
+            assert torch.linalg.eigvalsh(moved.T.cov())[0] > 1.2 * torch.linalg.eigvalsh(h1.T.cov())[0]
 
 
 def test_the_error_of_the_score_map_depends_on_pairs_a_dimension():

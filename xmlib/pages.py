@@ -1,6 +1,7 @@
 """What the book shows besides records: the executed notebook of every method, and the pairs themselves."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -9,9 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from xmlib import paths, tables
-from xmlib.data import Splits, audio_score, cache, load
+from xmlib.data import Splits, audio_score, cache, load, melodies
 from xmlib.data.engrave import HEIGHT, WIDTH
 from xmlib.data.synthesize import EXCERPT, FRAMES_PER_SECOND
+from xmlib.evaluate import DIRECTIONS, recorded_reciprocal_ranks
 from xmlib.methods import IMAGE_METHODS, PAPER
 from xmlib.runs import title
 
@@ -70,6 +72,42 @@ def built_pairs() -> Splits | None:
     decided = audio_score.settings(audio_score.PROFILES[profile], seed, DIFFICULTY)
     folder = paths.DATA / "audio_score" / f"pairs-{cache.key(decided)}"
     return load("audio_score", profile, seed, difficulty=DIFFICULTY) if cache.published(folder) else None
+
+
+def pairs_of(record: dict) -> Splits | None:
+    """The pairs that an audio record was made of, where they have been built here; None where they have not."""
+    folder = paths.DATA / "audio_score" / f"pairs-{cache.key(record['data']['settings'])}"
+    manifest = cache.published(folder)
+    if not manifest or manifest["digest"] != record["data"]["digest"]:
+        return None
+    return audio_score.opened(folder, manifest, record["profile"])
+
+
+def melody(splits: Splits, found: Sequence[dict]) -> str:
+    """The sentence on test notes that stand among the same notes in a training tune; `found`: records of the pairs."""
+    shared = melodies.shared(splits)
+    if shared is None:
+        return ""
+    same, transposed = (100 * values.mean() for values in shared.values())
+    told = (
+        f"With {len(splits.train):,} training pairs, {same:.1f} % of the {len(splits.test):,} test notes stand among "
+        f"the same three notes before and after in a training tune, and {transposed:.1f} % if the key may be another."
+    )
+    return f"{told} {_without(shared['transposed'], found)}".strip() + "\n"
+
+
+def _without(shared: np.ndarray, found: Sequence[dict]) -> str:
+    """What the test MRR of the records would be without the queries that are shared with training, at worst."""
+    falls = []
+    for record in found:
+        for direction in DIRECTIONS:
+            values = recorded_reciprocal_ranks(record, direction)
+            falls.append(float(values.mean() - values[~shared].mean()))
+    if not falls:
+        return ""
+    most = max(falls, key=abs)
+    change = "lower" if most > 0 else "higher"
+    return f"Without all these the test MRR of a run would be {change} by {tables.number(abs(most))} at most."
 
 
 def example_rows(splits: Splits, count: int = 4) -> np.ndarray:

@@ -26,6 +26,7 @@ from xmlib import (
     report_neighborhoods,
     tables,
 )
+from xmlib.data import Splits
 from xmlib.errors import InputError
 from xmlib.evaluate import DIRECTIONS
 from xmlib.files import write_bytes
@@ -70,19 +71,33 @@ def fragments(found: Sequence[dict], reported: Sequence[dict]) -> dict[str, str]
     }
 
 
-def data_fragments() -> dict[str, str | bytes]:
-    """File name → what the page on the data shows of the pairs themselves, where they have been built."""
+def data_fragments(found: Sequence[dict]) -> dict[str, str | bytes]:
+    """File name → what the page on the data shows of the pairs themselves, where they have been built.
+
+    `found`: the audio records, to say what notes known from training are worth.
+    """
     splits = pages.built_pairs()
     if splits is None:
         text = "The pairs have not been built on this machine; `python -m xmlib.data audio_score` builds them.\n"
-        return {"pairs.md": text, "tunes.md": text}
+        return {"pairs.md": text, "tunes.md": text, "melodies.md": text}
     rows = pages.example_rows(splits)
     return {
         "pairs.md": pages.pairs(splits),
         "tunes.md": pages.tunes(splits),
+        "melodies.md": _melodies(splits, found),
         "tune.svg": draw(lambda: pages.draw_tune(splits, rows[0])),
         "pairs.svg": draw(lambda: figures.pair_examples(splits.train, rows)),
     }
+
+
+def _melodies(quick: Splits, found: Sequence[dict]) -> str:
+    """The sentence of `pages.melody` for every set of pairs that is built here and has runs, or for the quick pairs."""
+    told = []
+    for same_pairs in rivals(group(found)):
+        splits = pages.pairs_of(same_pairs[0].first)
+        if splits is not None:
+            told.append(pages.melody(splits, [record for run in same_pairs for record in run.records]))
+    return "\n".join(dict.fromkeys(told)) or pages.melody(quick, [])
 
 
 def pictures(found: Sequence[dict]) -> dict[str, bytes]:
@@ -169,7 +184,7 @@ def make(records_folder: Path, out: Path) -> list[Path]:
     """The files in `out` that were written or removed; all there but `gradient-*`, `theory-*`, `*.done` is of here."""
     found = load_records(records_folder)
     paper = [record for record in found if record["dataset"] == "audio_score"]
-    wanted = {**fragments(paper, records.reported()), **pictures(paper), **data_fragments()}
+    wanted = {**fragments(paper, records.reported()), **pictures(paper), **data_fragments(paper)}
     wanted |= {**report_image_text.fragments(found), **report_image_text.pictures(found, draw)}
     wanted |= {**report_neighborhoods.fragments(found), **report_neighborhoods.pictures(found, draw)}
     wanted |= pages_image_text.fragments(draw)

@@ -14,6 +14,7 @@ def fragments() -> dict[str, str]:
     """File name → Markdown."""
     made = (
         sizes,
+        spectra,
         noise,
         batches,
         alphas,
@@ -60,6 +61,16 @@ def sizes() -> str:
         "The last row is what the true projections reach.\n"
     )
     return f"{_figure('sizes', alt, caption)}\n{table(header, [*rows, truth], right=header)}{note}"
+
+
+def spectra() -> str:
+    """The table of the error of the score map by pairs a dimension, for weaker and stronger correlations."""
+    header = ["Correlations fall from, to", *(f"n / d = {ratio}" for ratio in theory_statistics.SHOWN_RATIOS)]
+    rows = [
+        [" to ".join(f"{end:g}" for end in row["spectrum"]), *(number(error, 2) for error in row["error"].values())]
+        for row in theory_statistics.spectra()
+    ]
+    return f"The error {{eq}}`score-map-error`, d = {D}:\n\n{table(header, rows, right=header[1:])}"
 
 
 def noise() -> str:

@@ -22,6 +22,8 @@ from xmlib.theory import (
 
 RATIOS = (1.1, 1.5, 2, 3, 5, 10, 30, 100)  # n / d
 SIZES = (8, D, 128)
+SPECTRA = ((0.95, 0.5), SPECTRUM, (0.4, 0.05))
+SHOWN_RATIOS = (3, 5, 10, 30, 100)  # n / d
 DRAWS = 3
 IAPR_D, IAPR_TRAIN, IAPR_VALID = 128, 17_000, 1000  # sizes of the released image–text models
 REFIT_SIZES = (150, 300, IAPR_VALID, 3000, IAPR_TRAIN)
@@ -46,6 +48,21 @@ def _fit(n: int, corr: Tensor, test: Views, draw: int) -> dict[str, float]:
     A, B, inside = cca(*gaussian_pairs(n, corr, generator(1 + draw, len(corr), n)))
     new = correlation_on_new_pairs(A, B, corr)
     return {"n": n, "inside": float(inside.mean()), "new": new, "error": score_map_error(A, B), "mrr": mrr(test, A, B)}
+
+
+@cache
+def spectra(d: int = D) -> list[dict]:
+    """One row a spectrum, as (highest, lowest) correlation: `error` of the score map by n/d, means of the draws."""
+    rows = []
+    for high, low in SPECTRA:
+        corr = falling(high, low, d)
+        test = gaussian_pairs(2, corr, generator(0, d))  # MRR is not looked at here
+        errors = {
+            ratio: mean_of([_fit(round(ratio * d), corr, test, draw) for draw in range(DRAWS)])["error"]
+            for ratio in SHOWN_RATIOS
+        }
+        rows.append({"spectrum": (high, low), "error": errors})
+    return rows
 
 
 def noise_correlation(n: int, d: int = D, draws: int = 20) -> float:

@@ -1,7 +1,8 @@
 """Which tunes, which of their notes, and how each tune is played.
 
 The test tunes are chosen first, then validation, then training; a tune related to one already chosen for another
-split is left out, so no melody is on both sides, and a larger training set leaves the other splits as they are.
+split is left out, so no tune is on both sides in any version of it (single phrases are, see `melodies`), and a larger
+training set leaves the other splits as they are.
 """
 
 from __future__ import annotations
