@@ -76,7 +76,7 @@ def built_pairs() -> Splits | None:
 
 def pairs_of(record: dict) -> Splits | None:
     """The pairs that an audio record was made of, where they have been built here; None where they have not."""
-    folder = paths.DATA / "audio_score" / f"pairs-{cache.key(record['data']['settings'])}"
+    folder = paths.DATA / "audio_score" / f"pairs-{cache.key(record['data'].get('settings', {}))}"
     manifest = cache.published(folder)
     if not manifest or manifest["digest"] != record["data"]["digest"]:
         return None
