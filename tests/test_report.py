@@ -12,10 +12,12 @@ import pytest
 from conftest import absent
 
 from xmlib import (
+    encoders,
     evaluate,
     intervals,
     pages,
     paths,
+    profiles,
     records,
     report,
     report_image_text,
@@ -530,8 +532,12 @@ def test_a_method_with_more_pictures_is_shown_with_its_own_pairs_and_beside_the_
     usual["baselines"]["linear_cca"]["valid_mrr"] = 0.2
     mirrored["baselines"]["linear_cca"] |= {"valid_mrr": 0.3, **scores(1.1, 7)}
     plain = record("linear_nce", dataset="emoji", quality=0.1)
-    methods = report_image_text.by_method([usual, mirrored, plain], "emoji")
-    assert methods == {"ccal_tno": [usual], "linear_nce": [mirrored]}
+    found = summaries.one_linear_cca([usual, mirrored, plain])
+    methods = report_image_text.by_method(found, "emoji")
+    assert {name: [r["metrics"] for r in records] for name, records in methods.items()} == {
+        "ccal_tno": [usual["metrics"]],
+        "linear_nce": [mirrored["metrics"]],
+    }
     shown = report_image_text.results(methods)
     assert "is trained on every picture and on its mirror image" in shown
     best = mirrored["baselines"]["linear_cca"]["metrics"][FORTH]["mrr"]
@@ -540,3 +546,56 @@ def test_a_method_with_more_pictures_is_shown_with_its_own_pairs_and_beside_the_
 
 def test_a_run_that_differs_from_its_profile_is_no_further_seed_of_it():
     assert [len(same.records) for same in runs.group([record("ccal_tno"), record("ccal_tno", variant="plain")])] == [1]
+
+
+def test_every_table_on_the_same_test_pairs_has_the_same_linear_cca(ablated):
+    other = record("ccal_tno", dataset="emoji", corrections={}, settings={"refinements": 0})
+    other["baselines"]["linear_cca"] |= {"valid_mrr": 0.3, **scores(1.1, 7)}
+    for way in evaluate.DIRECTIONS:
+        other["baselines"]["linear_cca"]["metrics"][way]["map"] = 0.2
+        other["metrics"][way]["map"] = 0.2
+    expected = f"{other['baselines']['linear_cca']['metrics'][FORTH]['mrr']:.3f}"
+    shown = report_image_text.fragments([*ablated, other]) | report_neighborhoods.fragments([*ablated, other])
+    cells_of = {
+        name: list(the_row(shown[name], "Linear CCA").values())
+        for name in ("emoji_results.md", "neighborhoods_emoji_ablation.md", "neighborhoods_emoji_others.md")
+    }
+    assert all(any(cell.startswith(expected) for cell in row) for row in cells_of.values()), cells_of
+
+
+def test_the_order_by_map_is_told_where_it_is_another_than_by_mrr():
+    one, other = (record(name, dataset="emoji", quality=q) for name, q in (("ccal_tno", 1.5), ("ccal_cont", 1.0)))
+    for item, precision in ((one, 0.1), (other, 0.3)):
+        for metrics in item["metrics"].values():
+            metrics["map"] = precision
+    told = report_image_text.orders(report_image_text.by_method([one, other], "emoji"))
+    names = runs.title("ccal_tno"), runs.title("ccal_cont")
+    assert f"is: {names[0]}; {names[1]}." in told
+    assert f"it is another: {names[1]}; {names[0]}." in told
+
+
+def test_a_correction_for_hubs_shows_its_gain_with_the_paired_interval_over_seeds():
+    found = [record("ccal_tno", dataset="emoji", seed=seed) for seed in (1, 2)]
+    for item in found:
+        better = np.random.default_rng(item["seed"]).integers(0, 3, N)
+        kept = evaluate.kept_standing(better, np.ones(N, int)) | {"mrr_gain": 0.0, "hubness": 1.0}
+        kept |= evaluate.metrics_of(better, np.ones(N, int))
+        item["corrections"] = {"csls": dict.fromkeys(evaluate.DIRECTIONS, kept)}
+    own, plain = (
+        np.array([evaluate.reciprocal_ranks(*evaluate.standing_of(r["ranks"], r["ties"])) for r in kept])
+        for kept in (
+            [item["corrections"]["csls"][BACK] for item in found],
+            [{name: item[name][BACK] for name in ("ranks", "ties")} for item in found],
+        )
+    )
+    mean = intervals.paired_mean(own, plain, test_groups())
+    shown = report_image_text.corrections(report_image_text.by_method(found, "emoji"))
+    assert cells(shown)[2][4] == tables.with_interval(mean.value, mean.interval(), signed=True)
+
+
+def test_the_filters_of_the_table_are_those_of_the_networks():
+    filters = {row[0]: row[2] for row in cells(tables.profiles())[1:]}
+    for name in runs.PROFILES:
+        settings = profiles.settings(name)
+        layers = [m for m in encoders.ConvEncoder(settings.d, settings.width).modules() if hasattr(m, "out_channels")]
+        assert filters[name] == "/".join(str(layer.out_channels) for layer in layers[1:-1:2])

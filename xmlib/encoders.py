@@ -25,7 +25,7 @@ class ConvEncoder(nn.Module):
     def __init__(self, d: int = 32, width: float = 1.0, bfloat16: bool = False):
         super().__init__()
         self.bfloat16 = bfloat16
-        channels = [1] + [8 * max(1, int(width * f / 8 + 1e-9)) for f in FILTERS]
+        channels = [1, *filters(width)]
         blocks = [_block(a, b) for a, b in zip(channels, channels[1:], strict=False)]
         self.layers = nn.Sequential(*blocks, nn.Conv2d(channels[-1], d, 1, bias=False), nn.BatchNorm2d(d, eps=BN_EPS))
         self.apply(init_as_released)
@@ -35,6 +35,11 @@ class ConvEncoder(nn.Module):
         with torch.autocast(view.device.type, torch.bfloat16) if self.bfloat16 else nullcontext():
             maps = self.layers[:-2](view.contiguous(memory_format=torch.channels_last))
         return self.layers[-2:](maps.float()).mean(dim=(2, 3))  # of (n, d, h/16, w/16)
+
+
+def filters(width: float) -> tuple[int, ...]:
+    """The filters of the four blocks at this width: the released ones times it, rounded down to multiples of 8."""
+    return tuple(8 * max(1, int(width * released / 8 + 1e-9)) for released in FILTERS)
 
 
 def _block(channels_in: int, channels_out: int) -> nn.Sequential:

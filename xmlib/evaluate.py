@@ -174,8 +174,8 @@ def both_ways(x: Tensor, y: Tensor, groups=None) -> dict:
             "mrr_interval": list(interval),
             "hubness": skewness,
         }
-        result["ranks"][direction] = expected_ranks(better, tied).tolist()
-        result["ties"][direction] = {str(i): int(tied[i]) for i in np.flatnonzero(tied > 1)}
+        for name, kept in kept_standing(better, tied).items():
+            result[name][direction] = kept
     return result
 
 
@@ -184,11 +184,22 @@ def recorded_reciprocal_ranks(scores: dict, direction: str) -> np.ndarray:
     return reciprocal_ranks(*recorded_standing(scores, direction))
 
 
+def kept_standing(better: np.ndarray, tied: np.ndarray) -> dict:
+    """What a record keeps of how queries stand: expected `ranks`, and `ties`, the number tied where it is above one."""
+    ties = {str(i): int(tied[i]) for i in np.flatnonzero(tied > 1)}
+    return {"ranks": expected_ranks(better, tied).tolist(), "ties": ties}
+
+
 def recorded_standing(scores: dict, direction: str) -> tuple[np.ndarray, np.ndarray]:
     """`better` and `tied` of every query, as `standing` gave them to `both_ways`."""
-    expected = np.array(scores["ranks"][direction])
+    return standing_of(scores["ranks"][direction], scores["ties"][direction])
+
+
+def standing_of(ranks: list[float], ties: dict[str, int]) -> tuple[np.ndarray, np.ndarray]:
+    """`better` and `tied` of every query, from what `kept_standing` kept of them."""
+    expected = np.array(ranks)
     tied = np.ones(len(expected), dtype=int)
-    for query, count in scores["ties"][direction].items():
+    for query, count in ties.items():
         tied[int(query)] = count
     return (expected - (tied + 1) / 2).astype(int), tied
 

@@ -90,7 +90,8 @@ def corrected(x: Tensor, y: Tensor, bank1: Tensor, bank2: Tensor, groups=None, c
     `x`, `y`: test embeddings (n, d); `bank1`, `bank2`: embeddings of training items of view 1 and of view 2.
     `corrected(x, y, x, y)` is the transductive variant, to be named so. `corrections`: default `CORRECTIONS`.
     The metrics are those of `evaluate.metrics_of` with `mrr_interval`, `hubness`, and `mrr_gain` over plain cosines
-    with `mrr_gain_interval`; both intervals are bootstrapped over `groups` of queries.
+    with `mrr_gain_interval`; both intervals are bootstrapped over `groups` of queries. `ranks` and `ties` are those of
+    every query, as in `evaluate.both_ways`.
     """
     result: dict = {name: {} for name in corrections or CORRECTIONS}
     for direction, (query, candidates, bank) in zip(evaluate.DIRECTIONS, ((x, y, bank1), (y, x, bank2)), strict=True):
@@ -108,4 +109,5 @@ def _scores(query: Tensor, candidates: Tensor, correct: Correction, plain, group
         "mrr_gain": float((reciprocal - plain).mean()),
         "mrr_gain_interval": list(intervals.paired_interval(reciprocal, plain, groups)),
         "hubness": skewness,
+        **evaluate.kept_standing(better, tied),
     }

@@ -24,7 +24,7 @@ Named = dict[str, list[dict]]  # configuration → records, one a seed
 
 def fragments(found: Sequence[dict]) -> dict[str, str]:
     """File name → Markdown, for every fragment that the page on neighbourhoods' results includes."""
-    result = {}
+    found, result = summaries.one_linear_cca(found), {}
     for dataset in DATASETS:
         runs, weighed = by_configuration(found, dataset), by_configuration(found, dataset, encoder=TFIDF)
         shown: dict[str, Callable[[], str]] = {
@@ -44,6 +44,7 @@ def fragments(found: Sequence[dict]) -> dict[str, str]:
 
 def pictures(found: Sequence[dict], draw: Callable[[Callable], bytes]) -> dict[str, bytes]:
     """File name → SVG: MRR of every configuration of each data set, every seed a dot."""
+    found = summaries.one_linear_cca(found)
     runs = {dataset: by_configuration(found, dataset) for dataset in DATASETS}
     return {f"neighborhoods-{name}.svg": draw(lambda: draw_ablation(named)) for name, named in runs.items() if named}  # noqa: B023
 
@@ -90,7 +91,8 @@ def ablation(runs: Named) -> str:
     data = runs["all"][0]["data"]
     return (
         f"{data['train']:,} training and {data['test']:,} test pairs. The intervals are over groups of queries and "
-        f"over seeds.\n\n{tables.table(header, rows, right=header[2:])}"
+        f"over seeds. {summaries.fitted(runs['all'][0]['baselines']['linear_cca'])}\n\n"
+        f"{tables.table(header, rows, right=header[2:])}"
     )
 
 

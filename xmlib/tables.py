@@ -8,7 +8,7 @@ import numpy as np
 
 from xmlib import baselines, fingerprint, intervals, records
 from xmlib.data import audio_score
-from xmlib.encoders import FILTERS
+from xmlib.encoders import filters
 from xmlib.evaluate import DIRECTIONS
 from xmlib.intervals import Interval
 from xmlib.profiles import settings
@@ -284,8 +284,7 @@ def profiles() -> str:
     rows = []
     for name in PROFILES:
         chosen, size = settings(name), audio_score.PROFILES[name]
-        filters = "/".join(str(round(chosen.width * count)) for count in FILTERS)
-        cells = [name, _fraction(chosen.width), filters, f"{chosen.epochs:,}"]
+        cells = [name, _fraction(chosen.width), "/".join(map(str, filters(chosen.width))), f"{chosen.epochs:,}"]
         rows.append(cells + [f"{count:,}" for count in (size.train, size.valid, size.test)])
     return table(header, rows, right=header[3:])
 
