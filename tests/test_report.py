@@ -599,3 +599,27 @@ def test_the_filters_of_the_table_are_those_of_the_networks():
         settings = profiles.settings(name)
         layers = [m for m in encoders.ConvEncoder(settings.d, settings.width).modules() if hasattr(m, "out_channels")]
         assert filters[name] == "/".join(str(layer.out_channels) for layer in layers[1:-1:2])
+
+
+def test_the_book_counts_the_records_that_other_code_has_made():
+    today = record("ccal_tno", code=records.code_of("ccal_tno"))
+    assert tables.current([today]) == "All 1 records of this book were made by the code that is here.\n"
+    assert tables.current([today, record("ccal_cont")]).startswith("Of the 2 records of this book, 1 were made by code")
+
+
+def test_the_two_forms_of_the_loss_and_the_text_sides_are_compared_in_short(ablated):
+    weighed = [neighborhood_record(f"tfidf{name}", s, 1.2) for name in ("", "-none") for s in (1, 2, 3)]
+    rival = [record("learned_nce", dataset="emoji", seed=seed, quality=0.9) for seed in (1, 2, 3)]
+    linear = [record("linear_nce", dataset="emoji", seed=seed, variant="mirrored") for seed in (1, 2, 3)]
+    named = report_neighborhoods.by_configuration(summaries.one_linear_cca(ablated), "emoji")
+    best = [r for r in weighed if r["variant"] == "tfidf"]
+    found = summaries.one_linear_cca([*ablated, *weighed, *rival, *linear])
+    shown = report_neighborhoods.short(
+        found, "emoji", named, report_neighborhoods.by_configuration(found, "emoji", encoder="tfidf")
+    )
+    forms = summaries_neighborhoods.contrast(named, [("none", "none_released"), ("all", "all_released")])
+    assert tables.with_interval(forms.value, forms.interval(), signed=True) in shown
+    gain = np.mean([summaries_neighborhoods.difference(best, rival, way)[0] for way in evaluate.DIRECTIONS])
+    assert f"{runs.title('learned_nce')} {tables.number(gain, signed=True)} [" in shown
+    assert "Linear CCA " in shown
+    assert runs.title("linear_nce") not in shown

@@ -187,7 +187,7 @@ def make(records_folder: Path, out: Path) -> list[Path]:
     wanted = {**fragments(paper, records.reported()), **pictures(paper), **data_fragments(paper)}
     wanted |= {**report_image_text.fragments(found), **report_image_text.pictures(found, draw)}
     wanted |= {**report_neighborhoods.fragments(found), **report_neighborhoods.pictures(found, draw)}
-    wanted |= pages_image_text.fragments(draw)
+    wanted |= {**pages_image_text.fragments(draw), "current.md": tables.current(found)}
     measured = report_benchmarks.load()
     wanted |= {**report_benchmarks.fragments(measured), **report_benchmarks.pictures(measured, draw)}
     changed = [out / name for name, content in wanted.items() if write(out / name, content)]

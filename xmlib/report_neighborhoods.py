@@ -11,12 +11,15 @@ from matplotlib.figure import Figure
 from xmlib import evaluate, intervals, report_image_text, summaries, tables
 from xmlib import summaries_neighborhoods as own
 from xmlib.figures import METHOD_COLORS, METHOD_NAMES
+from xmlib.intervals import Mean
+from xmlib.methods import METHODS
 from xmlib.neighborhoods import CONFIGURATIONS, RELEASED
 
 METHOD = "neighborhoods"
 OTHER_HEAD = "ccal_neighborhoods"
 TFIDF = "tfidf"  # the other text encoder
 DATASETS = ("emoji", "openclipart")
+NAMES = {"emoji": "emoji", "openclipart": "Openclipart"}
 FORMS = {"intended": METHOD_COLORS["neighborhoods"], "released": METHOD_COLORS["learned_cont"]}
 MISSING = "There are no runs with neighbourhoods on {} here yet; `make ablation` makes them.\n"
 Named = dict[str, list[dict]]  # configuration → records, one a seed
@@ -28,6 +31,7 @@ def fragments(found: Sequence[dict]) -> dict[str, str]:
     for dataset in DATASETS:
         runs, weighed = by_configuration(found, dataset), by_configuration(found, dataset, encoder=TFIDF)
         shown: dict[str, Callable[[], str]] = {
+            "short": lambda: short(found, dataset, runs, weighed),  # noqa: B023
             "ablation": lambda: ablation(runs),  # noqa: B023
             "effects": lambda: effects(runs),  # noqa: B023
             "coherence": lambda: coherence(runs),  # noqa: B023
@@ -63,6 +67,41 @@ def by_configuration(found: Sequence[dict], dataset: str, method: str = METHOD, 
         runs[name] = sorted(same, key=lambda r: r["seed"])
     runs = {name: records for name, records in runs.items() if records}
     return runs if method != METHOD or {"all", "none"} <= set(runs) else {}
+
+
+def short(found: Sequence[dict], dataset: str, runs: Named, weighed: Named) -> str:
+    """The sentences that come first: terms for neighbours together, both forms of the loss, the other text side."""
+    told = [f"On {NAMES[dataset]}: {_pooled(runs)}".strip(), _forms(runs)]
+    if weighed:
+        told += [f"With tf-idf texts: {_pooled(weighed)}", _beside(found, dataset, weighed["all"])]
+    return " ".join(filter(None, told)) + "\n"
+
+
+def _forms(runs: Named) -> str:
+    """The sentence on the intended form of the loss against the released one, over all terms and both directions."""
+    pairs = [(name, name + RELEASED) for name in runs if name + RELEASED in runs]
+    pairs = [(one, other) for one, other in pairs if _seeds(runs[one]) == _seeds(runs[other])]
+    if not pairs:
+        return ""
+    mean = own.contrast(runs, pairs)
+    return f"The intended form of the loss above the released one: {_shown(mean)}."
+
+
+def _beside(found: Sequence[dict], dataset: str, best: list[dict]) -> str:
+    """The sentence on all terms with tf-idf texts against linear CCA and the networks that start at random."""
+    rivals = report_image_text.by_method(found, dataset)
+    named = {METHOD_NAMES[name]: records for name, records in rivals.items() if not METHODS[name].linear}
+    linear = [record | record["baselines"]["linear_cca"] for record in best]
+    shown = [
+        f"{title} {_shown(own.contrast({'one': best, 'other': records}, [('one', 'other')]))}"
+        for title, records in (named | {METHOD_NAMES["linear_cca"]: linear}).items()
+        if _seeds(records) == _seeds(best)
+    ]
+    return f"All terms there, above other methods on the same queries, mean of both directions – {'; '.join(shown)}."
+
+
+def _shown(mean: Mean) -> str:
+    return tables.with_interval(mean.value, mean.interval(), signed=True)
 
 
 def ablation(runs: Named) -> str:
@@ -119,7 +158,7 @@ def effects(runs: Named) -> str:
     arrows = evaluate.direction_names(runs["all"][0]["dataset"]).values()
     header = ["Terms", "Loss", *(f"MRR, {arrow}" for arrow in arrows)]
     header += [f"{kind}, same label" for kind in own.KINDS.values()]
-    told = f"{tables.together(tested, p_values)} {_pooled(runs)} {_over(runs)}" if tested else ""
+    told = f"{tables.together(tested, p_values)} {_over(runs)}" if tested else ""
     return f"{tables.table(header, rows, right=header[2:])}\n{told}\n"
 
 
@@ -130,8 +169,8 @@ def _pooled(runs: Named) -> str:
     if mean is None:
         return ""
     return (
-        "All terms for neighbours together, each against the same training without it, mean of both directions: "
-        f"{tables.with_interval(mean.value, mean.interval(), signed=True)}."
+        "all terms for neighbours together, each against the same training without it, mean of both directions: "
+        f"{_shown(mean)}."
     )
 
 

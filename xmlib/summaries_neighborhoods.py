@@ -120,15 +120,20 @@ def pooled(named: Mapping[str, Sequence[dict]]) -> Mean | None:
 
     `named`: configuration → records, one a seed, all of the same seeds; None where there is no such pair of runs.
     """
-    ways = list(evaluate.DIRECTIONS)
+    pairs = [(with_term + form, without + form) for with_term, without in POOLED for form in ("", RELEASED)]
+    pairs = [pair for pair in pairs if set(pair) <= set(named)]
+    return contrast(named, pairs) if pairs else None
+
+
+def contrast(named: Mapping[str, Sequence[dict]], pairs: Sequence[tuple[str, str]]) -> Mean:
+    """The mean difference of MRR over pairs of runs, the first of each above the second, and over both directions.
+
+    `named`: name → records, one a seed, all of the same seeds and test pairs. A test pair counts once: its two queries,
+    and what all runs say of it, are taken together before the error is.
+    """
     tables = {
-        name: np.mean([summaries.reciprocal_ranks(found, way) for way in ways], axis=0) for name, found in named.items()
+        name: np.mean([summaries.reciprocal_ranks(named[name], way) for way in evaluate.DIRECTIONS], axis=0)
+        for name in {name for pair in pairs for name in pair}
     }
-    gains = [
-        tables[with_term + form] - tables[without + form]
-        for with_term, without in POOLED
-        for form in ("", RELEASED)
-        if {with_term + form, without + form} <= set(tables)
-    ]
-    groups = next(iter(named.values()))[0]["data"]["test_groups"]
-    return intervals.crossed_mean(np.mean(gains, axis=0), groups) if gains else None
+    groups = named[pairs[0][0]][0]["data"]["test_groups"]
+    return intervals.crossed_mean(np.mean([tables[one] - tables[other] for one, other in pairs], axis=0), groups)

@@ -267,6 +267,18 @@ def provenance(runs: Sequence[Runs]) -> str:
     return table(header, rows, right=["Epochs", "Best", "Time", "Memory"])
 
 
+def current(found: Sequence[dict]) -> str:
+    """The sentence on how many records were made by other code than this, which would not be repeated as they are."""
+    other = sum(bool(fingerprint.changed(r["code"], records.code_of(r["method"]))) for r in found)
+    if not other:
+        return f"All {len(found)} records of this book were made by the code that is here.\n"
+    return (
+        f"Of the {len(found)} records of this book, {other} were made by code that differs from this in a module that "
+        "decides numbers; `python -m xmlib.records list` says which modules. To run one of them again, check out its "
+        "commit first.\n"
+    )
+
+
 def sizes(runs: Sequence[Runs]) -> str:
     """How many pairs each profile has, and the digest that names exactly these pairs."""
     header = ["Profile", "Training pairs", "Validation pairs", "Test pairs", "Groups in test", "Digest"]
