@@ -55,7 +55,7 @@ def fragments(found: Sequence[dict], reported: Sequence[dict]) -> dict[str, str]
     """File name → Markdown, for every fragment that a page includes."""
     runs = group(found)
     return {
-        "headline.md": _headline(longest(runs)),
+        "headline.md": _headline(longest(runs), reported),
         "curves.md": _each_profile(runs, _curves) + _missing_profiles(runs),
         "ranks.md": _each_profile(runs, _ranks),
         "metrics.md": _each_profile(runs, _metrics),
@@ -121,10 +121,10 @@ def draw(plot: Callable) -> bytes:
     return buffer.getvalue()
 
 
-def _headline(runs: list[Runs]) -> str:
+def _headline(runs: list[Runs], reported: Sequence[dict]) -> str:
     if not runs:
         return _missing("quick")
-    text = "\n".join([tables.headline(runs), tables.made_by(runs) + tables.reading(rivals(runs)[0])])
+    text = "\n".join([tables.headline(runs, reported), tables.made_by(runs) + tables.reading(rivals(runs)[0])])
     if not all(run.converged for run in runs):
         text += (
             f"\nA run labelled *{tables.NOT_CONVERGED}* was ended by its number of epochs. "
