@@ -4,6 +4,7 @@ import html
 import json
 import os
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import nbformat
@@ -640,9 +641,9 @@ def test_what_the_runs_leave_open_is_said_below_the_table_and_only_while_it_is_s
     assert "one seed a method" in told
     assert "refinements of the released schedule" in told
     assert "In 1 of 1 runs the best epoch is among the last" in told
-    settled = [
-        record("ccal_cont", "medium", seed, parameters={"dataset_file": "pairs.npz"}, best_epoch=2) for seed in (1, 2)
-    ]
+    assert "The runs of the profile medium were made with other settings or pairs than it has today" in told
+    today = {"parameters": {"dataset_file": "pairs.npz"}, "settings": asdict(profiles.settings("medium"))}
+    settled = [record("ccal_cont", "medium", seed, best_epoch=2, **today) for seed in (1, 2)]
     for item in settled:
         item["history"] = [row | {"phase": 3} for row in item["history"]]
     assert tables.limits(runs.group(settled)).strip() == ""

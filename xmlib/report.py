@@ -127,8 +127,8 @@ def _headline(runs: list[Runs], reported: Sequence[dict]) -> str:
     text = "\n".join([tables.headline(runs, reported), tables.made_by(runs) + tables.reading(rivals(runs)[0])])
     if not all(run.converged for run in runs):
         text += (
-            f"\nA run labelled *{tables.NOT_CONVERGED}* was ended by its number of epochs. "
-            "It shows what a short run gives, not what the method can reach.\n"
+            f"\nA run labelled *{tables.NOT_CONVERGED}* was ended by its number of epochs or by a plan of that length. "
+            "It shows what a run of that length gives, not what the method can reach.\n"
         )
     return text
 

@@ -125,12 +125,26 @@ def limits(runs: Sequence[Runs]) -> str:
         told.append("There is one seed a method: a difference may be luck of the seed.")
     if all(row["phase"] == 0 for record in records_of_all for row in record["history"]):
         told.append("No run has come to the refinements of the released schedule.")
+    if old := sorted({run.profile for run in runs if _outdated(run.first)}):
+        told.append(
+            f"The runs of the profile {' and '.join(old)} were made with other settings or pairs than it has today; "
+            "their records say with which."
+        )
     last = sum(record["best_epoch"] > 0.95 * len(record["history"]) for record in records_of_all)
     if last:
         told.append(
             f"In {last} of {len(records_of_all)} runs the best epoch is among the last: longer ones may do better."
         )
     return " ".join(told) + "\n"
+
+
+def _outdated(record: dict) -> bool:
+    """Whether a run had other settings than its profile has today, or another number of built training pairs."""
+    today = asdict(settings(record["profile"], record["dataset"], record["method"]))
+    kept = {name: value for name, value in record["settings"].items() if name in today}
+    built = not record["parameters"].get("dataset_file")
+    other_pairs = built and record["data"]["train"] != audio_score.PROFILES[record["profile"]].train
+    return other_pairs or kept != {name: today[name] for name in kept}
 
 
 def made_by(runs: Sequence[Runs]) -> str:
