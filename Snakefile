@@ -30,7 +30,7 @@ NEIGHBORHOOD_NOTEBOOK = "book/results/{profile}/{dataset}-neighborhoods.ipynb"
 IMAGE_PROFILES = {"emoji": "quick", "openclipart": "full"}  # the latter is committed: its pictures are not in a package
 DRAWING = {  # the figures of the theory chapters depend on these
     "report.py", "tables.py", "theory.py", "theory_batches.py", "theory_effects.py", "theory_figures.py",
-    "theory_intervals.py", "theory_losses.py", "theory_pages.py", "theory_statistics.py",
+    "theory_intervals.py", "theory_losses.py", "theory_pages.py", "theory_statistics.py", "units.py",
 }
 AFTERWARDS = DRAWING | {  # no run depends on these
     "report_benchmarks.py", "report_image_text.py", "report_neighborhoods.py", "runs.py", "pages.py", "pages_image_text.py", "notebooks.py",

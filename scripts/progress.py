@@ -21,6 +21,8 @@ from pathlib import Path
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from xmlib.units import duration
+
 ROOT = Path(__file__).resolve().parent.parent
 DURATIONS = ROOT / "scripts" / "durations.json"  # target → rule → seconds on one of two cores
 REMEMBERED = ROOT / "runs" / "durations.json"  # the same, as measured here
@@ -124,14 +126,6 @@ def _remembered() -> dict[str, dict[str, float]]:
         return dict(json.loads(REMEMBERED.read_text(encoding="utf-8")))
     except (OSError, ValueError):  # the first time, or a file cut short: only estimates come from it
         return {}
-
-
-def duration(seconds: float) -> str:
-    """`40 s`, `12 min`, `1 h 35 min`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def within(log: str) -> str:

@@ -27,6 +27,7 @@ from xmlib import (
     summaries,
     summaries_neighborhoods,
     tables,
+    units,
 )
 from xmlib.errors import InputError
 
@@ -256,7 +257,7 @@ def test_text_from_a_machine_is_shown_as_it_is(text):
 
 
 def test_durations_are_written_for_people():
-    assert [tables.duration(s) for s in (40, 89.6, 720, 5700, 3600)] == [
+    assert [units.duration(s) for s in (40, 89.6, 720, 5700, 3600)] == [
         "40 s",
         "90 s",
         "12 min",

@@ -9,7 +9,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from xmlib import evaluate, intervals, summaries, tables
+from xmlib import evaluate, intervals, summaries, tables, units
 from xmlib.figures import METHOD_COLORS, METHOD_NAMES
 from xmlib.methods import IMAGE_METHODS
 
@@ -232,7 +232,7 @@ def provenance(runs: Methods) -> str:
         counts = [len(record["history"]) for record in records]
         seconds = float(np.mean([record["wall_seconds"] for record in records]))
         converged = "yes" if all(record["converged"] for record in records) else f"*{tables.NOT_CONVERGED}*"
-        cells = [f"{min(counts)}–{max(counts)}", converged, tables.duration(seconds), tables.machine(records[0])]
+        cells = [f"{min(counts)}–{max(counts)}", converged, units.duration(seconds), tables.machine(records[0])]
         rows.append([METHOD_NAMES[method], records[0]["profile"], str(len(records)), *cells])
     header = ["Method", "Profile", "Seeds", "Epochs", "Converged", "Time a run", "Machine"]
     return tables.table(header, rows)

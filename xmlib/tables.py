@@ -13,6 +13,7 @@ from xmlib.evaluate import DIRECTIONS, chance_metrics
 from xmlib.intervals import Interval
 from xmlib.profiles import settings
 from xmlib.runs import BASELINES, PROFILES, Runs, differences, rivals, title
+from xmlib.units import duration
 
 NOT_CONVERGED = "not converged"
 CUTOFFS = {"r1": "R@1 (%)", "r5": "R@5", "r10": "R@10", "r25": "R@25"}
@@ -57,14 +58,6 @@ def with_interval(value: float, interval: Interval, signed: bool = False) -> str
     """`0.583 [0.566, 0.600]`."""
     low, high = (number(end, signed=signed) for end in interval)
     return f"{number(value, signed=signed)} [{low}, {high}]"
-
-
-def duration(seconds: float) -> str:
-    """`40 s`, `12 min`, `1 h 35 min`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def machine(record: dict) -> str:
