@@ -102,7 +102,7 @@ def test_a_run_that_is_stopped_and_then_killed_goes_on_to_the_same_record(file, 
     stopped = started(file, away)
     wait(stopped, lambda: any("epoch 2," in log.read_text() for log in away.glob("runs/logs/*/*.log")))
     stopped.terminate()
-    said = stopped.communicate(timeout=120)[0]
+    said = stopped.communicate(timeout=900)[0]
     assert stopped.returncode == 0, said
     assert said.endswith(f"0 of 1 records are in {away / 'records'}; the same command goes on from there.\n")
     before = kept(away)
@@ -112,7 +112,7 @@ def test_a_run_that_is_stopped_and_then_killed_goes_on_to_the_same_record(file, 
         process.kill()
     killed.communicate()
     assert not list(away.glob("records/*/*.json"))
-    said = started(file, away).communicate(timeout=300)[0]
+    said = started(file, away).communicate(timeout=900)[0]
     assert said.endswith(f"1 of 1 records are in {away / 'records'}.\n")
     resumed = records.load(next(away.glob("records/*/*.json")))
     assert records.differences(whole, resumed) == []
@@ -126,10 +126,10 @@ def started(file, away):
 
 
 def wait(runner, happened):
-    for _ in range(3000):
+    for _ in range(3000):  # a guard against hanging
         if happened() or runner.poll() is not None:
             break
-        time.sleep(0.1)
+        time.sleep(0.3)
     assert runner.poll() is None, runner.communicate()
 
 

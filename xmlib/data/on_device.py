@@ -29,9 +29,10 @@ class Resident:
         """The copy on that device."""
         import torch
 
-        if device not in self.copies:
-            self.copies[device] = torch.from_numpy(np.array(self.array)).to(device)
-        return self.copies[device]
+        place = torch.empty(0, device=device).device  # of "cuda" and "cuda:0" the same
+        if place not in self.copies:
+            self.copies[place] = torch.from_numpy(np.array(self.array)).to(place)
+        return self.copies[place]
 
 
 def cutter(cut: Callable[[Tensor, Tensor], Tensor], source: Resident, starts: np.ndarray) -> Callable[[Tensor], Tensor]:
@@ -59,7 +60,7 @@ def changed(
     """Both views at the places of `augment.Places`, as there, but each matrix of shares in one go."""
     import torch
 
-    at = [torch.from_numpy(place).to(strips.device) for place in (columns, across, down, excerpts)]
+    at = [torch.from_numpy(p).to(strips.device, non_blocking=True) for p in (columns, across, down, excerpts)]
     ink = 255 - strips[at[0]].float()  # (n, width, 80)
     halved = _means_of_two(at[1], ink.shape[1]) @ ink  # (n, 50, 80)
     white = 255 - _means_of_two(at[2], HEIGHT) @ halved.transpose(1, 2)
