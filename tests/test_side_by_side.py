@@ -12,7 +12,6 @@ import zipfile
 
 import bare
 import numpy as np
-import psutil
 import pytest
 import torch
 
@@ -22,7 +21,7 @@ from xmlib.errors import InputError
 
 BUILT = paths.DATA
 TOY = ["-p", "profile", "toy", "-p", "device", "cpu"]
-LONG = [*TOY, "-p", "epochs", "7"]  # some seconds
+LONG = [*TOY, "-p", "epochs", "6"]  # some seconds
 
 
 def pairs_of(options):
@@ -32,7 +31,7 @@ def pairs_of(options):
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
     target = tmp_path_factory.mktemp("packed") / "toy.pairs"
-    packed_run.pack(packed_run.parameters(pairs_of(TOY)), target)
+    packed_run.pack(packed_run.asked(pairs_of(TOY)), target)
     return target
 
 
@@ -69,7 +68,7 @@ class Never:
 def record_of(file, folder, options, halt=None):
     """The record of one run in this process, None if it was halted."""
     target = folder / "one.json"
-    chosen = packed_run.parameters(pairs_of(options)) | {"method": "ccal_cont"}
+    chosen = packed_run.asked(pairs_of(options)) | {"method": "ccal_cont"}
     return packed_run.run(chosen, packed.unpack(file), target, halt or Never(), 1) and records.load(target)
 
 
@@ -96,41 +95,51 @@ def test_a_machine_with_three_packages_leaves_the_notebooks_record(file, tmp_pat
         assert one[name] == other[name]
 
 
+AT_EPOCH = """
+import os, signal, time
+from xmlib import fit
+
+fit.SAVE_EVERY = 0
+save = fit.save_atomically
+
+def save_and_interrupt(state, path):
+    save(state, path)
+    if len(state["history"]) == {epoch}:
+        {interrupt}
+
+fit.save_atomically = save_and_interrupt
+"""
+STOP = """os.kill(os.getppid(), signal.SIGTERM)
+        while signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:  # what the second signal would meet
+            time.sleep(0.05)"""
+KILL = "[os.kill(process, signal.SIGKILL) for process in (os.getppid(), os.getpid())]"
+
+
 def test_a_run_that_is_stopped_and_then_killed_goes_on_to_the_same_record(file, elsewhere):
     whole = record_of(file, elsewhere, LONG)
     away = elsewhere / "away"
-    stopped = started(file, away)
-    wait(stopped, lambda: any("epoch 2," in log.read_text() for log in away.glob("runs/logs/*/*.log")))
-    stopped.terminate()
-    said = stopped.communicate(timeout=900)[0]
-    assert stopped.returncode == 0, said
-    assert said.endswith(f"0 of 1 records are in {away / 'records'}; the same command goes on from there.\n")
+    stopped = started(file, away, AT_EPOCH.format(epoch=2, interrupt=STOP))
+    assert stopped.returncode == 0, stopped.stdout
+    said = f"0 of 1 records are in {away / 'records'}; the same command goes on from there.\n"
+    assert stopped.stdout.endswith(said)
     before = kept(away)
-    killed = started(file, away)
-    wait(killed, lambda: len(kept(away)) > len(before))
-    for process in [*psutil.Process(killed.pid).children(), killed]:
-        process.kill()
-    killed.communicate()
+    assert len(before) == 2
+    killed = started(file, away, AT_EPOCH.format(epoch=4, interrupt=KILL))
+    assert killed.returncode == -signal.SIGKILL
     assert not list(away.glob("records/*/*.json"))
-    said = started(file, away).communicate(timeout=900)[0]
-    assert said.endswith(f"1 of 1 records are in {away / 'records'}.\n")
+    assert len(kept(away)) == 4
+    finished = started(file, away, "")
+    assert finished.stdout.endswith(f"1 of 1 records are in {away / 'records'}.\n")
     resumed = records.load(next(away.glob("records/*/*.json")))
     assert records.differences(whole, resumed) == []
-    assert resumed["history"][: len(before)] == before  # with their seconds: taken over, not trained again
+    assert resumed["history"][:2] == before  # with their seconds: taken over, not trained again
 
 
-def started(file, away):
-    environment = bare.environment(away, "import xmlib.fit; xmlib.fit.SAVE_EVERY = 0", **moved(away))
+def started(file, away, first):
+    environment = bare.environment(away, first, **moved(away))
     line = [sys.executable, *command(file, away, *LONG)]
-    return subprocess.Popen(line, env=environment, cwd=away, stdout=subprocess.PIPE, text=True)
-
-
-def wait(runner, happened):
-    for _ in range(3000):  # a guard against hanging
-        if happened() or runner.poll() is not None:
-            break
-        time.sleep(0.3)
-    assert runner.poll() is None, runner.communicate()
+    limit = 900  # seconds, a guard against hanging
+    return subprocess.run(line, env=environment, cwd=away, capture_output=True, text=True, check=False, timeout=limit)
 
 
 def kept(away):
@@ -255,11 +264,15 @@ def test_a_sound_archive_with_one_other_bit_is_refused(file, elsewhere, name):
         ([*TOY, "-p", "renderings", "3"], "these pairs have renderings 1, but 3 is asked for"),
         ([*TOY, "-p", "widht", "1"], "no parameter 'widht'; choose one of method, profile"),
         ([*TOY, "-p", "epochs", "many"], "epochs = 'many' is not of type int"),
+        ([*TOY, "-p", "width", "nan"], "width is 'nan' of type float"),
         ([*TOY, "-p", "seed", "3"], "give --seeds"),
         ([*TOY, "-p", "precision", "tf32"], "'tf32' is of CUDA devices"),
         ([*TOY, "--methods", "ccal_count"], "no method 'ccal_count'"),
         ([*TOY, "--methods", "neighborhoods"], "not for these pairs"),
         ([*TOY, "--seeds", "one"], "--seeds 'one' are no whole numbers"),
+        ([*TOY, "--seeds", "1,-2"], "--seeds '1,-2' are no whole numbers"),
+        ([*TOY, "-p", "threads", "0"], "threads = 0, but a run needs one"),
+        ([*TOY, "-p", "dataset_file", "x.npz"], "dataset_file is for the notebook"),
         ([*TOY, "--processes", "-1"], "counts from 0"),
         pytest.param(
             TOY[:3], "no CUDA device here",
@@ -290,7 +303,7 @@ def test_linear_cca_of_another_version_is_refused(file):
     older = json.loads(pairs.texts["linear_cca"]) | {"version": 1}
     pairs = pairs._replace(texts={"linear_cca": json.dumps(older)})
     with pytest.raises(InputError, match="linear CCA of version 1, not"):
-        packed_run.check(packed_run.parameters(pairs_of(TOY)), pairs)
+        packed_run.check(packed_run.asked(pairs_of(TOY)), pairs)
 
 
 def test_pairs_that_a_device_cuts_otherwise_are_refused(monkeypatch):
@@ -305,7 +318,7 @@ def test_pairs_that_a_device_cuts_otherwise_are_refused(monkeypatch):
 
 
 def test_the_papers_methods_with_three_seeds_are_nine_runs_that_the_grid_takes_for_its_own():
-    chosen = packed_run.parameters()
+    chosen = packed_run.asked()
     made = side_by_side.jobs(chosen, methods.PAPER, [1, 2, 3], paths.RECORDS)
     names = {str(job.record.relative_to(paths.ROOT)) for job in made}
     grid = (paths.ROOT / "Snakefile").read_text()

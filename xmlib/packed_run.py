@@ -5,7 +5,6 @@ The same steps with the same parameters, so the record is the notebook's. `xmlib
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import signal
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from xmlib import baselines, data, experiments, fit, methods, paths, profiles, records
+from xmlib import baselines, data, experiments, fit, methods, parameters, paths, profiles, records
 from xmlib.data import Splits, audio_score, packed
 from xmlib.data.packed import Packed
 from xmlib.errors import InputError
@@ -30,20 +29,13 @@ AMOUNTS = ("train_pairs", "renderings")
 HERE = ("torch", "numpy", "scipy")  # packages that a run needs; the others of a record made the pairs
 
 
-def declared() -> dict[str, Any]:
-    """The notebook's parameters with its own defaults."""
-    cells = json.loads((paths.NOTEBOOKS / f"{NOTEBOOK}.ipynb").read_text(encoding="utf-8"))["cells"]
-    cell = next("".join(c["source"]) for c in cells if "parameters" in c["metadata"].get("tags", []))
-    lines = [line for line in ast.parse(cell).body if isinstance(line, ast.AnnAssign) and line.value]
-    return {ast.unparse(line.target): ast.literal_eval(line.value) for line in lines}  # type: ignore[arg-type]
-
-
-def parameters(given: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
+def asked(given: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
     """The notebook's parameters for a GPU and the profile `full`, with those given as name and text.
 
     Raises `InputError` for a name that the notebook has not, and a text that is no value of it.
     """
-    known = declared()
+    notebook = paths.NOTEBOOKS / f"{NOTEBOOK}.ipynb"
+    known = parameters.defaults(notebook)
     chosen = known | USUAL
     for name, text in given:
         if name in OPTIONS:
@@ -53,6 +45,11 @@ def parameters(given: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
             chosen[name] = kind(text)
         except ValueError:
             raise InputError(f"{name} = {text!r} is not of type {kind.__name__}: give another value.") from None
+    parameters.check(notebook, chosen)
+    if chosen["dataset_file"]:
+        raise InputError("dataset_file is for the notebook: only pairs that are built here can be packed and run.")
+    if chosen["threads"] < 1:
+        raise InputError(f"threads = {chosen['threads']}, but a run needs one: choose 1.")
     return chosen
 
 
@@ -78,8 +75,6 @@ def check(chosen: Mapping[str, Any], pairs: Packed) -> None:
     if row.neighborhoods or row.linear:
         raise InputError(f"The method {chosen['method']!r} is not for these pairs: choose one of {methods.PAPER}.")
     methods.device(chosen["device"], chosen["precision"])
-    if chosen["dataset_file"]:
-        raise InputError("dataset_file is for the notebook: a run from packed pairs has those and no others.")
     audio_score.check_asked(
         pairs.manifest["settings"], chosen["profile"], chosen["difficulty"], *(chosen[name] for name in AMOUNTS)
     )

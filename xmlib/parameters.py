@@ -14,10 +14,18 @@ TYPES = {"bool": bool, "int": int, "float": float, "str": str}  # of a parameter
 
 def declared(notebook: Path) -> dict[str, str]:
     """Name → annotated type of every parameter in the cell of an `.ipynb` that is tagged `parameters`."""
+    return {ast.unparse(line.target): ast.unparse(line.annotation) for line in _lines(notebook)}
+
+
+def defaults(notebook: Path) -> dict[str, Any]:
+    """Name → value of every parameter as the cell has it."""
+    return {ast.unparse(line.target): ast.literal_eval(line.value) for line in _lines(notebook) if line.value}
+
+
+def _lines(notebook: Path) -> list[ast.AnnAssign]:
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     tagged = next(("".join(c["source"]) for c in cells if "parameters" in c["metadata"].get("tags", [])), "")
-    lines = [line for line in ast.parse(tagged).body if isinstance(line, ast.AnnAssign)]
-    return {ast.unparse(line.target): ast.unparse(line.annotation) for line in lines}
+    return [line for line in ast.parse(tagged).body if isinstance(line, ast.AnnAssign)]
 
 
 def check(notebook: Path, values: Mapping[str, Any]) -> None:

@@ -115,7 +115,7 @@ def last_line(log: Path) -> str:
 
 def run(options: argparse.Namespace) -> int:
     """Make the runs that have no record yet; 0 if none has failed."""
-    started, chosen = time.time(), packed_run.parameters(options.p)
+    started, chosen = time.time(), packed_run.asked(options.p)
     if options.processes < 0 or options.minutes < 0:
         raise InputError("--processes and --minutes are counts from 0, which stands for all and for no limit.")
     whole = jobs(chosen, options.methods.split(","), whole_numbers(options.seeds), options.records)
@@ -137,10 +137,10 @@ def run(options: argparse.Namespace) -> int:
 
 def whole_numbers(text: str) -> list[int]:
     """`1,2,3` as a list."""
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise InputError(f"--seeds {text!r} are no whole numbers: give them as 1,2,3.") from None
+    parts = text.split(",")
+    if not all(part.isdecimal() for part in parts):
+        raise InputError(f"--seeds {text!r} are no whole numbers from 0: give them as 1,2,3.")
+    return [int(part) for part in parts]
 
 
 def one(file: Path, work: dict[str, Any]) -> int:
@@ -187,7 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return one(options.pairs, options.work)
         if options.command == "run":
             return run(options)
-        packed_run.pack(packed_run.parameters(options.p), options.pairs)
+        packed_run.pack(packed_run.asked(options.p), options.pairs)
         print(f"{options.pairs}: {options.pairs.stat().st_size / 2**20:.1f} MiB")
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
