@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import replace
 from itertools import combinations
 
@@ -15,10 +16,24 @@ import numpy as np
 import pytest
 import torch
 from conftest import loaded_again
+from music21 import converter
+from scipy.signal import resample_poly
 
 from xmlib import paths
 from xmlib.data import __main__ as command
-from xmlib.data import audio_score, build, cache, folk_tunes, load, melodies, relatives, synthesize, workers
+from xmlib.data import (
+    audio_score,
+    build,
+    cache,
+    engrave,
+    folk_tunes,
+    load,
+    melodies,
+    read_abc,
+    relatives,
+    synthesize,
+    workers,
+)
 from xmlib.data.choose import context, performance, renderings
 from xmlib.errors import InputError
 
@@ -285,6 +300,53 @@ def test_repeats_are_drawn_and_not_played():
 def test_a_tune_that_is_not_plain_is_left_out_with_a_reason(body, reason):
     with pytest.raises(folk_tunes.NotPlain, match=reason):
         folk_tunes.parse(folk_tunes.Source("here", f"X:1\nT:Odd\nM:4/4\nL:1/4\nK:G\n{body}\n"))
+
+
+LATE = "airdsAirs/book4/122"  # its meter stands behind the first bar, which has no beams
+
+
+def own_beams(measures, meter):
+    return [[read_abc.longest_beam(note) for note in measure.notesAndRests] for measure in measures]
+
+
+def test_tunes_are_read_as_music21_reads_and_beams_them_of_itself(monkeypatch):
+    def read(source):
+        try:
+            return folk_tunes.parse(source)
+        except folk_tunes.NotPlain as reason:
+            return str(reason)
+
+    chosen = [source for i, source in enumerate(folk_tunes.sources()) if i % 400 == 5 or source.id == LATE]
+    ours = [read(source) for source in chosen]
+    monkeypatch.setattr(read_abc, "score", lambda abc: converter.parseData(abc, format="abc"))
+    monkeypatch.setattr(read_abc, "beams", own_beams)
+    assert ours == [read(source) for source in chosen]
+    beams = Counter(
+        event.beam for tune in ours if not isinstance(tune, str) for bar in tune.bars for event in bar.events
+    )
+    assert min(beams[kind] for kind in ("start", "continue", "stop", "")) > 50
+
+
+def test_the_rate_is_changed_as_scipy_does_it():
+    rng = np.random.default_rng(0)
+    for rate, up, down in ((48000, 147, 320), (44100, 1, 2), (11025, 2, 1), (22050, 1, 1)):
+        for length in (1, 319, 5000):
+            sound = rng.normal(size=length)
+            expected = resample_poly(sound, up, down)
+            np.testing.assert_allclose(synthesize.resample(sound, rate), expected, rtol=0, atol=1e-14)
+
+
+def test_the_mean_of_two_channels_is_exact():
+    stereo = np.random.default_rng(0).integers(-(2**15), 2**15, (999, 2)).astype("<i2")
+    assert (synthesize.mono(stereo) == stereo.mean(axis=1) / 32768).all()
+
+
+def test_a_drawing_does_not_depend_on_the_one_before(toy):
+    first, second = list(parsed(toy, "test").values())[:2]
+    alone = engrave.strip(first)
+    engrave.strip(second)
+    for one, other in zip(alone, engrave.strip(first), strict=True):
+        assert (one == other).all()
 
 
 def test_the_leftovers_of_mail_encoding_are_cleaned():

@@ -6,6 +6,7 @@ carries our own note ids, so that every notehead can be found again in the drawi
 
 from __future__ import annotations
 
+import functools
 import io
 import re
 from typing import Any
@@ -59,14 +60,21 @@ def mei(tune: Tune) -> str:
 
 def draw(mei: str) -> str:
     """SVG of the whole tune on one line."""
+    toolkit = _toolkit()
+    if not toolkit.loadData(mei):
+        raise ValueError("verovio cannot read the MEI")
+    return toolkit.renderToSVG(1)
+
+
+@functools.cache
+def _toolkit() -> Any:
+    """verovio with our options; to start it takes a third as long as a drawing."""
     import verovio
 
     verovio.enableLog(verovio.LOG_ERROR)
     toolkit = verovio.toolkit()
     toolkit.setOptions(OPTIONS)
-    if not toolkit.loadData(mei):
-        raise ValueError("verovio cannot read the MEI")
-    return toolkit.renderToSVG(1)
+    return toolkit
 
 
 def positions(svg: str, ids: list[str]) -> tuple[np.ndarray, int]:

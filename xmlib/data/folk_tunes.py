@@ -125,16 +125,17 @@ def clean(abc: str) -> str:
 
 def parse(source: Source) -> Tune:
     """The tune of one ABC source. Raises NotPlain, saying why, for a tune that is left out."""
-    from music21 import converter
+    from xmlib.data import read_abc  # which imports music21
 
-    score = converter.parseData(source.abc, format="abc")
-    if len(score.parts) != 1 or list(score.recurse().getElementsByClass("Voice")):
+    score = read_abc.score(source.abc)
+    found = list(score.recurse().getElementsByClass(("Voice", "TimeSignature", "KeySignature")))
+    meters, keys = ([item for item in found if kind in item.classes] for kind in ("TimeSignature", "KeySignature"))
+    if len(score.parts) != 1 or any("Voice" in item.classes for item in found):
         raise NotPlain("several voices")
-    meters = list(score.recurse().getElementsByClass("TimeSignature"))
-    keys = list(score.recurse().getElementsByClass("KeySignature"))
     if len(meters) != 1 or len(keys) != 1:
         raise NotPlain("not one time signature and one key")
-    bars = [_bar(measure) for measure in score.parts[0].getElementsByClass("Measure")]
+    measures = list(score.parts[0].getElementsByClass("Measure"))
+    bars = [_bar(*beamed) for beamed in zip(measures, read_abc.beams(measures, meters[0]), strict=True)]
     bars = _join_ties([bar for bar in bars if bar.events])
     title = str(score.metadata.title or "untitled") if score.metadata else "untitled"
     tune = Tune(source.id, title.strip(), int(keys[0].sharps), (meters[0].numerator, meters[0].denominator), bars)
@@ -146,13 +147,14 @@ def parse(source: Source) -> Tune:
     return tune
 
 
-def _bar(measure: Any) -> Bar:
-    events = [_event(item) for item in measure.notesAndRests if item.duration.quarterLength > 0]
+def _bar(measure: Any, beams: list[str]) -> Bar:
+    items = zip(measure.notesAndRests, beams, strict=True)
+    events = [_event(item, beam) for item, beam in items if item.duration.quarterLength > 0]
     left, right = (getattr(line, "direction", "") for line in (measure.leftBarline, measure.rightBarline))
     return Bar(left == "start", right == "end", events)
 
 
-def _event(item: Any) -> Event:
+def _event(item: Any, beam: str) -> Event:
     if item.isChord:
         raise NotPlain("chords")
     duration = item.duration
@@ -165,7 +167,6 @@ def _event(item: Any) -> Event:
         tuplet = (group.numberNotesActual, group.numberNotesNormal, int(group.totalTupletLength() * TICKS))
     if item.isRest:
         return Event("", 0, 0, int(length), KINDS[duration.type], duration.dots, tuplet, "", False)
-    beam = next((b.type for b in item.beams if b.number == 1), None) or ""
     tied = item.tie is not None and item.tie.type in ("continue", "stop")
     spelling = item.pitch.step, item.pitch.octave, int(item.pitch.alter)
     return Event(*spelling, int(length), KINDS[duration.type], duration.dots, tuplet, beam, tied)

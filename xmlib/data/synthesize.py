@@ -87,13 +87,49 @@ def _variable_length(number: int) -> bytes:
 def render(midi: bytes) -> np.ndarray:
     """Mono sound at 22,050 Hz in [-1, 1], float64."""
     import midirenderer
-    from scipy.signal import resample_poly
 
     with wave.open(io.BytesIO(midirenderer.render_wave_from(soundfont_bytes(), midi))) as file:
         stereo = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, file.getnchannels())
         rate = file.getframerate()
-    divisor = np.gcd(rate, RATE)
-    return resample_poly(stereo.mean(axis=1) / 32768, RATE // divisor, rate // divisor)
+    return resample(mono(stereo), rate)
+
+
+def mono(stereo: np.ndarray) -> np.ndarray:
+    """The mean of two channels of 16 bits (n, 2), in [-1, 1]: NumPy's mean over rows of two takes six times as long."""
+    left, right = stereo.T
+    return np.add(left, right, dtype=np.float64) / 65536
+
+
+def resample(sound: np.ndarray, rate: int) -> np.ndarray:
+    """A sound of `rate` samples per second at 22,050 Hz: as `scipy.signal.resample_poly`, to 15 digits.
+
+    One matrix makes the next `up` samples from `down` of before and their neighbours. Importing scipy.signal would take
+    each helper process longer than playing four tunes.
+    """
+    divisor = int(np.gcd(rate, RATE))
+    up, down = RATE // divisor, rate // divisor
+    matrix, reach = resampling(up, down)
+    samples = -(-len(sound) * up // down)
+    blocks = -(-samples // up)
+    padded = np.zeros((blocks - 1) * down + max(len(matrix), down + reach))
+    padded[reach : reach + len(sound)] = sound
+    windows = np.lib.stride_tricks.sliding_window_view(padded, len(matrix))[: blocks * down : down]
+    return (np.ascontiguousarray(windows) @ matrix).ravel()[:samples]
+
+
+@functools.cache
+def resampling(up: int, down: int) -> tuple[np.ndarray, int]:
+    """The matrix (window, up) from a window of samples to the next `up`, and how many of it come before the first.
+
+    The low-pass filter is that of scipy: a sinc with a Kaiser window of β = 5, ten zeros of the slower rate each way.
+    """
+    half = 10 * max(up, down)
+    times = np.arange(-half, half + 1)  # in steps of 1 / (rate · up)
+    taps = np.sinc(times / max(up, down)) * np.kaiser(len(times), 5.0)
+    reach = -(-half // up)
+    places = np.arange(up) * down + half - (np.arange(down + 2 * reach + 1)[:, None] - reach) * up
+    inside = (places >= 0) & (places < len(taps))
+    return np.where(inside, (taps * up / taps.sum())[np.where(inside, places, 0)], 0.0), reach
 
 
 def analyse(sound: np.ndarray) -> np.ndarray:
