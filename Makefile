@@ -20,7 +20,7 @@ setup: .venv/.installed  ## the packages alone, into .venv (every other target d
 	@scripts/setup.sh $(PYTHON)
 
 sync: .venv/.installed  # stops when both files of a notebook were edited
-	@$(PY) -m xmlib.notebooks sync
+	@$(PY) -m book.make.notebooks sync
 
 book: sync  ## run what is out of date (profile quick) and build the site in _build/html
 	@$(GRID) book
@@ -33,7 +33,7 @@ check: .venv/.installed  ## lint, format, types, notebook pairs
 	@$(PY) -m ruff check --quiet .
 	@$(PY) -m ruff format --check --quiet .
 	@$(PY) -m mypy
-	@$(PY) -m xmlib.notebooks check
+	@$(PY) -m book.make.notebooks check
 
 serve: .venv/.installed  ## show the site on this machine at http://127.0.0.1:8000 (PORT=… for another port)
 	@test -f _build/html/index.html || { echo "error: there is no site yet; run make book first" >&2; exit 2; }

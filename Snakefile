@@ -28,18 +28,18 @@ CONFIGURATIONS = ["", *(name for name in TERMS if name != "all"), *(f"{name}_rel
 CONFIGURATIONS += ["tfidf", *(f"tfidf-{name}" for name in TERMS if name != "all")]  # with the other text encoder
 NEIGHBORHOOD_NOTEBOOK = "book/results/{profile}/{dataset}-neighborhoods.ipynb"
 IMAGE_PROFILES = {"emoji": "quick", "openclipart": "full"}  # the latter is committed: its pictures are not in a package
-DRAWING = {  # the figures of the theory chapters depend on these
-    "report.py", "tables.py", "theory.py", "theory_batches.py", "theory_effects.py", "theory_figures.py",
-    "theory_intervals.py", "theory_losses.py", "theory_pages.py", "theory_statistics.py", "units.py",
-}
-AFTERWARDS = DRAWING | {  # no run depends on these
-    "report_benchmarks.py", "report_image_text.py", "report_neighborhoods.py", "runs.py", "pages.py", "pages_image_text.py", "notebooks.py",
-    "explorer.py", "explorer_data.py", "exhibits.py", "sounds.py", "packed.py", "packed_run.py", "side_by_side.py",
-}
 FIGURES = ["noise", "trace-norm", "approach", "precision", "border"]  # of the notebook gradient
 THEORY = {"released.py", "adjoints.py", "extended.py", "routes.py", "gradient_figures.py"}  # the notebook gradient alone
-EVERYTHING = sorted(str(p) for p in Path("xmlib").rglob("*.py"))
-CODE = sorted(str(p) for p in Path("xmlib").rglob("*.py") if p.name not in AFTERWARDS | THEORY)
+GPU = {"packed.py", "packed_run.py", "side_by_side.py"}  # no run of the grid depends on these
+
+
+def code(*patterns):
+    """The modules that these patterns of paths name."""
+    return sorted(str(path) for pattern in patterns for path in Path().glob(pattern))
+
+
+LIBRARY = code("xmlib/**/*.py")
+CODE = [path for path in LIBRARY if Path(path).name not in THEORY | GPU]
 SHOWN = ["xmlib/matplotlibrc", "book/reported.yml", "requirements.lock"]  # what else a notebook's page depends on
 
 # One thread a run: runs side by side use the cores better than threads, and the numbers do not depend on the load.
@@ -250,7 +250,7 @@ rule ablation_runs:
 
 # The derivations of the book, checked by numbers, and the figures of the chapters.
 rule gradient:
-    input: "notebooks/gradient.ipynb", CODE, SHOWN, sorted(f"xmlib/{name}" for name in THEORY)
+    input: "notebooks/gradient.ipynb", LIBRARY, SHOWN
     output:
         notebook="book/results/gradient.ipynb",
         figures=expand("book/_generated/gradient-{name}.svg", name=FIGURES),
@@ -263,12 +263,12 @@ rule gradient:
         "-p svg_folder {params.folder:q} > {log} 2>&1"
 
 rule theory:
-    input: CODE, "xmlib/matplotlibrc", "requirements.lock", sorted(f"xmlib/{name}" for name in DRAWING | {"released.py"})
+    input: code("xmlib/*.py", "book/make/*.py", "book/make/theory/*.py"), "xmlib/matplotlibrc", "requirements.lock"
     output: touch("book/_generated/theory-figures.done")
     message: "Figures of the theory chapters"
     log: "runs/logs/theory.log"
     threads: 1
-    shell: f"{shlex.quote(sys.executable)} -m xmlib.theory_figures > {{log}} 2>&1"
+    shell: f"{shlex.quote(sys.executable)} -m book.make.theory.figures > {{log}} 2>&1"
 
 # The book. What these steps leave is listed by scripts/grid.py, which removes their marks where a file of it has gone.
 def built_sets(wildcards):
@@ -283,20 +283,20 @@ def committed(wildcards):
 
 
 rule report:
-    input: rules.quick.input, committed, EVERYTHING, SHOWN
+    input: rules.quick.input, committed, LIBRARY, code("book/make/*.py", "book/make/results/*.py"), SHOWN
     output: touch("book/_generated/report.done")
     message: "Tables and figures of the records"
     params: sets=built_sets
     log: "runs/logs/report.log"
-    shell: f"{shlex.quote(sys.executable)} -m xmlib.report > {{log}} 2>&1"
+    shell: f"{shlex.quote(sys.executable)} -m book.make > {{log}} 2>&1"
 
 rule explorer:
-    input: rules.quick.input, committed, EVERYTHING, "requirements.lock"
+    input: rules.quick.input, committed, LIBRARY, code("book/make/*.py", "book/make/results/*.py", "book/make/explorer/*.py"), "requirements.lock"
     output: touch("_build/explorer.done")
     message: "Pictures and sounds of the explorer"
     params: sets=built_sets
     log: "runs/logs/explorer.log"
-    shell: f"{shlex.quote(sys.executable)} -m xmlib.explorer > {{log}} 2>&1"
+    shell: f"{shlex.quote(sys.executable)} -m book.make.explorer > {{log}} 2>&1"
 
 rule site:
     input:
@@ -306,6 +306,6 @@ rule site:
     message: "Pages of the site"
     log: "runs/logs/site.log"
     shell:
-        f"{shlex.quote(sys.executable)} book/vendor.py > {{log}} 2>&1 && "
+        f"{shlex.quote(sys.executable)} -m book.make.vendor > {{log}} 2>&1 && "
         f"{shlex.quote(os.path.join(os.path.dirname(sys.executable), 'jupyter-book'))} build book --config _config.yml "
         "--path-output . -W -n --keep-going --quiet >> {log} 2>&1"

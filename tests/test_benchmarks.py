@@ -7,7 +7,8 @@ import pytest
 
 from benchmarks import __main__ as command
 from benchmarks import common
-from xmlib import report, report_benchmarks
+from book.make import write
+from book.make.results import speed
 from xmlib.errors import InputError
 
 
@@ -89,7 +90,7 @@ def test_a_fresh_process_has_the_variables_that_it_is_given_and_this_one_keeps_i
     (0.00123, "s", "1.23 ms"), (12.345, "s", "12.3 s"), (1023.6, "MiB", "1020 MiB"), (0.5, "MiB", "0.5 MiB"),
 ])  # fmt: skip
 def test_amounts_have_three_significant_digits(value, unit, text):
-    assert report_benchmarks.amount(value, unit) == text
+    assert speed.amount(value, unit) == text
 
 
 def test_every_script_runs_though_one_of_them_fails_and_then_the_status_is_1(monkeypatch, capsys):
@@ -115,34 +116,32 @@ def some_record(*rows):
 
 def test_the_page_says_how_many_claims_reach_their_goal_and_names_those_that_do_not():
     found = [some_record(row(1.2, 1.5), row(1.8, 1.5), row(1.0, None))]
-    assert report_benchmarks.verdict(found) == (
-        "1 of 2 claims with a goal reach it. Missed: ours against theirs (n = 3).\n"
-    )
+    assert speed.verdict(found) == ("1 of 2 claims with a goal reach it. Missed: ours against theirs (n = 3).\n")
 
 
 def test_the_table_has_a_row_a_claim_and_marks_a_missed_goal():
-    shown = report_benchmarks.section(some_record(row(1.2, 1.5), row(1.8, 1.5)))
+    shown = speed.section(some_record(row(1.2, 1.5), row(1.8, 1.5)))
     assert "| ours against theirs | n = 3 | 1 s | 1.2 s | 1.2 | 1.5, **missed** |" in shown
     assert "| ours against theirs | n = 3 | 1 s | 1.8 s | 1.8 | 1.5 |" in shown
 
 
 def test_the_figure_has_a_dot_a_claim_at_its_ratio():
     rows = [row(1.2, 1.5), row(18, 1.5), row(1.0, None)]
-    dots = [line for line in report_benchmarks.ratios(rows).lines if line.get_marker() == "o"]
+    dots = [line for line in speed.ratios(rows).lines if line.get_marker() == "o"]
     assert [float(line.get_xdata()[0]) for line in dots] == [1.2, 18, 1.0]
-    assert report.draw(lambda: report_benchmarks.ratios(rows)).startswith(b"<?xml")
+    assert write.draw(lambda: speed.ratios(rows)).startswith(b"<?xml")
 
 
 def test_without_records_the_page_says_how_to_make_them(tmp_path):
-    shown = report_benchmarks.fragments(report_benchmarks.load(tmp_path))
-    assert set(shown.values()) == {report_benchmarks.NONE}
+    shown = speed.fragments(speed.load(tmp_path))
+    assert set(shown.values()) == {speed.NONE}
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"format": 1, "rows": []}', '{"format": 9, "rows": [1]}'])
 def test_a_file_that_is_no_record_of_a_benchmark_is_refused(tmp_path, content):
     (tmp_path / "layer.json").write_text(content)
     with pytest.raises(InputError, match=r"layer\.json is .* `make bench ARGS=--keep`"):
-        report_benchmarks.load(tmp_path)
+        speed.load(tmp_path)
 
 
 @pytest.mark.parametrize("path", sorted(command.KEPT.glob("*.json")), ids=lambda path: path.stem)

@@ -13,19 +13,8 @@ from conftest import absent
 from PIL import Image
 from test_site import DESK, FLAGS, PHONE, SITE
 
-from xmlib import (
-    embeddings,
-    evaluate,
-    exhibits,
-    explorer,
-    explorer_data,
-    fit,
-    methods,
-    paths,
-    profiles,
-    records,
-    sounds,
-)
+from book.make.explorer import collect, exhibits, sounds, write
+from xmlib import embeddings, evaluate, fit, methods, paths, profiles, records
 from xmlib.data import folk_tunes, load, synthesize
 from xmlib.errors import InputError
 
@@ -123,7 +112,7 @@ def test_weights_of_another_model_are_refused(tmp_path):
 
 def test_the_ten_best_are_those_of_all_candidates_sorted(toy):
     _, x, y = made_up_run(toy, "ccal_cont", 0.5)
-    top = explorer_data.best(x, y)
+    top = collect.best(x, y)
     scores = (x.double() @ y.double().T).numpy()
     assert all(top[0, q].tolist() == sorted(range(60), key=lambda c: -scores[q, c])[:10] for q in range(60))  # noqa: B023
     assert all(top[1, q].tolist() == sorted(range(60), key=lambda c: -scores[c, q])[:10] for q in range(60))  # noqa: B023
@@ -132,19 +121,19 @@ def test_the_ten_best_are_those_of_all_candidates_sorted(toy):
 def test_queries_come_by_families_and_only_where_the_rank_is_certain():
     groups, usable = np.repeat(np.arange(20), 8), np.arange(160) % 4 > 0
     top = np.stack([(np.arange(160)[:, None] + np.arange(10)) % 160] * 2)
-    queries, heard, seen = explorer_data.choose(groups, usable, [top])
-    assert len(queries) == explorer_data.QUERIES == len(set(queries))
+    queries, heard, seen = collect.choose(groups, usable, [top])
+    assert len(queries) == collect.QUERIES == len(set(queries))
     assert usable[queries].all()
-    assert max(np.bincount(groups[queries])) == explorer_data.FAMILY
+    assert max(np.bincount(groups[queries])) == collect.FAMILY
     assert set(queries) <= set(heard)
     assert set(seen) == set(top[1, queries].flat)
-    assert explorer_data.choose(groups, usable, [top]) == (queries, heard, seen)
+    assert collect.choose(groups, usable, [top]) == (queries, heard, seen)
 
 
 def test_queries_end_before_there_are_too_many_sounds(monkeypatch):
-    monkeypatch.setattr(explorer_data, "SOUNDS", 45)
+    monkeypatch.setattr(collect, "SOUNDS", 45)
     top = np.arange(2 * 50 * 10).reshape(2, 50, 10)
-    queries, heard, _ = explorer_data.choose(np.arange(50), np.full(50, True), [top])
+    queries, heard, _ = collect.choose(np.arange(50), np.full(50, True), [top])
     assert len(heard) <= 45
     assert len(queries) == 4
 
@@ -239,7 +228,7 @@ def read_data(out):
 
 
 def test_ranks_and_lists_in_the_file_are_those_of_the_records(two_runs, tmp_path, toy):
-    explorer.make(tmp_path / "out", two_runs)
+    write.make(tmp_path / "out", two_runs)
     shown = read_data(tmp_path / "out")["sets"][0]
     label = [f"note {toy.test.rows['note'][row] + 1} of" for row in range(60)]
     for record, run in zip(two_runs, shown["runs"], strict=True):
@@ -254,27 +243,27 @@ def test_ranks_and_lists_in_the_file_are_those_of_the_records(two_runs, tmp_path
 
 def test_a_second_making_changes_nothing_and_another_place_gets_the_same_bytes(two_runs, tmp_path):
     one, other = tmp_path / "one", tmp_path / "other"
-    explorer.make(one, two_runs)
-    assert explorer.make(one, two_runs) == []
-    explorer.make(other, two_runs)
+    write.make(one, two_runs)
+    assert write.make(one, two_runs) == []
+    write.make(other, two_runs)
     files = [path.relative_to(one) for path in sorted(one.rglob("*")) if path.is_file()]
     assert len(files) > 60
     assert all((one / name).read_bytes() == (other / name).read_bytes() for name in files)
 
 
 def test_a_file_that_is_gone_comes_back_and_a_stale_one_goes(two_runs, tmp_path):
-    explorer.make(tmp_path / "out", two_runs)
+    write.make(tmp_path / "out", two_runs)
     gone, stale = tmp_path / "out" / "audio_score" / "view1-0.png", tmp_path / "out" / "old.mp3"
     gone.unlink()
     stale.write_bytes(b"")
-    assert set(explorer.make(tmp_path / "out", two_runs)) == {gone, stale}
+    assert set(write.make(tmp_path / "out", two_runs)) == {gone, stale}
     assert gone.exists()
     assert not stale.exists()
 
 
 def test_a_run_without_embeddings_is_named_as_missing(two_runs, tmp_path):
     embeddings.path(two_runs[1]).unlink()
-    explorer.make(tmp_path / "out", two_runs)
+    write.make(tmp_path / "out", two_runs)
     assert read_data(tmp_path / "out")["missing"] == ["CCA layer, ranking loss, toy"]
     assert len(read_data(tmp_path / "out")["sets"][0]["runs"]) == 1
 
@@ -283,12 +272,12 @@ def test_what_is_missing_is_not_looked_for_again_until_something_has_come(two_ru
     lost = embeddings.path(two_runs[1])
     content = lost.read_bytes()
     lost.unlink()
-    explorer.make(tmp_path / "out", two_runs)
+    write.make(tmp_path / "out", two_runs)
     with monkeypatch.context() as patch:
-        patch.setattr(explorer, "load_runs", None)
-        assert explorer.make(tmp_path / "out", two_runs) == []
+        patch.setattr(write, "load_runs", None)
+        assert write.make(tmp_path / "out", two_runs) == []
     lost.write_bytes(content)
-    assert explorer.make(tmp_path / "out", two_runs)
+    assert write.make(tmp_path / "out", two_runs)
     assert read_data(tmp_path / "out")["missing"] == []
 
 
@@ -297,7 +286,7 @@ def test_one_record_a_method_and_profile_is_shown_the_longest_profile_first():
         return {"dataset": "emoji", "method": method, "profile": profile, "seed": seed} | more
 
     found = [record("ccal_cont", "quick", 2), record("ccal_cont", "quick", 1), record("ccal_cont", "medium", 3)]
-    kept = explorer.shown_records([*found, record("ccal_tno", "quick", 1, variant="zero_shot")])
+    kept = write.shown_records([*found, record("ccal_tno", "quick", 1, variant="zero_shot")])
     assert kept == [found[2], found[1]]
 
 
@@ -317,7 +306,7 @@ def page_file(tmp_path_factory, toy):
         shutil.copytree(
             source / "assets" / "explorer", folder / "_static" / "explorer", ignore=shutil.ignore_patterns("built")
         )
-        explorer.make(folder / "_static" / "explorer" / "built", [run[0] for run in runs])
+        write.make(folder / "_static" / "explorer" / "built", [run[0] for run in runs])
     block = re.search(r"```\{raw\} html\n(.*?)```", (source / "explorer.md").read_text(encoding="utf-8"), re.S)[1]
     head = '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
     (folder / "page.html").write_text(f"{head}<title>Explorer</title><main>{block}</main>", encoding="utf-8")

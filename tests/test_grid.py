@@ -25,9 +25,8 @@ PAGES = {"report": 1, "explorer": 1, "site": 1}
 def copy(tmp_path):
     """A copy in a folder with a space, with committed medium records but nothing built, as in a fresh clone."""
     root = tmp_path / "a copy"
-    for name in ("xmlib", "notebooks"):
+    for name in ("xmlib", "notebooks", "book/make"):
         shutil.copytree(paths.ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (root / "book").mkdir()
     for name in ("Snakefile", "requirements.lock", "_config.yml", "book/reported.yml", "book/index.md"):
         shutil.copy(paths.ROOT / name, root / name)
     for method in METHODS:
@@ -97,9 +96,9 @@ def test_nothing_is_made_again_when_nothing_has_changed_and_only_pages_when_pros
     assert planned(copy, "book") == {}
     (copy / "book/index.md").write_text("changed")
     assert planned(copy, "book") == {"site": 1}
-    (copy / "xmlib/report_image_text.py").write_text("changed")
+    (copy / "book/make/results/image_text.py").write_text("changed")
     assert planned(copy, "book") == PAGES
-    (copy / "xmlib/report.py").write_text("changed")
+    (copy / "book/make/write.py").write_text("changed")
     assert planned(copy, "book") == DRAWN | PAGES
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from xmlib import intervals, theory_intervals
+from book.make.theory import interval_coverage
+from xmlib import intervals
 from xmlib.errors import InputError
 
 
@@ -109,12 +110,12 @@ def test_the_interval_holds_0_just_where_chance_would_do_as_well():
 
 
 def test_the_intervals_over_seeds_and_groups_hold_the_truth_as_often_as_they_say():
-    for row in theory_intervals.coverage():
+    for row in interval_coverage.coverage():
         assert 0.92 < row["both"] < 0.98, row
 
 
 def test_intervals_over_seeds_alone_miss_the_truth_of_other_queries():
-    assert theory_intervals.coverage()[0]["seeds"] < 0.7
+    assert interval_coverage.coverage()[0]["seeds"] < 0.7
 
 
 def test_the_interval_of_one_seed_is_the_bootstrap_over_its_queries_and_of_several_that_of_both():

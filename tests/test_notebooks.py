@@ -10,7 +10,8 @@ import nbformat
 import numpy as np
 import pytest
 
-from xmlib import experiments, methods, notebooks, paths, records
+from book.make import notebooks
+from xmlib import experiments, methods, paths, records
 from xmlib.errors import InputError
 
 SOURCES = sorted(paths.NOTEBOOKS.glob("*.py"))

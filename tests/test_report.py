@@ -12,23 +12,9 @@ import numpy as np
 import pytest
 from conftest import absent
 
-from xmlib import (
-    encoders,
-    evaluate,
-    intervals,
-    pages,
-    paths,
-    profiles,
-    records,
-    report,
-    report_image_text,
-    report_neighborhoods,
-    runs,
-    summaries,
-    summaries_neighborhoods,
-    tables,
-    units,
-)
+from book.make import markdown
+from book.make.results import image_text, neighborhoods, pages, report, runs, tables
+from xmlib import encoders, evaluate, intervals, paths, profiles, records, summaries, summaries_neighborhoods, units
 from xmlib.errors import InputError
 
 FORTH, BACK = evaluate.DIRECTIONS
@@ -252,7 +238,7 @@ def test_a_record_under_another_name_is_refused_with_the_right_one(tmp_path, cap
 def test_text_from_a_machine_is_shown_as_it_is(text):
     from markdown_it import MarkdownIt
 
-    shown = re.sub(r"<[^>]+>", "", MarkdownIt("commonmark").render(tables.escape(text)))
+    shown = re.sub(r"<[^>]+>", "", MarkdownIt("commonmark").render(markdown.escape(text)))
     assert html.unescape(shown).strip() == " ".join(text.split())
 
 
@@ -334,10 +320,10 @@ def test_the_numbers_of_the_built_book_equal_the_records(direction):
         assert any(row[:9] == (runs.title(item["method"]), seed, mrr, *shares) for row in rows), (item["method"], mrr)
 
 
-@pytest.mark.parametrize("dataset", report_image_text.DATASETS)
+@pytest.mark.parametrize("dataset", image_text.DATASETS)
 def test_the_numbers_of_the_page_on_pictures_and_words_are_means_of_the_records(dataset):
     page = paths.ROOT / "_build" / "html" / "image_text.html"
-    methods = report_image_text.by_method(report.load_records(paths.RECORDS), dataset)
+    methods = image_text.by_method(report.load_records(paths.RECORDS), dataset)
     if not page.exists() or not methods:
         absent("the book or its records have not been built (make book, make openclipart)")
     rows = {tuple(row) for row in rendered_tables(page)}
@@ -384,7 +370,7 @@ def ablated() -> list[dict]:
 
 
 def test_the_ablation_shows_the_means_of_the_records_with_their_intervals(ablated):
-    shown = report_neighborhoods.fragments(ablated)["neighborhoods_emoji_ablation.md"]
+    shown = neighborhoods.fragments(ablated)["neighborhoods_emoji_ablation.md"]
     found = [r for r in ablated if r["variant"] == ""]
     row = the_row(shown, "all terms")
     mean = np.mean([r["metrics"][FORTH]["mrr"] for r in found])
@@ -397,7 +383,7 @@ def test_the_ablation_shows_the_means_of_the_records_with_their_intervals(ablate
 
 
 def test_the_effects_are_paired_with_the_same_form_of_the_loss_and_counted_in_words(ablated):
-    shown = report_neighborhoods.fragments(ablated)["neighborhoods_emoji_effects.md"]
+    shown = neighborhoods.fragments(ablated)["neighborhoods_emoji_effects.md"]
     header, *rows = cells(shown)
     assert [row[:2] for row in rows] == [["+ img", "intended"], ["all terms", "intended"], ["all terms", "released"]]
     same = dict(zip(header, rows[0], strict=True))  # as good as none of the terms, query by query
@@ -414,19 +400,19 @@ def test_what_a_term_does_to_neighbours_is_compared_item_by_item_where_the_recor
     for item in ablated:
         for kind in ("image", "text"):
             item["coherence"][kind]["label_shares"] = rng.integers(0, 11, N) / 10
-    shown = report_neighborhoods.fragments(ablated)["neighborhoods_emoji_effects.md"]
+    shown = neighborhoods.fragments(ablated)["neighborhoods_emoji_effects.md"]
     shares = [
         [r["coherence"]["image"]["label_shares"] for r in ablated if r["variant"] == name] for name in ("", "none")
     ]
     mean = intervals.paired_mean(*shares, test_groups())
-    expected = tables.with_interval(mean.value, mean.interval(), signed=True)
+    expected = markdown.with_interval(mean.value, mean.interval(), signed=True)
     assert expected in [row[4] for row in cells(shown) if row[:2] == ["all terms", "intended"]]
     assert "All intervals are over groups of test items and over seeds" in shown
 
 
 def test_the_terms_for_neighbours_are_asked_for_together_once(ablated):
     sym = [neighborhood_record("sym", seed, 0.7) for seed in (1, 2, 3)]
-    named = report_neighborhoods.by_configuration([*ablated, *sym], "emoji")
+    named = neighborhoods.by_configuration([*ablated, *sym], "emoji")
     each = [
         summaries_neighborhoods.difference(named[one], named[other], way)[0]
         for one, other in (("img", "none"), ("all", "sym"))
@@ -447,8 +433,8 @@ def test_methods_are_compared_on_the_seeds_that_both_have():
 
 def test_the_other_text_encoder_has_tables_of_its_own_and_rows_beside_the_released_one(ablated):
     weighed = [neighborhood_record(f"tfidf{name}", s, 1.2) for name in ("", "-none", "-sym") for s in (1, 2, 3)]
-    shown = report_neighborhoods.fragments(ablated + weighed)
-    alone = report_neighborhoods.fragments(ablated)
+    shown = neighborhoods.fragments(ablated + weighed)
+    alone = neighborhoods.fragments(ablated)
     assert {row[0] for row in cells(shown["neighborhoods_emoji_tfidf.md"])} >= {"all terms", "+ sym", "Linear CCA"}
     assert "tf-idf" in alone["neighborhoods_emoji_tfidf.md"]
     best, released = ([r for r in found if r["variant"] == name] for found, name in ((weighed, "tfidf"), (ablated, "")))
@@ -463,18 +449,16 @@ def test_the_other_text_encoder_has_tables_of_its_own_and_rows_beside_the_releas
 
 def test_the_page_on_neighbourhoods_includes_every_fragment_that_is_made_for_it(ablated):
     page = (paths.ROOT / "book" / "neighborhoods_results.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"_generated/(neighborhoods_\w+\.md)", page)) == set(report_neighborhoods.fragments(ablated))
+    assert set(re.findall(r"_generated/(neighborhoods_\w+\.md)", page)) == set(neighborhoods.fragments(ablated))
 
 
 def test_without_an_ablation_the_page_says_how_to_make_one():
-    shown = report_neighborhoods.fragments([])
+    shown = neighborhoods.fragments([])
     assert all("make ablation" in text for text in shown.values())
 
 
 def test_the_weakest_recall_of_all_seeds_is_the_one_that_is_told(ablated):
-    assert (
-        "at least 97.0 % of the 10 nearest" in report_neighborhoods.fragments(ablated)["neighborhoods_emoji_search.md"]
-    )
+    assert "at least 97.0 % of the 10 nearest" in neighborhoods.fragments(ablated)["neighborhoods_emoji_search.md"]
 
 
 def test_each_refinement_shows_the_best_of_all_epochs_so_far_and_the_mean_over_seeds():
@@ -487,7 +471,7 @@ def test_each_refinement_shows_the_best_of_all_epochs_so_far_and_the_mean_over_s
     ):
         run["settings"]["refinements"] = len(curves) - 1
         run["history"] = [{"phase": i, "valid_mrr": mrr} for i, phase in enumerate(curves) for mrr in phase]
-    shown = report_image_text.refinements(report_image_text.by_method([first, second, short], "openclipart"))
+    shown = image_text.refinements(image_text.by_method([first, second, short], "openclipart"))
     row = the_row(shown, runs.title("ccal_tno"))
     assert [row[name] for name in ("first phase", "refinement 1", "refinement 2")] == ["0.2500", "0.3500", "0.4500"]
     assert row["Epochs in all"] == "5"
@@ -509,12 +493,12 @@ def with_twins(item: dict, mrr: float) -> dict:
 
 def test_the_tables_of_pictures_and_words_count_near_twins_both_ways_and_state_the_ceiling():
     found = [with_twins(record("ccal_tno", dataset="emoji", seed=seed), 0.75) for seed in (1, 2)]
-    methods = report_image_text.by_method(found, "emoji")
-    shown = report_image_text.results(methods).split("Text → image")[0]
+    methods = image_text.by_method(found, "emoji")
+    shown = image_text.results(methods).split("Text → image")[0]
     assert the_row(shown, runs.title("ccal_tno"))[summaries.ANY].startswith("0.750 [")
     assert the_row(shown, "Linear CCA")[summaries.ANY] == "0.750 [0.650, 0.850]"
     assert the_row(shown, "No function of the words exceeds")["MRR"] == "0.875"
-    text = report_image_text.twins(methods)
+    text = image_text.twins(methods)
     assert f"{N} of the {N} test items have a near twin" in text
     assert "7 have the very words of another one" in text
     assert "an MRR above 0.875, or an R@1 above 75.0 %" in text
@@ -522,9 +506,9 @@ def test_the_tables_of_pictures_and_words_count_near_twins_both_ways_and_state_t
 
 
 def test_records_that_count_near_twins_as_wrong_alone_say_so():
-    methods = report_image_text.by_method([record("ccal_tno", dataset="emoji")], "emoji")
-    assert summaries.ANY not in report_image_text.results(methods)
-    assert "their records keep no other count" in report_image_text.twins(methods)
+    methods = image_text.by_method([record("ccal_tno", dataset="emoji")], "emoji")
+    assert summaries.ANY not in image_text.results(methods)
+    assert "their records keep no other count" in image_text.twins(methods)
     assert summaries.ANY not in summaries.scores(methods["ccal_tno"])
 
 
@@ -535,12 +519,12 @@ def test_a_method_with_more_pictures_is_shown_with_its_own_pairs_and_beside_the_
     mirrored["baselines"]["linear_cca"] |= {"valid_mrr": 0.3, **scores(1.1, 7)}
     plain = record("linear_nce", dataset="emoji", quality=0.1)
     found = summaries.one_linear_cca([usual, mirrored, plain])
-    methods = report_image_text.by_method(found, "emoji")
+    methods = image_text.by_method(found, "emoji")
     assert {name: [r["metrics"] for r in records] for name, records in methods.items()} == {
         "ccal_tno": [usual["metrics"]],
         "linear_nce": [mirrored["metrics"]],
     }
-    shown = report_image_text.results(methods)
+    shown = image_text.results(methods)
     assert "is trained on every picture and on its mirror image" in shown
     best = mirrored["baselines"]["linear_cca"]["metrics"][FORTH]["mrr"]
     assert the_row(shown.split("Text → image")[0], "Linear CCA")["MRR"].startswith(f"{best:.3f}")
@@ -557,7 +541,7 @@ def test_every_table_on_the_same_test_pairs_has_the_same_linear_cca(ablated):
         other["baselines"]["linear_cca"]["metrics"][way]["map"] = 0.2
         other["metrics"][way]["map"] = 0.2
     expected = f"{other['baselines']['linear_cca']['metrics'][FORTH]['mrr']:.3f}"
-    shown = report_image_text.fragments([*ablated, other]) | report_neighborhoods.fragments([*ablated, other])
+    shown = image_text.fragments([*ablated, other]) | neighborhoods.fragments([*ablated, other])
     cells_of = {
         name: list(the_row(shown[name], "Linear CCA").values())
         for name in ("emoji_results.md", "neighborhoods_emoji_ablation.md", "neighborhoods_emoji_others.md")
@@ -570,7 +554,7 @@ def test_the_order_by_map_is_told_where_it_is_another_than_by_mrr():
     for item, precision in ((one, 0.1), (other, 0.3)):
         for metrics in item["metrics"].values():
             metrics["map"] = precision
-    told = report_image_text.orders(report_image_text.by_method([one, other], "emoji"))
+    told = image_text.orders(image_text.by_method([one, other], "emoji"))
     names = runs.title("ccal_tno"), runs.title("ccal_cont")
     assert f"is: {names[0]}; {names[1]}." in told
     assert f"it is another: {names[1]}; {names[0]}." in told
@@ -591,8 +575,8 @@ def test_a_correction_for_hubs_shows_its_gain_with_the_paired_interval_over_seed
         )
     )
     mean = intervals.paired_mean(own, plain, test_groups())
-    shown = report_image_text.corrections(report_image_text.by_method(found, "emoji"))
-    assert cells(shown)[2][4] == tables.with_interval(mean.value, mean.interval(), signed=True)
+    shown = image_text.corrections(image_text.by_method(found, "emoji"))
+    assert cells(shown)[2][4] == markdown.with_interval(mean.value, mean.interval(), signed=True)
 
 
 def test_the_filters_of_the_table_are_those_of_the_networks():
@@ -613,16 +597,14 @@ def test_the_two_forms_of_the_loss_and_the_text_sides_are_compared_in_short(abla
     weighed = [neighborhood_record(f"tfidf{name}", s, 1.2) for name in ("", "-none") for s in (1, 2, 3)]
     rival = [record("learned_nce", dataset="emoji", seed=seed, quality=0.9) for seed in (1, 2, 3)]
     linear = [record("linear_nce", dataset="emoji", seed=seed, variant="mirrored") for seed in (1, 2, 3)]
-    named = report_neighborhoods.by_configuration(summaries.one_linear_cca(ablated), "emoji")
+    named = neighborhoods.by_configuration(summaries.one_linear_cca(ablated), "emoji")
     best = [r for r in weighed if r["variant"] == "tfidf"]
     found = summaries.one_linear_cca([*ablated, *weighed, *rival, *linear])
-    shown = report_neighborhoods.short(
-        found, "emoji", named, report_neighborhoods.by_configuration(found, "emoji", encoder="tfidf")
-    )
+    shown = neighborhoods.short(found, "emoji", named, neighborhoods.by_configuration(found, "emoji", encoder="tfidf"))
     forms = summaries_neighborhoods.contrast(named, [("none", "none_released"), ("all", "all_released")])
-    assert tables.with_interval(forms.value, forms.interval(), signed=True) in shown
+    assert markdown.with_interval(forms.value, forms.interval(), signed=True) in shown
     gain = np.mean([summaries_neighborhoods.difference(best, rival, way)[0] for way in evaluate.DIRECTIONS])
-    assert f"{runs.title('learned_nce')} {tables.number(gain, signed=True)} [" in shown
+    assert f"{runs.title('learned_nce')} {markdown.number(gain, signed=True)} [" in shown
     assert "Linear CCA " in shown
     assert runs.title("linear_nce") not in shown
 

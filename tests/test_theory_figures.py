@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from xmlib import paths, theory_batches, theory_effects, theory_figures, theory_losses, theory_pages, theory_statistics
+from book.make.theory import effect_sizes, figures, losses, minibatches, pages, statistics
+from book.make.theory.population import D, falling, gaussian_pairs, generator, score_map_error
+from book.make.write import draw
+from xmlib import paths
 from xmlib.angular import angular_npairs
 from xmlib.cca import CCALayer
 from xmlib.objectives import info_nce, ranking_loss, trace_norm
-from xmlib.report import draw
-from xmlib.theory import D, falling, gaussian_pairs, generator, score_map_error
 
 PAGES = ("statistics", "losses")
 
@@ -41,7 +42,7 @@ def test_a_map_of_zeros_has_the_error_one_and_the_true_one_none():
 
 
 def test_covariances_scatter_as_the_chapter_derives():
-    basis = theory_batches.drifting_basis(0.3)
+    basis = minibatches.drifting_basis(0.3)
     S, n, errors = basis.T @ basis, 50, []
     for draw_number in range(200):
         view = gaussian_pairs(n, falling(0, 0, D), generator(1, draw_number))[0] @ basis
@@ -50,7 +51,7 @@ def test_covariances_scatter_as_the_chapter_derives():
 
 
 def test_the_sample_flatters_and_new_pairs_disappoint_less_and_less():
-    own = [row for row in theory_statistics.sample_sizes() if row["d"] == D]
+    own = [row for row in statistics.sample_sizes() if row["d"] == D]
     for row in own:
         assert row["new"] < row["true"] < row["inside"]
     for key, sign in (("inside", -1), ("new", 1), ("error", -1), ("mrr", 1)):
@@ -58,7 +59,7 @@ def test_the_sample_flatters_and_new_pairs_disappoint_less_and_less():
 
 
 def test_the_rule_of_thumb_is_what_was_measured():
-    for row in theory_statistics.sample_sizes():
+    for row in statistics.sample_sizes():
         if row["d"] == D:
             assert (row["error"] > 1) == (row["ratio"] <= 5)
             assert row["ratio"] < 30 or row["error"] < 0.5
@@ -66,8 +67,8 @@ def test_the_rule_of_thumb_is_what_was_measured():
 
 
 def test_strong_correlations_are_found_with_fewer_pairs_and_weak_ones_need_more():
-    strong, usual, weak = (row["error"] for row in theory_statistics.spectra())
-    for ratio in theory_statistics.SHOWN_RATIOS:
+    strong, usual, weak = (row["error"] for row in statistics.spectra())
+    for ratio in statistics.SHOWN_RATIOS:
         assert strong[ratio] < usual[ratio] < weak[ratio]
     assert strong[5] < 1 < weak[10]
 
@@ -85,26 +86,26 @@ def test_the_trace_norm_of_barely_enough_pairs_has_no_gradient_without_a_ridge_a
 
 
 def test_the_error_of_the_score_map_depends_on_pairs_a_dimension():
-    errors = {(row["d"], row["ratio"]): row["error"] for row in theory_statistics.sample_sizes()}
+    errors = {(row["d"], row["ratio"]): row["error"] for row in statistics.sample_sizes()}
     for ratio in (2, 5, 10, 30, 100):
         assert errors[128, ratio] == pytest.approx(errors[32, ratio], rel=0.06)
 
 
 def test_larger_batches_see_a_truer_loss_and_a_truer_gradient():
-    rows = theory_batches.batch_sizes()
+    rows = minibatches.batch_sizes()
     for key in ("loss", "single", "mean", "along"):
         assert (np.diff([row[key] for row in rows]) > 0).all(), key
-    assert rows[-1]["loss"] < theory_batches.loss_on_new_pairs()
+    assert rows[-1]["loss"] < minibatches.loss_on_new_pairs()
 
 
 def test_small_batches_are_slow_but_not_wrong():
-    many = theory_batches.Encoders().gradients(theory_batches.BATCH, 250, seed=3)[0].mean(0)
-    few = next(row for row in theory_batches.batch_sizes() if row["batch"] == theory_batches.BATCH)
-    assert theory_batches.cosine(many, theory_batches.reference()) > 1.5 * few["mean"]
+    many = minibatches.Encoders().gradients(minibatches.BATCH, 250, seed=3)[0].mean(0)
+    few = next(row for row in minibatches.batch_sizes() if row["batch"] == minibatches.BATCH)
+    assert minibatches.cosine(many, minibatches.reference()) > 1.5 * few["mean"]
 
 
 def test_no_gradient_is_wasted_at_alpha_one_and_some_is_below():
-    wasted = {row["alpha"]: row["wasted"] for row in theory_batches.gradients_by_alpha()}
+    wasted = {row["alpha"]: row["wasted"] for row in minibatches.gradients_by_alpha()}
     assert wasted[1.0] < 1e-4
     assert wasted[1.0] < wasted[0.5] < wasted[0.1]
 
@@ -116,7 +117,7 @@ def test_features_have_no_gradient_towards_another_basis_at_alpha_one():
 
 
 def test_the_drift_curves_order_as_the_text_says():
-    error = {(row["alpha"], round(row["drift"], 3)): row["error"] for row in theory_batches.drifts()}
+    error = {(row["alpha"], round(row["drift"], 3)): row["error"] for row in minibatches.drifts()}
     drifts = sorted({drift for _, drift in error})
     assert error[0.1, drifts[0]] < error[0.5, drifts[0]]
     assert error[0.1, drifts[-1]] > error[0.5, drifts[-1]]
@@ -125,24 +126,24 @@ def test_the_drift_curves_order_as_the_text_says():
 
 
 def test_the_measured_drift_follows_the_expected_curve():
-    for row in theory_batches.drifts():
+    for row in minibatches.drifts():
         assert row["error"] == pytest.approx(row["expected"], rel=0.06)
 
 
 def test_a_start_at_zero_changes_nothing_at_alpha_one():
     views = gaussian_pairs(60, falling(0.8, 0.1, D), generator(3))
-    ours, zero = (layer.train()(*views) for layer in (CCALayer(D), theory_batches.ZeroStart(D)))
+    ours, zero = (layer.train()(*views) for layer in (CCALayer(D), minibatches.ZeroStart(D)))
     assert torch.equal(ours[0], zero[0])
     assert torch.equal(ours[1], zero[1])
 
 
 def test_a_start_at_zero_never_helped_and_cost_little():
-    for row in theory_batches.starts():
+    for row in minibatches.starts():
         assert -0.002 < row["corrected"] - row["zero"] < 0.05
 
 
 def test_more_pairs_fewer_directions_and_weights_help_a_refit():
-    rows = {row["n"]: row for row in theory_statistics.refits()}
+    rows = {row["n"]: row for row in statistics.refits()}
     assert rows[150]["mrr"][128] < rows[1000]["mrr"][128] < rows[17_000]["mrr"][128] < rows[0]["mrr"][128]
     for n in (1000, 17_000, 0):
         assert rows[n]["weighted"] > max(rows[n]["mrr"].values()) > rows[n]["mrr"][128]
@@ -152,17 +153,17 @@ def test_rows_are_the_batch_losses_query_by_query():
     x, y = unit_pairs()
     rows = [right_first(scores, i) for i, scores in enumerate(x @ y.T)]
     columns = [right_first(scores, i) for i, scores in enumerate(y @ x.T)]
-    ranking = torch.stack([theory_losses.ranking_row(row, 0.3) for row in rows]).mean()
+    ranking = torch.stack([losses.ranking_row(row, 0.3) for row in rows]).mean()
     torch.testing.assert_close(ranking, ranking_loss(x, y, margin=0.3))
-    nce = torch.stack([theory_losses.info_nce_row(row, 0.2) for row in rows + columns]).mean()
+    nce = torch.stack([losses.info_nce_row(row, 0.2) for row in rows + columns]).mean()
     torch.testing.assert_close(nce, info_nce(x, y, 0.2))
-    angular = torch.stack([theory_losses.angular_row(x[i], right_first(y, i)) for i in range(len(x))]).mean()
+    angular = torch.stack([losses.angular_row(x[i], right_first(y, i)) for i in range(len(x))]).mean()
     torch.testing.assert_close(angular, angular_npairs(x, y))
 
 
 def test_the_released_rows_are_the_released_angular_loss():
     x, y = unit_pairs()
-    rows = [theory_losses.angular_row(x[i], right_first(y, i), repeats=6, own=True) for i in range(6)]
+    rows = [losses.angular_row(x[i], right_first(y, i), repeats=6, own=True) for i in range(6)]
     torch.testing.assert_close(torch.stack(rows).mean(), angular_npairs(x, y, negatives=y, released=True))
 
 
@@ -172,7 +173,7 @@ def test_the_gradients_of_the_losses_are_those_of_the_chapter():
     scores = (x @ y.T).requires_grad_()
     eye = torch.eye(n).double()
     v = ((gamma - scores.diagonal()[:, None] + scores > 0) & (eye == 0)).double()
-    hinges = torch.stack([theory_losses.ranking_row(right_first(row, i), gamma) for i, row in enumerate(scores)])
+    hinges = torch.stack([losses.ranking_row(right_first(row, i), gamma) for i, row in enumerate(scores)])
     (found,) = torch.autograd.grad(hinges.mean(), scores)
     torch.testing.assert_close(found, (v - torch.diag(v.sum(1))) / (n * (n - 1)))
     loss = (
@@ -187,7 +188,7 @@ def test_the_gradients_of_the_losses_are_those_of_the_chapter():
 
 def test_the_angular_gradient_is_that_of_the_chapter():
     anchor, answers = unit_pairs()[0][0].requires_grad_(), unit_pairs()[1].requires_grad_()
-    theory_losses.angular_row(anchor, answers, tan2=0.7).backward()
+    losses.angular_row(anchor, answers, tan2=0.7).backward()
     positive, negatives = answers.detach()[0], answers.detach()[1:]
     f = 4 * 0.7 * negatives @ (anchor + positive) - 2 * 1.7 * anchor @ positive
     w = (f.exp() / (1 + f.exp().sum())).detach()
@@ -196,17 +197,17 @@ def test_the_angular_gradient_is_that_of_the_chapter():
 
 
 def test_forces_run_along_the_circle_and_the_ranking_loss_pushes_violators_only():
-    points = theory_losses.on_circle(theory_losses.QUERY, theory_losses.RIGHT, *theory_losses.WRONG)
-    for row in theory_losses.ROWS.values():
-        on_query, on_answers = theory_losses.forces(row)
+    points = losses.on_circle(losses.QUERY, losses.RIGHT, *losses.WRONG)
+    for row in losses.ROWS.values():
+        on_query, on_answers = losses.forces(row)
         along = (torch.cat([on_query[None], on_answers]) * points).sum(1)
         torch.testing.assert_close(along, torch.zeros(len(points)).double())
-    pushed = theory_losses.forces(theory_losses.ROWS["ranking, γ = 0.5"])[1].norm(dim=1) > 1e-9
+    pushed = losses.forces(losses.ROWS["ranking, γ = 0.5"])[1].norm(dim=1) > 1e-9
     assert pushed.tolist() == [True, True, True, True, False]
 
 
 def test_the_info_nce_bound_exceeds_neither_log_n_nor_by_much_the_information():
-    for row in theory_losses.information_bounds():
+    for row in losses.information_bounds():
         assert row["bound"] <= math.log(row["n"])
         assert row["cosines"] <= row["bound"] + 1e-9
         assert row["bound"] <= row["information"] + 0.15  # an estimate from finitely many pairs
@@ -214,7 +215,7 @@ def test_the_info_nce_bound_exceeds_neither_log_n_nor_by_much_the_information():
 
 def test_cosines_cannot_show_more_than_two_over_the_temperature():
     for tau in (0.2, 1.0, 5.0):
-        perfect = theory_losses.bound((2 * torch.eye(50).double() - 1) / tau)
+        perfect = losses.bound((2 * torch.eye(50).double() - 1) / tau)
         assert perfect == pytest.approx(math.log(50) - math.log(1 + 49 * math.exp(-2 / tau)))
         assert perfect <= 2 / tau
 
@@ -222,36 +223,36 @@ def test_cosines_cannot_show_more_than_two_over_the_temperature():
 def test_the_angular_weight_is_the_share_of_the_gradient():
     anchor = positive = torch.tensor([1.0, 0.0]).double()
     answers = torch.stack([positive, *[torch.tensor([0.0, 1.0]).double()] * 31]).requires_grad_()
-    theory_losses.angular_row(anchor, answers).backward()
+    losses.angular_row(anchor, answers).backward()
     push = float(answers.grad[1:].sum(0) @ anchor) / 8  # each is 4 w (a + p)
-    assert push == pytest.approx(theory_losses.angular_weight(1.0, 1, own=False))
+    assert push == pytest.approx(losses.angular_weight(1.0, 1, own=False))
 
 
 def test_the_released_trace_norm_is_too_large_and_stops_where_the_clip_holds():
-    rows = theory_effects.trace_norm_bias()
+    rows = effect_sizes.trace_norm_bias()
     assert all(row["released"] > row["ours"] for row in rows)
     assert [row["cosine"] > 0.9 for row in rows] == [True, True, False]
     assert rows[-1]["cosine"] == 0
 
 
 def test_a_second_half_of_the_ranking_loss_hardly_matters_here():
-    one, two = theory_effects.directions()[:2]
+    one, two = effect_sizes.directions()[:2]
     assert one["low"] < two["high"]
     assert two["low"] < one["high"]
 
 
-@pytest.mark.parametrize("name", sorted(theory_figures.FIGURES))
+@pytest.mark.parametrize("name", sorted(figures.FIGURES))
 def test_a_figure_has_the_same_bytes_every_time(name):
-    plot = theory_figures.FIGURES[name]
+    plot = figures.FIGURES[name]
     assert draw(plot) == draw(plot)
 
 
 def test_what_is_there_already_is_left_alone(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(theory_figures, "FIGURES", {"theory-pulls.svg": theory_figures.pulls})  # one is quick to draw
-    assert theory_figures.main(["--out", str(tmp_path)]) == 0
+    monkeypatch.setattr(figures, "FIGURES", {"theory-pulls.svg": figures.pulls})  # one is quick to draw
+    assert figures.main(["--out", str(tmp_path)]) == 0
     written = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    assert set(theory_figures.FIGURES) | set(theory_pages.fragments()) == {path.name for path in written}
-    assert theory_figures.main(["--out", str(tmp_path)]) == 0
+    assert set(figures.FIGURES) | set(pages.fragments()) == {path.name for path in written}
+    assert figures.main(["--out", str(tmp_path)]) == 0
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == written
     assert capsys.readouterr().err.endswith("theory: 0 files changed\n")
 
@@ -261,7 +262,7 @@ def test_every_fragment_that_a_page_includes_is_made(page):
     text = (paths.ROOT / "book" / f"{page}.md").read_text(encoding="utf-8")
     included = set(re.findall(r"_generated/(theory-[a-z]+\.md)", text))
     assert included
-    assert included <= set(theory_pages.fragments())
+    assert included <= set(pages.fragments())
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -276,6 +277,6 @@ def test_the_code_of_every_solution_runs(page):
 @pytest.mark.parametrize("page", PAGES)
 def test_every_equation_of_a_chapter_is_referred_to(page):
     text = (paths.ROOT / "book" / f"{page}.md").read_text(encoding="utf-8")
-    fragments = "".join(theory_pages.fragments().values())
+    fragments = "".join(pages.fragments().values())
     for label in re.findall(r"^\$\$ \(([a-z-]+)\)", text, flags=re.MULTILINE):
         assert f"{{eq}}`{label}`" in text + fragments, label

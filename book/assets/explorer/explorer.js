@@ -1,4 +1,4 @@
-// The explorer page. built/data.js has set window.xmlibExplorer (made by xmlib/explorer.py); everything else is here.
+// The explorer page. built/data.js has set window.xmlibExplorer (made by book/make/explorer); everything else is here.
 // Views are 0 and 1; way 0 asks with view 0 and finds view 1, way 1 the other way round.
 (() => {
   "use strict";

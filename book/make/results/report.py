@@ -1,4 +1,4 @@
-"""What the book shows of the runs: `python -m xmlib.report`, before the book is built.
+"""What the book shows of the runs: `python -m book.make`, before the book is built.
 
 Fragments and figures are made of records and book/reported.yml, and written to book/_generated; the pages of the
 methods are made of the executed notebooks in book/results. The same input gives the same bytes, and a file whose
@@ -7,30 +7,18 @@ bytes would not change is left alone, so that the book rebuilds only the pages t
 """
 
 import argparse
-import io
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import matplotlib.pyplot as plt
-from matplotlib.figure import Figure
-
-from xmlib import (
-    figures,
-    pages,
-    pages_image_text,
-    paths,
-    records,
-    report_benchmarks,
-    report_image_text,
-    report_neighborhoods,
-    tables,
-)
+from book.make import markdown
+from book.make.results import image_text, neighborhoods, pages, pages_image_text, speed, tables
+from book.make.results.runs import PROFILES, Runs, group, longest, rivals
+from book.make.write import draw, write
+from xmlib import figures, paths, records
 from xmlib.data import Splits
 from xmlib.errors import InputError
 from xmlib.evaluate import DIRECTIONS
-from xmlib.files import write_bytes
-from xmlib.runs import PROFILES, Runs, group, longest, rivals
 
 COMMITTED = ("full", "medium")  # quick records stay on the machine that made them
 MARKS = ("<!-- results -->", "<!-- /results -->")
@@ -110,17 +98,6 @@ def pictures(found: Sequence[dict]) -> dict[str, bytes]:
     return drawn
 
 
-def draw(plot: Callable) -> bytes:
-    """The SVG of what `plot` draws; the same bytes for the same drawing."""
-    with plt.style.context(figures.STYLE):
-        drawn = plot()
-        figure = drawn if isinstance(drawn, Figure) else drawn.get_figure()
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-        plt.close(figure)
-    return buffer.getvalue()
-
-
 def _headline(runs: list[Runs], reported: Sequence[dict]) -> str:
     if not runs:
         return _missing("quick")
@@ -158,10 +135,11 @@ def _metrics(same_pairs: Sequence[Runs]) -> str:
 
 def _curves(same_pairs: Sequence[Runs]) -> str:
     best = "; ".join(
-        f"{run.title}: {tables.number(run.first['valid_mrr'])} at epoch {run.first['best_epoch']}" for run in same_pairs
+        f"{run.title}: {markdown.number(run.first['valid_mrr'])} at epoch {run.first['best_epoch']}"
+        for run in same_pairs
     )
     label = "" if all(run.converged for run in same_pairs) else f" Some of these runs are *{tables.NOT_CONVERGED}*."
-    return tables.figure(
+    return markdown.figure(
         f"curves-{same_pairs[0].profile}",
         f"Line chart of MRR by epoch, one colour a method. Best validation MRR – {best}.",
         f"Validation MRR by epoch, and dotted the MRR of as many training pairs; profile {same_pairs[0].profile}, "
@@ -172,7 +150,7 @@ def _curves(same_pairs: Sequence[Runs]) -> str:
 def _ranks(same_pairs: Sequence[Runs]) -> str:
     way, name = next(iter(DIRECTIONS.items()))
     hits = "; ".join(f"{run.title}: {run.first['metrics'][way]['r10']:.1f} %" for run in same_pairs)
-    return tables.figure(
+    return markdown.figure(
         f"ranks-{same_pairs[0].profile}",
         f"Curves of the share of queries answered within the first k candidates. Within ten – {hits}.",
         f"Share of test queries whose right answer is among the first k, {name}, profile {same_pairs[0].profile}, "
@@ -185,11 +163,11 @@ def make(records_folder: Path, out: Path) -> list[Path]:
     found = load_records(records_folder)
     paper = [record for record in found if record["dataset"] == "audio_score"]
     wanted = {**fragments(paper, records.reported()), **pictures(paper), **data_fragments(paper)}
-    wanted |= {**report_image_text.fragments(found), **report_image_text.pictures(found, draw)}
-    wanted |= {**report_neighborhoods.fragments(found), **report_neighborhoods.pictures(found, draw)}
+    wanted |= {**image_text.fragments(found), **image_text.pictures(found, draw)}
+    wanted |= {**neighborhoods.fragments(found), **neighborhoods.pictures(found, draw)}
     wanted |= {**pages_image_text.fragments(draw), "current.md": tables.current(found)}
-    measured = report_benchmarks.load()
-    wanted |= {**report_benchmarks.fragments(measured), **report_benchmarks.pictures(measured, draw)}
+    measured = speed.load()
+    wanted |= {**speed.fragments(measured), **speed.pictures(measured, draw)}
     changed = [out / name for name, content in wanted.items() if write(out / name, content)]
     others = {*out.glob("gradient-*"), *out.glob("theory-*"), *out.glob("*.done")}  # of other steps; marks of the grid
     for stale in sorted(set(out.iterdir()) - {out / name for name in wanted} - others):
@@ -227,18 +205,9 @@ def fill(readme: Path, text: str) -> bool:
     return write(readme, f"{whole[: start + len(MARKS[0])]}\n\n{text}\n{whole[end:]}")
 
 
-def write(path: Path, content: str | bytes) -> bool:
-    """True when the file was written, False when it held the same bytes already: its time then stays as it is."""
-    data = content.encode() if isinstance(content, str) else content
-    if path.exists() and path.read_bytes() == data:
-        return False
-    write_bytes(path, data)
-    return True
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 after a line that says what is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m xmlib.report", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m book.make", description=__doc__)
     parser.add_argument("--records", type=Path, default=paths.RECORDS, help="folder of records")
     parser.add_argument("--results", type=Path, default=paths.RESULTS, help="folder of executed notebooks")
     parser.add_argument("--out", type=Path, default=paths.GENERATED, help="folder of fragments and figures")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from xmlib.theory import gaussian_pairs, generator
+from book.make.theory.population import gaussian_pairs, generator
 
 MARGIN, TEMPERATURE = 0.5, 0.2
 QUERY, RIGHT, WRONG = 90.0, 30.0, (140.0, 62.0, 5.0, 215.0)  # degrees on the circle of the figure

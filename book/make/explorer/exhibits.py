@@ -9,7 +9,7 @@ import matplotlib
 import numpy as np
 from PIL import Image
 
-from xmlib import sounds
+from book.make.explorer import sounds
 from xmlib.data import Splits
 from xmlib.data.engrave import HEIGHT, WIDTH
 

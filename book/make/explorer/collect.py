@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
-from xmlib import evaluate, exhibits
+from book.make.explorer import exhibits
+from book.make.results.runs import title
+from xmlib import evaluate
 from xmlib.data import Splits
 from xmlib.embeddings import Embedded
-from xmlib.runs import title
 
 TOP = 10
 QUERIES = 60  # at most

@@ -5,8 +5,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from xmlib.cca import cca
-from xmlib.theory import (
+from book.make.theory.population import (  # fmt: skip
     CANDIDATES,
     SPECTRUM,
     D,
@@ -18,7 +17,8 @@ from xmlib.theory import (
     mean_of,
     mrr,
     score_map_error,
-)  # fmt: skip
+)
+from xmlib.cca import cca
 
 RATIOS = (1.1, 1.5, 2, 3, 5, 10, 30, 100)  # n / d
 SIZES = (8, D, 128)

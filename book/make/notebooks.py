@@ -1,6 +1,6 @@
 """Keeps every notebook's two files, `.py` and `.ipynb`, in step, so that an edit to either is enough.
 
-`python -m xmlib.notebooks sync` takes the edited twin over; `check` only says whether they agree.
+`python -m book.make.notebooks sync` takes the edited twin over; `check` only says whether they agree.
 """
 
 import argparse
@@ -100,7 +100,7 @@ def _stripped(ipynb: Path):
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line: `sync` or `check`; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m xmlib.notebooks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m book.make.notebooks", description=__doc__)
     parser.add_argument("command", choices=("sync", "check"))
     command = parser.parse_args(arguments).command
     sources = sorted(paths.NOTEBOOKS.glob("*.py"))

@@ -1,4 +1,4 @@
-"""What the book shows of the benchmarks: every claim on speed and memory with its goal, part of `xmlib.report`.
+"""What the book shows of the benchmarks: every claim on speed and memory with its goal, part of `book.make`.
 
 The records are those that `make bench ARGS=--keep` writes to benchmarks/records, one a script; `benchmarks.common`
 says what is in them.
@@ -13,7 +13,9 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-from xmlib import paths, tables
+from book.make import markdown
+from book.make.results import tables
+from xmlib import paths
 from xmlib.errors import InputError
 
 FOLDER = paths.ROOT / "benchmarks" / "records"
@@ -55,23 +57,23 @@ def verdict(found: Sequence[dict]) -> str:
         return NONE
     missed = [row for row in promised if not row["met"]]
     text = f"{len(promised) - len(missed)} of {len(promised)} claims with a goal reach it."
-    names = [f"{tables.escape(row['claim'])} ({tables.escape(row['setting'])})" for row in missed]
+    names = [f"{markdown.escape(row['claim'])} ({markdown.escape(row['setting'])})" for row in missed]
     return f"{text} Missed: {'; '.join(names)}.\n" if missed else f"{text}\n"
 
 
 def section(record: dict) -> str:
     """Heading, machine and date, figure and table of one script."""
     low, high = min(r["ratio"] for r in record["rows"]), max(r["ratio"] for r in record["rows"])
-    drawn = tables.figure(
+    drawn = markdown.figure(
         f"speed-{record['script']}",
         f"Dots on a logarithmic axis, one a claim: ratios from {significant(low)} to {significant(high)}.",
         f"{record['title']}: how many times as fast, or as small, ours is. Bars: quartiles over turns; tick: the goal.",
     )
     notes = dict.fromkeys(f"{row['setting']}: {row['note']}." for row in record["rows"] if row["note"])
     about = f"`python -m benchmarks.{record['script']}`, {record['date']}, {tables.machine(record)}.\n"
-    table = tables.table(COLUMNS, map(cells, record["rows"]), right=COLUMNS[2:])
+    table = markdown.table(COLUMNS, map(cells, record["rows"]), right=COLUMNS[2:])
     parts = [
-        f"## {tables.escape(record['title'])}\n",
+        f"## {markdown.escape(record['title'])}\n",
         about,
         drawn,
         table,
@@ -85,7 +87,13 @@ def cells(row: dict) -> list[str]:
     goal = "" if row["goal"] is None else f"{significant(row['goal'])}{'' if row['met'] else ', **missed**'}"
     low, high = map(significant, row["spread"])
     shown = [amount(row[name], row["unit"]) for name in ("ours", "other")]
-    return [tables.escape(row["claim"]), tables.escape(row["setting"]), *shown, ratio(row["ratio"], low, high), goal]
+    return [
+        markdown.escape(row["claim"]),
+        markdown.escape(row["setting"]),
+        *shown,
+        ratio(row["ratio"], low, high),
+        goal,
+    ]
 
 
 def ratio(value: float, low: str, high: str) -> str:

@@ -2,7 +2,8 @@
 
 `make` writes a file data.js, sheets of pictures and sounds, which the page's own script shows without a server. The
 queries are drawn by a seed; the ten best come from all test candidates; the ranks are those of the records.
-`python -m xmlib.explorer` makes the files; with `--weights RECORD` it writes the weights of a run beside its record.
+`python -m book.make.explorer` makes the files; with `--weights RECORD` it writes the weights of a run beside its
+record.
 """
 
 import argparse
@@ -11,13 +12,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from xmlib import data, embeddings, experiments, paths, records, sounds
+from book.make.explorer import sounds
+from book.make.explorer.collect import Found, collect
+from book.make.results.runs import PROFILES, title
+from xmlib import data, embeddings, experiments, paths, records
 from xmlib.data import Splits, audio_score, cache
 from xmlib.errors import InputError
-from xmlib.explorer_data import Found, collect
 from xmlib.files import write_bytes
 from xmlib.methods import METHODS
-from xmlib.runs import PROFILES, title
 
 VERSION = 1  # raise it when a file may come out differently from the same runs
 BUILT = paths.ROOT / "book" / "assets" / "explorer" / "built"
@@ -136,7 +138,7 @@ def _pictures_and_texts(parameters: dict) -> Splits | None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m xmlib.explorer", description="Make the files of the explorer.")
+    parser = argparse.ArgumentParser(prog="python -m book.make.explorer", description="Make the files of the explorer.")
     parser.add_argument("--out", type=Path, default=BUILT, help="folder of the files")
     parser.add_argument("--weights", metavar="RECORD", help="write the weights of this record's run beside it instead")
     parser.add_argument("--checkpoint", type=Path, help="checkpoint of that run; default: looked for in runs/")

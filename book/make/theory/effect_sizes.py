@@ -5,12 +5,23 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
+from book.make.theory.minibatches import BATCH
+from book.make.theory.population import (
+    CANDIDATES,
+    SPECTRUM,
+    D,
+    Views,
+    cosine,
+    falling,
+    gaussian_pairs,
+    generator,
+    mean_of,
+    mrr,
+)
 from xmlib import evaluate, released
 from xmlib.cca import CCALayer, cca
 from xmlib.model import LinearHead
 from xmlib.objectives import ranking_loss, trace_norm
-from xmlib.theory import CANDIDATES, SPECTRUM, D, Views, cosine, falling, gaussian_pairs, generator, mean_of, mrr
-from xmlib.theory_batches import BATCH
 
 WIDTH, INPUTS = 16, 48  # of the small linear encoders that are trained here
 PAIRS, STEPS, RATE = 4000, 100, 1e-2

@@ -1,4 +1,4 @@
-"""What the book shows of the image–text pairs themselves: fragments and figures, part of `xmlib.report`."""
+"""What the book shows of the image–text pairs themselves: fragments and figures, part of `book.make`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from xmlib import tables
+from book.make import markdown
 from xmlib.data import Split, Splits, emoji, iapr, load, openclipart
 from xmlib.data.image_text import LARGE, SPLITS
 from xmlib.figures import bare
@@ -36,8 +36,8 @@ def _emoji(draw: Callable[[Callable], bytes]) -> dict[str, str | bytes]:
     other = load("emoji", style="twemoji")
     train = splits["grouped"].train
     rows = example_rows(train)
-    texts = "; ".join(tables.escape(train.texts[row]) for row in rows)
-    figure = tables.figure(
+    texts = "; ".join(markdown.escape(train.texts[row]) for row in rows)
+    figure = markdown.figure(
         "emoji-pictures",
         "Two rows of small colourful drawings of the same things, in two styles, with their names below.",
         f"Training pairs, above as OpenMoji draws them, below as Twemoji does. Their texts: {texts}. Drawings: "
@@ -56,8 +56,8 @@ def _openclipart(draw: Callable[[Callable], bytes]) -> dict[str, str | bytes]:
     splits = {split: load("openclipart", split=split) for split in SPLITS}
     train = splits["grouped"].train
     rows = example_rows(train, 2 * SHOWN)
-    texts = "; ".join(tables.escape(train.texts[row]) for row in rows)
-    figure = tables.figure(
+    texts = "; ".join(markdown.escape(train.texts[row]) for row in rows)
+    figure = markdown.figure(
         "openclipart-pictures", "Two rows of clip art with titles below.", f"Training pairs. Their texts: {texts}."
     )
     drawn = draw(lambda: examples({"": train, " ": train}, rows))
@@ -97,7 +97,7 @@ def sizes(splits: Mapping[str, Splits]) -> str:
             first = part == "train"
             cells = [f"{count:,}" for count in counts[:3]] + [f"{counts[3]:,}" if first else ""]
             rows.append([SPLIT_NAMES[name] if first else "", title, *cells])
-    return tables.table(header, rows, right=header[2:])
+    return markdown.table(header, rows, right=header[2:])
 
 
 def groups(splits: Splits) -> str:
@@ -114,8 +114,8 @@ def groups(splits: Splits) -> str:
     for number in found[np.argsort(-counts, kind="stable")][:LARGEST]:
         members = [title for title, own in zip(titles, numbers, strict=True) if own == number]
         some = list(dict.fromkeys(members[:: max(1, len(members) // 6)]))[:6]
-        rows.append([f"{len(members)}", tables.escape("; ".join(some))])
-    return text + tables.table(["Pairs", "Some of them"], rows, right=["Pairs"])
+        rows.append([f"{len(members)}", markdown.escape("; ".join(some))])
+    return text + markdown.table(["Pairs", "Some of them"], rows, right=["Pairs"])
 
 
 def _title(text: str) -> str:
@@ -129,7 +129,7 @@ def iapr_sizes() -> str:
     rows = [
         [PARTS[part], f"{len(rows):,}", f"{len(set(rows.tolist())):,}"] for part, rows in iapr.split(iapr.PAIRS).items()
     ]
-    return tables.table(header, rows, right=header[1:])
+    return markdown.table(header, rows, right=header[1:])
 
 
 def _missing(command: str) -> str:

@@ -1,18 +1,19 @@
 """Tables and sentences of the book, in Markdown: pure functions from records to text."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from fractions import Fraction
 
 import numpy as np
 
+from book.make import markdown
+from book.make.results.runs import BASELINES, PROFILES, Runs, differences, rivals, title
 from xmlib import baselines, fingerprint, intervals, records
 from xmlib.data import audio_score
 from xmlib.encoders import filters
 from xmlib.evaluate import DIRECTIONS, chance_metrics
 from xmlib.intervals import Interval
 from xmlib.profiles import settings
-from xmlib.runs import BASELINES, PROFILES, Runs, differences, rivals, title
 from xmlib.units import duration
 
 NOT_CONVERGED = "not converged"
@@ -29,41 +30,10 @@ FOOTNOTE = (
 ABOUT = ["Profile", "Width", "Epochs", "Seeds"]
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[str] = ()) -> str:
-    """A Markdown table; the columns named in `right` are aligned to the right. Cells are used as they are."""
-    right = set(right)
-    marks = ["--:" if name in right else ":--" for name in header]
-    return "".join(f"| {' | '.join(row)} |\n" for row in [header, marks, *rows])
-
-
-def figure(name: str, alt: str, caption: str) -> str:
-    """A figure of book/_generated with its label, `fig-` and the name."""
-    return f"```{{figure}} _generated/{name}.svg\n:name: fig-{name}\n:alt: {alt}\n:width: 100%\n\n{caption}\n```\n"
-
-
-def escape(text: object) -> str:
-    """Markdown that shows exactly these characters, on one line, in or out of a table."""
-    line = " ".join(str(text).split()).replace("&", "&amp;").replace("<", "&lt;")
-    for mark in "\\`*_{}[]$|~^":
-        line = line.replace(mark, "\\" + mark)
-    return line
-
-
-def number(value: float, digits: int = 3, signed: bool = False) -> str:
-    """`0.583`, with a minus sign rather than a hyphen; with `signed`, a plus sign too."""
-    return f"{value:{'+' if signed else ''}.{digits}f}".replace("-", "−")
-
-
-def with_interval(value: float, interval: Interval, signed: bool = False) -> str:
-    """`0.583 [0.566, 0.600]`."""
-    low, high = (number(end, signed=signed) for end in interval)
-    return f"{number(value, signed=signed)} [{low}, {high}]"
-
-
 def machine(record: dict) -> str:
     """The machine in a few words: its processor or GPU, and the threads of the run."""
     about = record["machine"]
-    return escape(f"{about['processor']}, {about['threads']} of {about['cores']} CPU cores")
+    return markdown.escape(f"{about['processor']}, {about['threads']} of {about['cores']} CPU cores")
 
 
 def profile(run: Runs) -> str:
@@ -87,7 +57,7 @@ def seeds(run: Runs) -> str:
     if len(run.records) == 1:
         return "1"
     low, high = run.spread(next(iter(DIRECTIONS)))
-    return f"{len(run.records)} ({number(low)}–{number(high)})"
+    return f"{len(run.records)} ({markdown.number(low)}–{markdown.number(high)})"
 
 
 def page(run: Runs) -> str:
@@ -105,7 +75,7 @@ def headline(runs: Sequence[Runs], reported_numbers: Sequence[dict]) -> str:
     for same_pairs in rivals(runs):
         rows += [[page(run), *_run_cells(run, reported_numbers)] for run in same_pairs]
         rows += _baseline_rows(same_pairs, len(header))
-    return f"{table(header, rows, right=[*MRR_COLUMNS, *VALIDATION])}\n{FOOTNOTE}\n{limits(runs)}"
+    return f"{markdown.table(header, rows, right=[*MRR_COLUMNS, *VALIDATION])}\n{FOOTNOTE}\n{limits(runs)}"
 
 
 def limits(runs: Sequence[Runs]) -> str:
@@ -151,10 +121,10 @@ def made_by(runs: Sequence[Runs]) -> str:
 
 
 def _run_cells(run: Runs, reported_numbers: Sequence[dict]) -> list[str]:
-    scores = [with_interval(run.mrr(way), run.interval(way)) for way in DIRECTIONS]
+    scores = [markdown.with_interval(run.mrr(way), run.interval(way)) for way in DIRECTIONS]
     found = [e for e in reported_numbers if (e["dataset"], e["method"]) == (run.first["dataset"], run.method)]
     theirs = ", ".join(_approximate(entry, "mrr") for entry in found)
-    return [*scores, number(run.valid_mrr), theirs, profile(run), width(run), epochs(run), seeds(run)]
+    return [*scores, markdown.number(run.valid_mrr), theirs, profile(run), width(run), epochs(run), seeds(run)]
 
 
 def _baseline_rows(same_pairs: Sequence[Runs], columns: int) -> list[list[str]]:
@@ -169,15 +139,15 @@ def _baseline_rows(same_pairs: Sequence[Runs], columns: int) -> list[list[str]]:
 def _validation(run: Runs, baseline: str) -> str:
     """The validation MRR of a baseline in the first direction; that of chance is exact."""
     if baseline == "chance":
-        return number(chance_metrics(run.first["data"]["valid"])["mrr"])
+        return markdown.number(chance_metrics(run.first["data"]["valid"])["mrr"])
     found = run.first["baselines"][baseline].get("valid_mrr")
-    return number(found) if found is not None else ""
+    return markdown.number(found) if found is not None else ""
 
 
 def _mrr(metrics: dict) -> str:
     if "mrr_interval" in metrics:
-        return with_interval(metrics["mrr"], metrics["mrr_interval"])
-    return number(metrics["mrr"])  # chance is exact
+        return markdown.with_interval(metrics["mrr"], metrics["mrr_interval"])
+    return markdown.number(metrics["mrr"])  # chance is exact
 
 
 def readme(runs: Sequence[Runs], reported_numbers: Sequence[dict]) -> str:
@@ -190,7 +160,7 @@ def readme(runs: Sequence[Runs], reported_numbers: Sequence[dict]) -> str:
             rows.append([run.title, *_run_cells(run, reported_numbers), time, machine(run.first)])
         rows += _baseline_rows(same_pairs, len(header))
     return (
-        f"{table(header, rows, right=[*MRR_COLUMNS, *VALIDATION])}\n"
+        f"{markdown.table(header, rows, right=[*MRR_COLUMNS, *VALIDATION])}\n"
         "The first two columns are of the test pairs; square brackets hold the 95 % interval over queries, round ones\n"
         "the range over seeds. Times are wall time, whatever else the machine did meanwhile.\n"
         f"{FOOTNOTE}\n{limits(runs)}"
@@ -209,13 +179,17 @@ def all_metrics(same_pairs: Sequence[Runs], direction: str) -> str:
         metrics = same_pairs[0].first["baselines"][key]["metrics"][direction]
         rows.append([name, "", *_metric_cells(metrics, columns)])
     names = [NAMES[key] for key in columns]
-    return table(["Method", "Seed", *names], rows, right=names)
+    return markdown.table(["Method", "Seed", *names], rows, right=names)
 
 
 def _metric_cells(metrics: dict, columns: Sequence[str]) -> list[str]:
     digits = {"mean_distance": 2, "hubness": 2}
     return [
-        "" if key not in metrics else _mrr(metrics) if key == "mrr" else number(metrics[key], digits.get(key, 1))
+        ""
+        if key not in metrics
+        else _mrr(metrics)
+        if key == "mrr"
+        else markdown.number(metrics[key], digits.get(key, 1))
         for key in columns
     ]
 
@@ -224,12 +198,15 @@ def paired(same_pairs: Sequence[Runs]) -> str:
     """The differences of MRR between methods, query by query, in both directions, and how many hold together."""
     columns = [differences(same_pairs, direction) for direction in DIRECTIONS]
     rows = [
-        [f"{found[0].one} − {found[0].other}", *(with_interval(d.value, d.interval, signed=True) for d in found)]
+        [
+            f"{found[0].one} − {found[0].other}",
+            *(markdown.with_interval(d.value, d.interval, signed=True) for d in found),
+        ]
         for found in zip(*columns, strict=True)
     ]
     found = [difference for column in columns for difference in column]
     text = together([d.interval for d in found], [d.p for d in found])
-    return f"{table(['Difference', *MRR_COLUMNS], rows, right=MRR_COLUMNS)}\n{text}\n"
+    return f"{markdown.table(['Difference', *MRR_COLUMNS], rows, right=MRR_COLUMNS)}\n{text}\n"
 
 
 def together(between: Sequence[Interval], p_values: Sequence[float]) -> str:
@@ -253,10 +230,10 @@ def reading(same_pairs: Sequence[Runs]) -> str:
     return (
         f"At the profile *{chosen.profile}* there are {data['train']:,} training and {data['test']:,} test pairs. "
         f"Of the {len(same_pairs)} networks run there, **{chosen.title}** has the highest validation MRR.\n\n"
-        f"On the test set it has an MRR of {number(chosen.mrr(forth))} from sheet to audio "
-        f"and {number(chosen.mrr(back))} from audio to sheet; "
-        f"linear CCA has {number(linear[forth]['mrr'])} and {number(linear[back]['mrr'])}. "
-        f"Query by query the gain over linear CCA is {with_interval(gain.value, gain.interval, signed=True)} "
+        f"On the test set it has an MRR of {markdown.number(chosen.mrr(forth))} from sheet to audio "
+        f"and {markdown.number(chosen.mrr(back))} from audio to sheet; "
+        f"linear CCA has {markdown.number(linear[forth]['mrr'])} and {markdown.number(linear[back]['mrr'])}. "
+        f"Query by query the gain over linear CCA is {markdown.with_interval(gain.value, gain.interval, signed=True)} "
         "from sheet to audio.\n"
     )
 
@@ -267,17 +244,17 @@ def reported(entries: Sequence[dict], dataset: str) -> str:
     for entry in entries:
         if entry["dataset"] == dataset:
             shown = [f"{NAMES[key]} {_approximate(entry, key)}" for key in entry["metrics"]]
-            source = f"{escape(entry['source'])} {{cite:p}}`{entry['cite']}`"
-            data, split = f"`{entry['data']}`", escape(entry["split"])
+            source = f"{markdown.escape(entry['source'])} {{cite:p}}`{entry['cite']}`"
+            data, split = f"`{entry['data']}`", markdown.escape(entry["split"])
             rows.append([title(entry["method"]), data, split, "; ".join(shown), source])
-    return table(["Method", "Data", "Split", "Reported", "Source"], rows)
+    return markdown.table(["Method", "Data", "Split", "Reported", "Source"], rows)
 
 
 def _approximate(entry: dict, key: str) -> str:
     value = entry["metrics"][key]
     if entry["approximate"]:
         return f"≈ {value:g}"
-    return number(value) if key in ("mrr", "mean_distance") else f"{value:g}"
+    return markdown.number(value) if key in ("mrr", "mean_distance") else f"{value:g}"
 
 
 def provenance(runs: Sequence[Runs]) -> str:
@@ -291,14 +268,14 @@ def provenance(runs: Sequence[Runs]) -> str:
                 profile(Runs((record,))),
                 str(len(record["history"])),
                 str(record["best_epoch"]),
-                escape(record["stopped"]),
+                markdown.escape(record["stopped"]),
                 duration(record["wall_seconds"]),
                 f"{record['peak_memory_mb']:,.0f} MB",
                 machine(record),
                 f"`{record['commit']}`" if record["commit"] else "–",
                 f"`{fingerprint.short(record['code'])}`",
             ])  # fmt: skip
-    return table(header, rows, right=["Epochs", "Best", "Time", "Memory"])
+    return markdown.table(header, rows, right=["Epochs", "Best", "Time", "Memory"])
 
 
 def current(found: Sequence[dict]) -> str:
@@ -321,7 +298,7 @@ def sizes(runs: Sequence[Runs]) -> str:
         data = same_pairs[0].first["data"]
         counts = [data["train"], data["valid"], data["test"], len(set(data["test_groups"]))]
         rows.append([same_pairs[0].profile, *(f"{count:,}" for count in counts), f"`{data['digest'][:16]}`"])
-    return table(header, rows, right=header[1:5])
+    return markdown.table(header, rows, right=header[1:5])
 
 
 def profiles() -> str:
@@ -332,14 +309,14 @@ def profiles() -> str:
         chosen, size = settings(name), audio_score.PROFILES[name]
         cells = [name, _fraction(chosen.width), "/".join(map(str, filters(chosen.width))), f"{chosen.epochs:,}"]
         rows.append(cells + [f"{count:,}" for count in (size.train, size.valid, size.test)])
-    return table(header, rows, right=header[3:])
+    return markdown.table(header, rows, right=header[3:])
 
 
 def all_settings() -> str:
     """Every setting at every profile, under its name in the code."""
     columns = [asdict(settings(name)) for name in PROFILES]
     rows = [[f"`{key}`", *(_value(column[key]) for column in columns)] for key in columns[0]]
-    return table(["Setting", *PROFILES], rows, right=PROFILES)
+    return markdown.table(["Setting", *PROFILES], rows, right=PROFILES)
 
 
 def grid() -> str:
@@ -349,7 +326,7 @@ def grid() -> str:
         ["ridge, relative to the mean variance", ", ".join(map(_value, baselines.RIDGES))],
         ["canonical directions kept", ", ".join(map(str, baselines.DIRECTIONS))],
     ]
-    return table(["Linear CCA", "Tried"], rows)
+    return markdown.table(["Linear CCA", "Tried"], rows)
 
 
 def _fraction(value: float) -> str:

@@ -1,4 +1,4 @@
-"""What the book shows of the runs with semantic neighbourhoods: the ablation, part of `xmlib.report`."""
+"""What the book shows of the runs with semantic neighbourhoods: the ablation, part of `book.make`."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,7 +8,9 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from xmlib import evaluate, intervals, report_image_text, summaries, tables
+from book.make import markdown
+from book.make.results import image_text, tables
+from xmlib import evaluate, intervals, summaries
 from xmlib import summaries_neighborhoods as own
 from xmlib.figures import METHOD_COLORS, METHOD_NAMES
 from xmlib.intervals import Mean
@@ -89,7 +91,7 @@ def _forms(runs: Named) -> str:
 
 def _beside(found: Sequence[dict], dataset: str, best: list[dict]) -> str:
     """The sentence on all terms with tf-idf texts against linear CCA and the networks that start at random."""
-    rivals = report_image_text.by_method(found, dataset)
+    rivals = image_text.by_method(found, dataset)
     named = {METHOD_NAMES[name]: records for name, records in rivals.items() if not METHODS[name].linear}
     linear = [record | record["baselines"]["linear_cca"] for record in best]
     shown = [
@@ -101,7 +103,7 @@ def _beside(found: Sequence[dict], dataset: str, best: list[dict]) -> str:
 
 
 def _shown(mean: Mean) -> str:
-    return tables.with_interval(mean.value, mean.interval(), signed=True)
+    return markdown.with_interval(mean.value, mean.interval(), signed=True)
 
 
 def ablation(runs: Named) -> str:
@@ -113,15 +115,15 @@ def ablation(runs: Named) -> str:
         cells = [terms, form, str(len(records))]
         for way in ways:
             mean = {m: float(np.mean([r["metrics"][way][m] for r in records])) for m in ("mrr", "r10")}
-            cells += [tables.with_interval(mean["mrr"], summaries.interval(records, way)), f"{mean['r10']:.1f}"]
+            cells += [markdown.with_interval(mean["mrr"], summaries.interval(records, way)), f"{mean['r10']:.1f}"]
         rows.append(cells)
-    for name in report_image_text.BASELINES:
+    for name in image_text.BASELINES:
         metrics = runs["all"][0]["baselines"][name]["metrics"]
         cells = [METHOD_NAMES[name], "", ""]
         for way in ways:
             interval = metrics[way].get("mrr_interval")
             mrr = metrics[way]["mrr"]
-            cells += [tables.with_interval(mrr, interval) if interval else tables.number(mrr)]
+            cells += [markdown.with_interval(mrr, interval) if interval else markdown.number(mrr)]
             cells += [f"{metrics[way]['r10']:.1f}"]
         rows.append(cells)
     header = ["Terms", "Loss", "Seeds"]
@@ -131,7 +133,7 @@ def ablation(runs: Named) -> str:
     return (
         f"{data['train']:,} training and {data['test']:,} test pairs. The intervals are over groups of queries and "
         f"over seeds. {summaries.fitted(runs['all'][0]['baselines']['linear_cca'])}\n\n"
-        f"{tables.table(header, rows, right=header[2:])}"
+        f"{markdown.table(header, rows, right=header[2:])}"
     )
 
 
@@ -150,16 +152,16 @@ def effects(runs: Named) -> str:
             mean = intervals.paired_mean(one, other, groups)
             tested.append(mean.interval())
             p_values.append(mean.p)
-            cells.append(tables.with_interval(mean.value, mean.interval(), signed=True))
+            cells.append(markdown.with_interval(mean.value, mean.interval(), signed=True))
         for kind in own.KINDS:
             value, between = _coherence_difference(records, base, kind)
-            cells.append(tables.with_interval(value, between, signed=True))
+            cells.append(markdown.with_interval(value, between, signed=True))
         rows.append(cells)
     arrows = evaluate.direction_names(runs["all"][0]["dataset"]).values()
     header = ["Terms", "Loss", *(f"MRR, {arrow}" for arrow in arrows)]
     header += [f"{kind}, same label" for kind in own.KINDS.values()]
     told = f"{tables.together(tested, p_values)} {_over(runs)}" if tested else ""
-    return f"{tables.table(header, rows, right=header[2:])}\n{told}\n"
+    return f"{markdown.table(header, rows, right=header[2:])}\n{told}\n"
 
 
 def _pooled(runs: Named) -> str:
@@ -236,7 +238,7 @@ def coherence(runs: Named) -> str:
         rows.append([*own.configuration(name), *cells])
     chance = [first[0]["coherence"][kind][f"{m}_chance"] for kind in own.KINDS for m in ("label", "text")]
     rows.append(["Chance", "", *(f"{value:.3f}" for value in chance)])
-    return tables.table(header, rows, right=header[2:])
+    return markdown.table(header, rows, right=header[2:])
 
 
 def search(runs: Named) -> str:
@@ -269,7 +271,7 @@ def others(found: Sequence[dict], dataset: str, runs: Named, weighed: Named) -> 
     on_cca = by_configuration(found, dataset, OTHER_HEAD).get("all")
     if on_cca:
         shown["all terms, on the CCA layer"] = on_cca
-    rivals = report_image_text.by_method(found, dataset)
+    rivals = image_text.by_method(found, dataset)
     for name, records in rivals.items():
         shown[METHOD_NAMES[name]] = records
     ways = evaluate.direction_names(dataset)
@@ -283,7 +285,7 @@ def others(found: Sequence[dict], dataset: str, runs: Named, weighed: Named) -> 
     rows.append([METHOD_NAMES["linear_cca"], "", *cells])
     header = ["Training", "Seeds", *(f"MRR, {arrow}" for arrow in ways.values())]
     header += [f"mAP, {arrow}" for arrow in ways.values()]
-    return tables.table(header, rows, right=header[1:]) + f"\n{report_image_text.mirrored(rivals)}\n"
+    return markdown.table(header, rows, right=header[1:]) + f"\n{image_text.mirrored(rivals)}\n"
 
 
 def figure(dataset: str, runs: Named) -> str:
@@ -293,7 +295,7 @@ def figure(dataset: str, runs: Named) -> str:
         f"{', '.join(own.configuration(name))} {np.mean([r['metrics'][way]['mrr'] for r in records]):.3f}"
         for name, records in runs.items()
     )
-    return tables.figure(
+    return markdown.figure(
         f"neighborhoods-{dataset}",
         f"Dots of MRR, one row a configuration. {arrow} – {values}.",
         f"Test MRR of every configuration on {dataset}, a dot a seed; the line is linear CCA.",

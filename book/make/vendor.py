@@ -1,7 +1,7 @@
 """Copy MathJax into the book's assets, so that the site draws its formulae without a network.
 
-`python book/vendor.py` takes the one file that is needed out of the installed package sphinx-mathjax-offline. It copies
-only when the file is missing or different; the copy is not under version control.
+`python -m book.make.vendor` takes the one file that is needed out of the installed package
+sphinx-mathjax-offline. It copies only when the file is missing or different; the copy is not under version control.
 """
 
 import filecmp

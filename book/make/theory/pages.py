@@ -2,10 +2,10 @@
 
 import math
 
-from xmlib import theory_batches, theory_effects, theory_intervals, theory_losses, theory_statistics
+from book.make.markdown import number, table
+from book.make.theory import effect_sizes, interval_coverage, losses, minibatches, statistics
+from book.make.theory.population import CANDIDATES, SPECTRUM, D
 from xmlib.evaluate import chance_metrics
-from xmlib.tables import number, table
-from xmlib.theory import CANDIDATES, SPECTRUM, D
 
 KEYS = ("both", "seeds")  # of the intervals whose coverage is shown
 
@@ -42,7 +42,7 @@ def _percent(share: float) -> str:
 
 def sizes() -> str:
     """The figure and the table of sample size against dimension."""
-    own = [row for row in theory_statistics.sample_sizes() if row["d"] == D]
+    own = [row for row in statistics.sample_sizes() if row["d"] == D]
     header = ["n / d", "n", "Correlation, pairs of the fit", "New pairs", "Error of the score map", "MRR"]
     rows = [
         [f"{r['ratio']:g}", f"{r['n']:,.0f}", *(number(r[k]) for k in ("inside", "new", "error", "mrr"))] for r in own
@@ -50,7 +50,7 @@ def sizes() -> str:
     truth = ["", "truth", *(number(value) for value in (own[0]["true"], own[0]["true"], 0.0, own[0]["true_mrr"]))]
     caption = (
         f"CCA of n pairs whose correlations fall from {SPECTRUM[0]} to {SPECTRUM[1]}; means of "
-        f"{theory_statistics.DRAWS} draws. Left: the mean correlation of the directions found, on the pairs of the fit "
+        f"{statistics.DRAWS} draws. Left: the mean correlation of the directions found, on the pairs of the fit "
         f"and on new pairs. Right: the error {{eq}}`score-map-error` at three widths."
     )
     alt = (
@@ -65,29 +65,29 @@ def sizes() -> str:
 
 def spectra() -> str:
     """The table of the error of the score map by pairs a dimension, for weaker and stronger correlations."""
-    header = ["Correlations fall from, to", *(f"n / d = {ratio}" for ratio in theory_statistics.SHOWN_RATIOS)]
+    header = ["Correlations fall from, to", *(f"n / d = {ratio}" for ratio in statistics.SHOWN_RATIOS)]
     rows = [
         [" to ".join(f"{end:g}" for end in row["spectrum"]), *(number(error, 2) for error in row["error"].values())]
-        for row in theory_statistics.spectra()
+        for row in statistics.spectra()
     ]
     return f"The error {{eq}}`score-map-error`, d = {D}:\n\n{table(header, rows, right=header[1:])}"
 
 
 def noise() -> str:
     """One sentence that holds the formula for pure noise against a measurement."""
-    n = theory_batches.BATCH
+    n = minibatches.BATCH
     return (
         f"For n = {n} and d = {D} that is {number(math.sqrt(D / (n - 1)))}. Independent noise, drawn again and again, "
-        f"measured {number(math.sqrt(theory_statistics.noise_correlation(n)))}.\n"
+        f"measured {number(math.sqrt(statistics.noise_correlation(n)))}.\n"
     )
 
 
 def batches() -> str:
     """The figure of batch sizes, and the sentences that read it."""
-    rows = {row["batch"]: row for row in theory_batches.batch_sizes()}
-    own, large = rows[theory_batches.BATCH], rows[max(rows)]
+    rows = {row["batch"]: row for row in minibatches.batch_sizes()}
+    own, large = rows[minibatches.BATCH], rows[max(rows)]
     caption = (
-        f"A linear encoder from {theory_batches.INPUTS} to {D} features, a CCA layer and the ranking loss. Left: the "
+        f"A linear encoder from {minibatches.INPUTS} to {D} features, a CCA layer and the ranking loss. Left: the "
         "loss of a batch by its own statistics, and by those of many pairs. Right: cosine of the gradient with that of "
         f"batches of {50 * D:,}."
     )
@@ -95,10 +95,10 @@ def batches() -> str:
     return (
         _figure("batches", alt, caption)
         + f"\nA batch of {own['batch']} sees a loss of {number(own['loss'])}; with the "
-        f"statistics of many pairs it is {number(theory_batches.loss_on_new_pairs())}. Its gradient is "
+        f"statistics of many pairs it is {number(minibatches.loss_on_new_pairs())}. Its gradient is "
         f"{number(own['length'], 1)} times as long as the reference, but goes only {number(own['along'], 2)} of the "
         f"reference's length in that direction, so a single one has a cosine of {number(own['single'], 2)}. Over "
-        f"{theory_batches.TOTAL:,} pairs the mean gradient in batches of {own['batch']} has a cosine of "
+        f"{minibatches.TOTAL:,} pairs the mean gradient in batches of {own['batch']} has a cosine of "
         f"{number(own['mean'], 2)}, in batches of {large['batch']} one of {number(large['mean'], 2)}.\n"
     )
 
@@ -108,21 +108,21 @@ def alphas() -> str:
     header = ["α", "Loss of a batch", "Cosine of one gradient", "Wasted share"]
     rows = [
         [f"{r['alpha']:g}", number(r["loss"]), number(r["single"], 2), _percent(r["wasted"])]
-        for r in theory_batches.gradients_by_alpha()
+        for r in minibatches.gradients_by_alpha()
     ]
     return table(header, rows, right=header)
 
 
 def drift() -> str:
     """The figure of running covariances under drift, and the error of the score maps made from them."""
-    rows = theory_batches.drifts()
+    rows = minibatches.drifts()
     caption = (
-        f"Relative error of the running covariance of view 1, batches of {theory_batches.BATCH}, d = {D}. The true "
+        f"Relative error of the running covariance of view 1, batches of {minibatches.BATCH}, d = {D}. The true "
         "covariance drifts by the share on the horizontal axis with each batch. Points: measured in the layer. Lines: "
         "expected, from the scatter of the batches and the lag behind."
     )
     alt = "A flat line for α = 1 on top, a nearly flat one for 0.5, and one for 0.1 that starts lowest and rises."
-    header = ["Drift a batch", *(f"α = {alpha:g}" for alpha in theory_batches.ALPHAS)]
+    header = ["Drift a batch", *(f"α = {alpha:g}" for alpha in minibatches.ALPHAS)]
     by_drift: dict[float, list[str]] = {}
     for row in rows:
         by_drift.setdefault(row["drift"], []).append(number(row["map_error"], 2))
@@ -136,15 +136,15 @@ def starts() -> str:
     header = ["Batches so far", "Share of the mean, from zero", "MRR, corrected", "MRR, from zero"]
     rows = [
         [str(r["batches"]), _percent(r["mean"]), number(r["corrected"]), number(r["zero"])]
-        for r in theory_batches.starts()
+        for r in minibatches.starts()
     ]
     return table(header, rows, right=header)
 
 
 def refits() -> str:
     """The figure of refits and kept directions, and the sentences that read it."""
-    rows = {row["n"]: row for row in theory_statistics.refits()}
-    few, many, d = rows[theory_statistics.IAPR_VALID], rows[theory_statistics.IAPR_TRAIN], theory_statistics.IAPR_D
+    rows = {row["n"]: row for row in statistics.refits()}
+    few, many, d = rows[statistics.IAPR_VALID], rows[statistics.IAPR_TRAIN], statistics.IAPR_D
     best = {row["n"]: max(row["mrr"], key=row["mrr"].get) for row in (few, many)}
     caption = (
         f"MRR of {CANDIDATES:,} new pairs, {d} directions whose correlations fall from 0.95 by a factor e every 40. "
@@ -176,8 +176,8 @@ def pulls() -> str:
 
 def shares() -> str:
     """The figure of how the push is shared out, and two numbers of it."""
-    cold, _, warm = theory_losses.TEMPERATURES
-    found = [theory_losses.share_of_push(lambda s, t=t: theory_losses.info_nce_row(s, t), 0.6) for t in (cold, warm)]
+    cold, _, warm = losses.TEMPERATURES
+    found = [losses.share_of_push(lambda s, t=t: losses.info_nce_row(s, t), 0.6) for t in (cold, warm)]
     caption = (
         "Share of a query's push on 99 wrong answers that falls on one of them, against its score. The right answer "
         "scores 0.6 (dotted); the other wrong ones are spread normally around 0 with a standard deviation of 0.25. "
@@ -193,10 +193,10 @@ def shares() -> str:
 
 def information() -> str:
     """The figure of the bound to mutual information, and the sentences that read it."""
-    last, n = theory_losses.INFORMATION[-1], theory_losses.BATCHES
-    rows = {row["n"]: row for row in theory_losses.information_bounds() if row["information"] == last}
+    last, n = losses.INFORMATION[-1], losses.BATCHES
+    rows = {row["n"]: row for row in losses.information_bounds() if row["information"] == last}
     caption = (
-        f"Gaussian views of width {theory_losses.WIDTH} whose mutual information is known. Solid: log n minus the "
+        f"Gaussian views of width {losses.WIDTH} whose mutual information is known. Solid: log n minus the "
         "InfoNCE loss of the best scores there are. Dotted: log n. Dashed: cosines, at the best of five temperatures."
     )
     alt = "Three curves that follow the diagonal and then bend to a ceiling each; a dashed one below the highest."
@@ -209,8 +209,8 @@ def information() -> str:
 
 def angular() -> str:
     """The figure of the angular loss, intended and released, and two numbers of it."""
-    n = theory_losses.NEGATIVES
-    forms = [theory_losses.angular_weight(1.0, *form) for form in ((1, False), (n, False), (n, True))]
+    n = losses.NEGATIVES
+    forms = [losses.angular_weight(1.0, *form) for form in ((1, False), (n, False), (n, True))]
     caption = (
         f"The weight Σ/(1 + Σ) of the angular loss on {n - 1} negatives that are orthogonal to anchor and positive, "
         "against the cosine of the matching pair."
@@ -228,12 +228,12 @@ def coverage() -> str:
     header = ["Made-up scores", "Seeds", "Groups", "Holds the truth", "Over seeds alone"]
     rows = [
         [row["kind"].name, str(row["kind"].seeds), str(row["kind"].groups), *(f"{100 * row[k]:.1f} %" for k in KEYS)]
-        for row in theory_intervals.coverage()
+        for row in interval_coverage.coverage()
     ]
-    error = 100 * (0.95 * 0.05 / theory_intervals.TABLES) ** 0.5
+    error = 100 * (0.95 * 0.05 / interval_coverage.TABLES) ** 0.5
     return (
-        f"{table(header, rows, right=header[1:])}\nFrom {theory_intervals.TABLES:,} tables of each kind; 95 % would be "
-        f"right, and chance moves these numbers by {error:.1f} points. Groups and queries add skewed numbers to a "
+        f"{table(header, rows, right=header[1:])}\nFrom {interval_coverage.TABLES:,} tables of each kind; 95 % would "
+        f"be right, and chance moves these numbers by {error:.1f} points. Groups and queries add skewed numbers to a "
         "score, in sizes like those of the runs on pictures and words. The last column is {eq}`seed-interval`, which "
         "says nothing of other queries.\n"
     )
@@ -246,10 +246,10 @@ def effects() -> str:
 
 
 def _statistics() -> list[list[str]]:
-    rows = {row["n"]: row for row in theory_statistics.refits()}
-    few, many, d = rows[theory_statistics.IAPR_VALID], rows[theory_statistics.IAPR_TRAIN], theory_statistics.IAPR_D
+    rows = {row["n"]: row for row in statistics.refits()}
+    few, many, d = rows[statistics.IAPR_VALID], rows[statistics.IAPR_TRAIN], statistics.IAPR_D
     kept = max(many["mrr"], key=many["mrr"].get)
-    gap = max(abs(row["corrected"] - row["zero"]) for row in theory_batches.starts())
+    gap = max(abs(row["corrected"] - row["zero"]) for row in minibatches.starts())
     return [
         [f"Refit on {few['n']:,} pairs, or on {many['n']:,}", "known correlations, [chapter](statistics.md)",
          f"MRR {number(few['mrr'][d])}, or {number(many['mrr'][d])}"],
@@ -264,15 +264,15 @@ def _objectives() -> list[list[str]]:
     bias = [
         f"{row['name']}: mean σ {number(row['released'], 4)}, not {number(row['ours'], 4)}; cosine of the gradients "
         f"{number(row['cosine'], 2)}"
-        for row in theory_effects.trace_norm_bias()
+        for row in effect_sizes.trace_norm_bias()
     ]
     rows = [["Trace norm as released", "true correlations " + bias[0].split(":")[0], bias[0].split(": ", 1)[1]]]
     rows += [["", "true correlations " + text.split(":")[0], text.split(": ", 1)[1]] for text in bias[1:]]
-    found = theory_effects.directions()
+    found = effect_sizes.directions()
     for one, two in zip(found[::2], found[1::2], strict=True):
         rows.append([
             f"Ranking loss in one direction, or both: {one['head']}",
-            f"linear encoders, {theory_effects.STEPS} steps, {theory_effects.SEEDS} seeds",
+            f"linear encoders, {effect_sizes.STEPS} steps, {effect_sizes.SEEDS} seeds",
             f"MRR {_both(one)}, or {_both(two)}; over the seeds {_spread(one)} and {_spread(two)} (forth)",
         ])  # fmt: skip
     return rows
@@ -287,10 +287,10 @@ def _spread(row: dict) -> str:
 
 
 def _handling() -> list[list[str]]:
-    centre, filled = theory_effects.last_batch_centre(), theory_effects.filled_batches()
-    rows, kept = 19_996, theory_statistics.IAPR_TRAIN - 4  # iapr: all, and those in training before four are repeated
+    centre, filled = effect_sizes.last_batch_centre(), effect_sizes.filled_batches()
+    rows, kept = 19_996, statistics.IAPR_TRAIN - 4  # iapr: all, and those in training before four are repeated
     return [
-        ["Centre of all pairs, or of the last batch", f"true projections, batches of {theory_batches.BATCH}",
+        ["Centre of all pairs, or of the last batch", f"true projections, batches of {minibatches.BATCH}",
          f"MRR {number(centre['all'])}, or {number(centre['batch'])} ({_spread(centre)})"],
         [f"Validation as it is, or filled with {filled['repeated']:.0f} repeated pairs", "known correlations",
          f"MRR {number(filled['as_is'])}, or {number(filled['filled'])}"],

@@ -6,9 +6,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from xmlib.cca import CCALayer
-from xmlib.objectives import ranking_loss
-from xmlib.theory import (
+from book.make.theory.population import (  # fmt: skip
     CANDIDATES,
     SPECTRUM,
     D,
@@ -19,7 +17,9 @@ from xmlib.theory import (
     mean_of,
     mrr,
     score_map_error,
-)  # fmt: skip
+)
+from xmlib.cca import CCALayer
+from xmlib.objectives import ranking_loss
 
 BATCH = 100  # as the released audio–score models
 INPUTS = 64  # columns that a linear encoder turns into D features

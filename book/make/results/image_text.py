@@ -1,4 +1,4 @@
-"""What the book shows of the image–text runs: fragments and figures made of records, part of `xmlib.report`."""
+"""What the book shows of the image–text runs: fragments and figures made of records, part of `book.make`."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -9,7 +9,9 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from xmlib import evaluate, intervals, summaries, tables, units
+from book.make import markdown
+from book.make.results import tables
+from xmlib import evaluate, intervals, summaries, units
 from xmlib.figures import METHOD_COLORS, METHOD_NAMES
 from xmlib.methods import IMAGE_METHODS
 
@@ -71,7 +73,7 @@ def results(runs: Methods) -> str:
         header = ["Method", "Seeds", *summaries.METRICS.values()]
         if _of_twins(runs):
             header.append(summaries.ANY)
-        parts.append(f"{arrow[0].upper()}{arrow[1:]}:\n\n{tables.table(header, rows, right=header[1:])}")
+        parts.append(f"{arrow[0].upper()}{arrow[1:]}:\n\n{markdown.table(header, rows, right=header[1:])}")
     data = first["data"]
     return (
         f"{data['train']:,} training, {data['valid']:,} validation and {data['test']:,} test pairs; a query has "
@@ -114,7 +116,7 @@ def twins(runs: Methods) -> str:
     found = first["twins"]
     return (
         f"{told} {found['same_text']} have the very words of another one. So no function of the words can have an MRR "
-        f"above {tables.number(found['ceiling']['mrr'])}, or an R@1 above {found['ceiling']['r1']:.1f} %. "
+        f"above {markdown.number(found['ceiling']['mrr'])}, or an R@1 above {found['ceiling']['r1']:.1f} %. "
         f"*{summaries.ANY}* takes every member of the right answer's group as right.\n"
     )
 
@@ -143,7 +145,7 @@ def refinements(runs: Methods) -> str:
         cells = [f"{mrr:.4f}" for mrr in best] + [""] * (most - own)
         rows.append([METHOD_NAMES[name], str(len(records)), *cells, f"{epochs:.0f}"])
     header = ["Method", "Seeds", "first phase", *(f"refinement {i}" for i in range(1, most + 1)), "Epochs in all"]
-    return tables.table(header, rows, right=header[1:])
+    return markdown.table(header, rows, right=header[1:])
 
 
 def best_until(record: dict, phase: int) -> float:
@@ -159,11 +161,11 @@ def mirrored(runs: Methods) -> str:
 
 def _row(records: list[dict], direction: str) -> list[str]:
     cells = _cells([record["metrics"][direction] for record in records])
-    cells["mrr"] = tables.with_interval(float(cells["mrr"]), summaries.interval(records, direction))
+    cells["mrr"] = markdown.with_interval(float(cells["mrr"]), summaries.interval(records, direction))
     if all("twins" in record for record in records):
         values = summaries.reciprocal_ranks_of_any(records, direction)
         between = intervals.mean_interval(values, records[0]["data"]["test_groups"])
-        cells["any"] = tables.with_interval(float(values.mean()), between)
+        cells["any"] = markdown.with_interval(float(values.mean()), between)
     return [METHOD_NAMES[records[0]["method"]], str(len(records)), *cells.values()]
 
 
@@ -171,11 +173,11 @@ def _baseline(name: str, first: dict, direction: str) -> list[str]:
     metrics = first["baselines"][name]["metrics"][direction]
     cells = _cells([metrics])
     if "mrr_interval" in metrics:
-        cells["mrr"] = tables.with_interval(float(cells["mrr"]), metrics["mrr_interval"])
+        cells["mrr"] = markdown.with_interval(float(cells["mrr"]), metrics["mrr_interval"])
     if "twins" in first:
         of_any = first["baselines"][name]["twins"]["metrics"][direction]
         interval = of_any.get("mrr_interval")
-        cells["any"] = tables.with_interval(of_any["mrr"], interval) if interval else tables.number(of_any["mrr"])
+        cells["any"] = markdown.with_interval(of_any["mrr"], interval) if interval else markdown.number(of_any["mrr"])
     return [METHOD_NAMES[name], "", *cells.values()]
 
 
@@ -200,11 +202,11 @@ def corrections(runs: Methods) -> str:
     for method, records in runs.items():
         frame = summaries.corrections(records).loc[evaluate.direction_names(records[0]["dataset"])[direction]]
         for name, row in frame.iterrows():
-            cells = [f"{row['R@10']:.1f}", f"{row['MRR']:.3f}", row["MRR gain"], tables.number(row["hubness"], 2)]
+            cells = [f"{row['R@10']:.1f}", f"{row['MRR']:.3f}", row["MRR gain"], markdown.number(row["hubness"], 2)]
             rows.append([METHOD_NAMES[method], str(name), *cells])
     header = ["Method", "Correction", "R@10", "MRR", "Gain in MRR", "Hubness"]
     told = "" if "[" in "".join(map(str, rows)) else "\nThese records keep too little for intervals of the gains.\n"
-    return tables.table(header, rows, right=header[2:]) + told
+    return markdown.table(header, rows, right=header[2:]) + told
 
 
 def variants(found: Sequence[dict], dataset: str) -> str:
@@ -222,7 +224,7 @@ def variants(found: Sequence[dict], dataset: str) -> str:
             cells = [f"{value:.3f}" for pair in zip(own, linear, strict=True) for value in pair]
             rows.append([name.replace("_", " ") or "grouped", METHOD_NAMES[method], str(len(records)), *cells])
     header = ["Pairs", "Method", "Seeds"] + [t for arrow in arrows.values() for t in (f"MRR {arrow}", "linear CCA")]
-    return tables.table(header, rows, right=header[2:])
+    return markdown.table(header, rows, right=header[2:])
 
 
 def provenance(runs: Methods) -> str:
@@ -235,7 +237,7 @@ def provenance(runs: Methods) -> str:
         cells = [f"{min(counts)}–{max(counts)}", converged, units.duration(seconds), tables.machine(records[0])]
         rows.append([METHOD_NAMES[method], records[0]["profile"], str(len(records)), *cells])
     header = ["Method", "Profile", "Seeds", "Epochs", "Converged", "Time a run", "Machine"]
-    return tables.table(header, rows)
+    return markdown.table(header, rows)
 
 
 def figure(dataset: str, runs: Methods) -> str:
@@ -245,7 +247,7 @@ def figure(dataset: str, runs: Methods) -> str:
         f"{METHOD_NAMES[name]} {np.mean([r['metrics'][direction]['mrr'] for r in records]):.3f}"
         for name, records in runs.items()
     )
-    return tables.figure(
+    return markdown.figure(
         f"{dataset}-methods",
         f"Dots of MRR, one row a method. {arrow} – {values}.",
         f"Test MRR of every method on {dataset}, a dot a seed; the line is linear CCA.",

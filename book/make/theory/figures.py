@@ -1,4 +1,4 @@
-"""Figures and fragments of the chapters on statistics and losses: `python -m xmlib.theory_figures` writes them.
+"""Figures and fragments of the chapters on statistics and losses: `python -m book.make.theory.figures` writes them.
 
 All come from synthetic pairs, seeded, in seconds; the same code gives the same bytes on the same machine. Files are
 named `theory-*` and go to book/_generated; one whose bytes would not change is left alone.
@@ -15,16 +15,18 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from xmlib import paths, theory_batches, theory_losses, theory_pages, theory_statistics
+from book.make.theory import losses, minibatches, pages, statistics
+from book.make.theory.population import D
+from book.make.write import draw, write
+from xmlib import paths
 from xmlib.errors import InputError
-from xmlib.theory import D
 
 BLUE, ORANGE, RED, GREEN, PINK, GREY = "#0072B2", "#E69F00", "#D55E00", "#009E73", "#CC79A7", "#777777"
 
 
 def sizes() -> Figure:
     """Correlations on the sample and on new pairs, and the error of the score map, against pairs a dimension."""
-    rows = theory_statistics.sample_sizes()
+    rows = statistics.sample_sizes()
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.3))
     own = [row for row in rows if row["d"] == D]
     ratios = [row["ratio"] for row in own]
@@ -32,7 +34,7 @@ def sizes() -> Figure:
         left.plot(ratios, [row[key] for row in own], mark + "-", color=color, markersize=4, label=name)
     left.axhline(own[0]["true"], color=GREY, linestyle=":", label="truth")
     left.set(ylabel=f"mean correlation, d = {D}", ylim=(0, 1), title="What is found, what it is worth")
-    for d, color, mark in zip(theory_statistics.SIZES, (ORANGE, BLUE, GREEN), "^s.", strict=True):
+    for d, color, mark in zip(statistics.SIZES, (ORANGE, BLUE, GREEN), "^s.", strict=True):
         errors = [row["error"] for row in rows if row["d"] == d]
         right.plot(ratios, errors, mark + "-", color=color, markersize=5, label=f"d = {d}")
     right.axhline(1, color=GREY, linestyle=":", label="knows nothing")
@@ -47,14 +49,14 @@ def sizes() -> Figure:
 
 def batches() -> Figure:
     """The ranking loss inside a batch, and how well the gradient of a batch points, against its size."""
-    rows = theory_batches.batch_sizes()
+    rows = minibatches.batch_sizes()
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.3))
     size = [row["batch"] for row in rows]
     left.plot(size, [row["loss"] for row in rows], "o-", color=RED, markersize=4, label="its own statistics")
-    new = theory_batches.loss_on_new_pairs()
+    new = minibatches.loss_on_new_pairs()
     left.axhline(new, color=BLUE, linestyle="--", label="statistics of many pairs")
     left.set(ylabel="ranking loss", ylim=(0, None), title="Loss of a batch")
-    names = {"mean": f"mean over {theory_batches.TOTAL:,} pairs", "single": "a single batch"}
+    names = {"mean": f"mean over {minibatches.TOTAL:,} pairs", "single": "a single batch"}
     for (key, name), color, mark in zip(names.items(), (GREEN, PINK), "s^", strict=True):
         right.plot(size, [row[key] for row in rows], mark + "-", color=color, markersize=4, label=name)
     right.set(ylabel="cosine with the reference", ylim=(-0.05, 1), title="Direction of the gradient")
@@ -69,11 +71,11 @@ def batches() -> Figure:
 def drift() -> Axes:
     """Error of the running covariance against drift, one colour an α: points measured, lines expected."""
     ax = plt.subplots(figsize=(7, 3.5))[1]
-    for alpha, color, mark in zip(theory_batches.ALPHAS, (RED, ORANGE, BLUE), "os^", strict=True):
-        rows = [row for row in theory_batches.drifts() if row["alpha"] == alpha]
-        turns = np.linspace(0, max(theory_batches.TURNS), 40)
-        lines = [theory_batches.expected_error(alpha, turn) for turn in turns]
-        ax.plot([theory_batches.drift_a_step(turn) for turn in turns], lines, color=color, label=f"α = {alpha:g}")
+    for alpha, color, mark in zip(minibatches.ALPHAS, (RED, ORANGE, BLUE), "os^", strict=True):
+        rows = [row for row in minibatches.drifts() if row["alpha"] == alpha]
+        turns = np.linspace(0, max(minibatches.TURNS), 40)
+        lines = [minibatches.expected_error(alpha, turn) for turn in turns]
+        ax.plot([minibatches.drift_a_step(turn) for turn in turns], lines, color=color, label=f"α = {alpha:g}")
         ax.plot([row["drift"] for row in rows], [row["error"] for row in rows], mark, color=color, markersize=6)
     ax.set(xlabel="drift of the true covariance a batch", ylabel="error of the running covariance", ylim=(0, 0.55))
     ax.legend(ncols=3, loc="lower right")
@@ -82,16 +84,16 @@ def drift() -> Axes:
 
 def refits() -> Figure:
     """MRR on new pairs against the pairs of a refit, and against the directions kept."""
-    rows = theory_statistics.refits()
+    rows = statistics.refits()
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.3), sharey=True)
     fitted, truth = rows[:-1], rows[-1]
-    size, kept = [row["n"] for row in fitted], theory_statistics.KEPT
+    size, kept = [row["n"] for row in fitted], statistics.KEPT
     left.plot(size, [row["mrr"][kept[-1]] for row in fitted], "o-", color=BLUE, markersize=4, label="all directions")
     left.plot(size, [row["weighted"] for row in fitted], "s-", color=GREEN, markersize=4, label="each times σ")
     left.axhline(truth["mrr"][kept[-1]], color=BLUE, linestyle=":", linewidth=1)
     left.axhline(truth["weighted"], color=GREEN, linestyle=":", linewidth=1)
     left.set(xscale="log", xlabel="pairs of the refit", ylabel="MRR on new pairs", ylim=(0, 1))
-    chosen = {theory_statistics.IAPR_VALID: ORANGE, theory_statistics.IAPR_TRAIN: RED, 0: GREY}
+    chosen = {statistics.IAPR_VALID: ORANGE, statistics.IAPR_TRAIN: RED, 0: GREY}
     for row in rows:
         if row["n"] in chosen:
             name = f"{row['n']:,} pairs" if row["n"] else "true projections"
@@ -107,10 +109,10 @@ def refits() -> Figure:
 def pulls() -> Figure:
     """Three circles with one query, its right answer and four wrong ones, and the pull and push of three losses."""
     figure, axes = plt.subplots(1, 3, figsize=(7.4, 2.9))
-    query, *answers = theory_losses.on_circle(theory_losses.QUERY, theory_losses.RIGHT, *theory_losses.WRONG).numpy()
+    query, *answers = losses.on_circle(losses.QUERY, losses.RIGHT, *losses.WRONG).numpy()
     angle = np.linspace(0, 2 * np.pi, 200)
-    for ax, (name, row) in zip(axes, theory_losses.ROWS.items(), strict=True):
-        on_query, on_answers = (force.numpy() for force in theory_losses.forces(row))
+    for ax, (name, row) in zip(axes, losses.ROWS.items(), strict=True):
+        on_query, on_answers = (force.numpy() for force in losses.forces(row))
         longest = np.linalg.norm(np.vstack([on_query, on_answers]), axis=1).max()
         ax.plot(np.cos(angle), np.sin(angle), color="#dddddd", linewidth=1)
         kinds = [(query, on_query, BLUE, "D")]
@@ -133,12 +135,12 @@ def shares() -> Figure:
     figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.2), sharey=True)
     scores = np.linspace(-0.6, 1, 49)
     families = (
-        ("γ", theory_losses.MARGINS, theory_losses.ranking_row),
-        ("τ", theory_losses.TEMPERATURES, theory_losses.info_nce_row),
+        ("γ", losses.MARGINS, losses.ranking_row),
+        ("τ", losses.TEMPERATURES, losses.info_nce_row),
     )
     for ax, (letter, values, row) in zip(axes, families, strict=True):
         for value, color, style in zip(values, (RED, ORANGE, BLUE), ("-", "--", "-."), strict=True):
-            found = [theory_losses.share_of_push(lambda s: row(s, value), float(score)) for score in scores]  # noqa: B023
+            found = [losses.share_of_push(lambda s: row(s, value), float(score)) for score in scores]  # noqa: B023
             ax.plot(scores, found, style, color=color, label=f"{letter} = {value:g}")
         ax.axvline(0.6, color=GREY, linestyle=":", linewidth=1)
         ax.set(yscale="log", ylim=(1e-5, 1.5), xlabel="score of one wrong answer")
@@ -151,10 +153,10 @@ def shares() -> Figure:
 def information() -> Axes:
     """The InfoNCE bound against the true information of Gaussian views, one colour a batch size."""
     ax = plt.subplots(figsize=(7, 3.6))[1]
-    truth = theory_losses.INFORMATION
+    truth = losses.INFORMATION
     ax.plot(truth, truth, color=GREY, linewidth=1, label="truth")
-    for n, color, mark in zip(theory_losses.BATCHES, (ORANGE, GREEN, BLUE), "^s.", strict=True):
-        rows = [row for row in theory_losses.information_bounds() if row["n"] == n]
+    for n, color, mark in zip(losses.BATCHES, (ORANGE, GREEN, BLUE), "^s.", strict=True):
+        rows = [row for row in losses.information_bounds() if row["n"] == n]
         ax.plot(truth, [row["bound"] for row in rows], mark + "-", color=color, markersize=5, label=f"n = {n}")
         ax.axhline(np.log(n), color=color, linestyle=":", linewidth=1)
     ax.plot(truth, [row["cosines"] for row in rows], "--", color=color, label=f"n = {n}, scores are cosines")
@@ -166,11 +168,11 @@ def information() -> Axes:
 def angular() -> Axes:
     """Share of the angular loss that is at work, intended and released, against the cosine of the matching pair."""
     ax = plt.subplots(figsize=(7, 3.2))[1]
-    matching, n = np.linspace(-1, 1, 101), theory_losses.NEGATIVES
+    matching, n = np.linspace(-1, 1, 101), losses.NEGATIVES
     forms = (("intended", 1, False, BLUE, "-"), (f"released: each negative {n} times", n, False, ORANGE, "--"),
              ("released: own item counted too", n, True, RED, "-."))  # fmt: skip
     for name, repeats, own, color, style in forms:
-        weights = [theory_losses.angular_weight(float(c), repeats, own) for c in matching]
+        weights = [losses.angular_weight(float(c), repeats, own) for c in matching]
         ax.plot(matching, weights, style, color=color, label=name)
     ax.set(xlabel="cosine of anchor and positive", ylabel="weight on the negatives", ylim=(-0.02, 1.05))
     ax.legend(loc="lower left")
@@ -184,16 +186,12 @@ FIGURES: dict[str, Callable] = {
 
 def files() -> dict[str, str | bytes]:
     """File name → content, of every figure and fragment."""
-    from xmlib.report import draw  # here, so that the report may import this module
-
-    return {**{name: draw(plot) for name, plot in FIGURES.items()}, **theory_pages.fragments()}
+    return {**{name: draw(plot) for name, plot in FIGURES.items()}, **pages.fragments()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 after a line that says what is wrong."""
-    from xmlib.report import write
-
-    parser = argparse.ArgumentParser(prog="python -m xmlib.theory_figures", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m book.make.theory.figures", description=__doc__)
     parser.add_argument("--out", type=Path, default=paths.GENERATED, help="folder of fragments and figures")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)  # small matrices, and sums in one order

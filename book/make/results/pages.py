@@ -9,13 +9,14 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from xmlib import paths, tables
+from book.make import markdown
+from book.make.results.runs import title
+from xmlib import paths
 from xmlib.data import Splits, audio_score, cache, load, melodies
 from xmlib.data.engrave import HEIGHT, WIDTH
 from xmlib.data.synthesize import EXCERPT, FRAMES_PER_SECOND
 from xmlib.evaluate import DIRECTIONS, recorded_reciprocal_ranks
 from xmlib.methods import IMAGE_METHODS, PAPER
-from xmlib.runs import title
 
 SHOWN = "quick", 1  # profile and seed whose executed notebook becomes the page of a method
 DIFFICULTY = "hard"
@@ -107,7 +108,7 @@ def _without(shared: np.ndarray, found: Sequence[dict]) -> str:
         return ""
     most = max(falls, key=abs)
     change = "lower" if most > 0 else "higher"
-    return f"Without all these the test MRR of a run would be {change} by {tables.number(abs(most))} at most."
+    return f"Without all these the test MRR of a run would be {change} by {markdown.number(abs(most))} at most."
 
 
 def example_rows(splits: Splits, count: int = 4) -> np.ndarray:
@@ -141,7 +142,9 @@ def draw_tune(splits: Splits, row: int) -> Figure:
 def pairs(splits: Splits) -> str:
     """The figures of a tune and of example pairs, with the titles of the tunes."""
     train = splits.train
-    titles = [tables.escape(train.tunes[train.rows["tune"][row]]["title"].rstrip(".")) for row in example_rows(splits)]
+    titles = [
+        markdown.escape(train.tunes[train.rows["tune"][row]]["title"].rstrip(".")) for row in example_rows(splits)
+    ]
     return (
         "```{figure} _generated/tune.svg\n:name: fig-tune\n:width: 100%\n"
         ":alt: A staff of music above a spectrogram; two frames on each, alike in colour.\n\n"
@@ -163,7 +166,7 @@ def tunes(splits: Splits) -> str:
         minutes = sum(tune["frames"].shape[1] for tune in own) / FRAMES_PER_MINUTE
         counts = [len(split), len(own), len(set(split.groups)), round(minutes)]
         rows.append([name, *(f"{count:,}" for count in counts)])
-    return tables.table(header, rows, right=header[1:])
+    return markdown.table(header, rows, right=header[1:])
 
 
 def difficulties() -> str:
@@ -173,7 +176,7 @@ def difficulties() -> str:
         played = [", ".join(audio_score.INSTRUMENTS[i] for i in chosen) for chosen in _splits(setting)]
         step = "a quarter note lasts 0.5 s" if setting.step is None else _step(*setting.step)
         rows.append([f"`{name}`", *played, step])
-    return tables.table(["Difficulty", "Training", "Validation", "Test", "Tempo"], rows)
+    return markdown.table(["Difficulty", "Training", "Validation", "Test", "Tempo"], rows)
 
 
 def _splits(setting: audio_score.Difficulty) -> tuple[tuple[int, ...], ...]:

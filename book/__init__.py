@@ -1,0 +1,1 @@
+"""The book, and in `book.make` what turns records into its pages."""

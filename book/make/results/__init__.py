@@ -1,0 +1,1 @@
+"""What the book shows of records: tables, figures and pages of the methods."""

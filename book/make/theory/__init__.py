@@ -1,0 +1,1 @@
+"""Figures and fragments of the theory chapters, from synthetic pairs."""
