@@ -91,8 +91,7 @@ def test_the_start_scores_as_linear_cca_does_where_a_view_is_narrow(narrow):
 
 
 def test_training_goes_on_from_there(splits):
-    model = methods.build("linear_nce", SETTINGS, 1, shapes(splits))
-    baselines.start(model, splits)
+    model = experiments.untrained("linear_nce", SETTINGS, 1, splits)
     start = fit.embed(model, splits.valid)[0]
     training = fit.fit(model, splits, "linear_nce", replace(SETTINGS, lr=1e-4))
     moved = (fit.embed(training.model, splits.valid)[0] * start).sum(1)
@@ -102,11 +101,11 @@ def test_training_goes_on_from_there(splits):
 
 def test_a_resume_goes_on_from_the_checkpoint_and_not_from_the_start(splits, tmp_path):
     longer = replace(SETTINGS, epochs=3)
-    whole = fit.fit(methods.build("linear_nce", longer, 1, shapes(splits)), splits, "linear_nce", longer)
+    whole = fit.fit(experiments.untrained("linear_nce", longer, 1, splits), splits, "linear_nce", longer)
     checkpoint = tmp_path / "c.pt"
-    model = methods.build("linear_nce", SETTINGS, 1, shapes(splits))
+    model = experiments.untrained("linear_nce", SETTINGS, 1, splits)
     part = fit.fit(model, splits, "linear_nce", SETTINGS, 1, "cpu", checkpoint)
-    again = methods.build("linear_nce", longer, 1, shapes(splits))
+    again = experiments.untrained("linear_nce", longer, 1, splits)
     resumed = fit.fit(again, splits, "linear_nce", longer, 1, "cpu", checkpoint)
     assert [row["loss"] for row in resumed.history] == [row["loss"] for row in whole.history]
     kept = len(part.history)

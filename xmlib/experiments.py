@@ -93,13 +93,21 @@ def run(notebook: str, parameters: dict, splits: Splits, settings: Settings, dev
     """
     parameters, settings = suited(parameters, splits, settings)
     method, seed = parameters["method"], parameters["seed"]
-    model = methods.build(method, settings, seed, (splits.train.view1.shape, splits.train.view2.shape))
+    model = untrained(method, settings, seed, splits)
     checkpoint = records.checkpoint_path(splits, method, settings, seed, device)
     training = fit.fit(model, splits, method, settings, seed, device, checkpoint)
     linear, named = linear_cca(parameters, splits), variant(parameters)
     record, x, y = scored(notebook, parameters, splits, settings, training, linear, named)
     record["corrections"] = hubness.corrected(x, y, *fit.embed(model, splits.train, device))
     return Run(record, records.save(record, place(record, parameters["record"])), model, x, y)
+
+
+def untrained(method: str, settings: Settings, seed: int, splits: Splits) -> TwoView:
+    """The model that training begins with; that of a linear method begins at linear CCA of the training pairs."""
+    model = methods.build(method, settings, seed, (splits.train.view1.shape, splits.train.view2.shape))
+    if methods.METHODS[method].linear:
+        baselines.start(model, splits)
+    return model
 
 
 def suited(parameters: dict, splits: Splits, settings: Settings) -> tuple[dict, Settings]:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xmlib import baselines, evaluate
+from xmlib import evaluate
 from xmlib.cca import DivergedError
 from xmlib.data import Split, Splits, View
 from xmlib.errors import InputError
@@ -186,7 +186,7 @@ def fit(
     on_epoch: Callable[[dict], None] = lambda row: None,
     halt: Callable[[], bool] = lambda: False,
 ) -> Training:
-    """The finished training; `model` then holds the weights of the best validation MRR, in evaluation mode.
+    """The finished training of a model from `methods.build`; it then holds the weights of the best validation MRR.
 
     `checkpoint`: written after every epoch, or every `SAVE_EVERY` seconds if epochs are shorter, and in the end;
     continued from, to the last digit, where it exists.
@@ -198,8 +198,6 @@ def fit(
     if METHODS[method].neighborhoods:
         raise InputError(f"The method {method!r} needs neighbours of the texts: use the notebook neighborhoods.")
     check_splits(splits, settings)
-    if METHODS[method].linear:
-        baselines.start(model, splits)
     return run(
         Training(model, splits, METHODS[method], settings, seed, torch.device(device)), checkpoint, on_epoch, halt
     )
