@@ -310,6 +310,17 @@ def test_a_loaded_layer_knows_whether_it_was_refitted_and_embeds_alike():
         torch.testing.assert_close(found[0].embed1(h1), found[1].embed1(h1))
 
 
+def test_an_older_file_of_a_refitted_layer_is_loaded_under_the_names_of_now():
+    h1, h2 = correlated_views()
+    refitted, loaded = CCALayer(5), CCALayer(5)
+    refitted.refit(h1, h2)
+    names = {"stored1": "projection1", "stored2": "projection2", "stored_corr": "corr"}
+    older = {names.get(name, name): value for name, value in refitted.state_dict().items() if name != "source"}
+    loaded.load_state_dict(older)
+    torch.testing.assert_close(loaded.eval().embed1(h1), refitted.embed1(h1), rtol=0, atol=0)
+    assert torch.equal(loaded.corr, refitted.corr)
+
+
 @pytest.mark.parametrize("k", [5, 2])
 def test_a_small_last_batch_trains_on_where_running_statistics_are_kept(k):
     layer = CCALayer(5, alpha=0.3, k=k).train()

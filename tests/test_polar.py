@@ -1,14 +1,12 @@
 """Training through CCA as facts: closed-form gradients on every route, in both precisions, and what is refused."""
 
-import contextlib
-
 import pytest
 import torch
 from torch.autograd import gradcheck
 
 from xmlib import polar, routes
 from xmlib.cca import CCALayer
-from xmlib.errors import DivergedError
+from xmlib.errors import DivergedError, InputError
 from xmlib.objectives import trace_norm
 
 RIDGE = 1e-3
@@ -65,8 +63,9 @@ def test_every_route_has_the_gradient_of_finite_differences(monkeypatch, route, 
 def test_every_route_turns_the_views_as_an_svd_does(route):
     T = torch.randn(30, 30, generator=torch.Generator().manual_seed(1), dtype=torch.float64) / 12
     found, right = TURNS[route](T), polar.by_svd(T)
-    torch.testing.assert_close(found.U @ found.V.mT, right.U @ right.V.mT, rtol=0, atol=1e-9)
-    assert float(found.trace()) == pytest.approx(float(right.trace()), abs=1e-12)
+    least = 1e-5 if route == "products" else 1e-9  # they shift T by 1e-8, and correlations of 1e-3 feel it
+    torch.testing.assert_close(found.U @ found.V.mT, right.U @ right.V.mT, rtol=0, atol=least)
+    assert float(found.trace()) == pytest.approx(float(right.trace()), abs=1e-9)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -104,7 +103,7 @@ def dead_units(dtype=torch.float32):
     return h1, h2
 
 
-@pytest.mark.parametrize("route", ["SVD", None])
+@pytest.mark.parametrize("route", ["SVD", "products", None])
 def test_dead_units_of_one_view_leave_the_gradient_of_all_others_right(monkeypatch, route):
     """That of the dead ones depends on which turn of undetermined directions came out, and no unit hears of it."""
     weights = torch.randn(200, 200, generator=torch.Generator().manual_seed(2))
@@ -152,14 +151,13 @@ def test_autocast_changes_nothing():
     assert all(torch.equal(a, b) for a, b in zip(plain, cast, strict=True))
 
 
-@pytest.mark.parametrize("loss", ["all directions", "three directions"])
+@pytest.mark.parametrize("loss", ["all directions", "three directions", "trace norm"])
 def test_a_second_derivative_is_refused(loss):
     h1, h2 = (h.requires_grad_() for h in views())
     x, y = CCALayer(5, k=3 if loss == "three directions" else None).train()(h1, h2)
-    value = (x @ y.T).square().sum()
-    first = torch.autograd.grad(value, (h1, h2), create_graph=True)
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        (value + first[0].square().sum()).backward()
+    value = trace_norm(h1, h2) if loss == "trace norm" else (x @ y.T).square().sum()
+    with pytest.raises(InputError, match="no second derivative"):
+        torch.autograd.grad(value, (h1, h2), create_graph=True)
 
 
 def test_a_covariance_without_an_inverse_is_refused_with_the_remedy():
@@ -177,9 +175,8 @@ def test_nan_is_refused_in_training_too():
             call()
 
 
-def test_a_training_step_on_another_device_asks_the_host_nothing(monkeypatch):
+def test_a_training_step_on_another_device_asks_the_host_nothing():
     """On the meta device there are no numbers, so that a branch on one, or reading one, would raise."""
-    monkeypatch.setattr(polar, "full_precision", lambda h: contextlib.nullcontext())  # it knows no autocast
     h1, h2 = (torch.empty(50, 6, device="meta", requires_grad=True) for _ in "12")
     layer = CCALayer(6).to("meta").train()
     x, y = layer(h1, h2)

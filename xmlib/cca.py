@@ -8,7 +8,6 @@ import warnings
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from xmlib import polar
@@ -103,8 +102,8 @@ class _SingularSubspaces(torch.autograd.Function):
         return U[:, :k].clone(), Vh.T[:, :k].clone(), corr
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, grad_U: Tensor, grad_V: Tensor, _grad_corr):
+        polar.refuse_second_derivative()
         U, V, corr = ctx.saved_tensors
         k, d = ctx.k, max(len(U), len(V))
         corr = functional.pad(corr, (0, d - len(corr)))  # what only the wider view has is correlated with nothing
@@ -285,9 +284,14 @@ class CCALayer(nn.Module):
         self._stored("stored1")
         return super().state_dict(*args, **kwargs)
 
-    def _load_from_state_dict(self, *args, **kwargs):
+    def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs):
+        """As of every module; older files, whose projections are those of a `refit`, have other names."""
         self._unsolved = None
-        super()._load_from_state_dict(*args, **kwargs)
+        for now, before in zip(_STORED, ("projection1", "projection2", "corr"), strict=True):
+            if prefix + before in state_dict:
+                state_dict[prefix + now] = state_dict.pop(prefix + before)
+                state_dict.setdefault(prefix + "source", torch.tensor(_SOURCES.index("refit")))
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def _apply(self, fn, recurse=True):
         """Move to another device with every dtype as it is: half-precision projections would be no use."""

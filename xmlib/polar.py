@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.linalg import solve_triangular
 
 from xmlib.errors import DivergedError, InputError
@@ -24,7 +23,7 @@ WIDE = 96  # columns from which float32 covariances save more time than the look
 STEEP = 16.0  # squared diagonal of L, largest over smallest, beyond which float32 covariances cost digits
 LEAST = 1e-5  # correlation below which the eigenvectors of TTᵀ, which know its square, are not good enough
 NOT_FINITE = "The views hold NaN or infinite values; CCA of them does not exist."
-FLOOR = 1e-6  # correlation that the iteration by products still brings to 1
+SHIFT, FLOOR = 1e-8, 1e-10  # of the iteration by products: added to T; correlation that it still brings to 1
 
 
 class Batch(NamedTuple):
@@ -115,9 +114,10 @@ def by_svd(T: Tensor) -> Turned:
 def by_products(T: Tensor) -> Turned:
     """U = I and V = Qᵀ from the scaled Newton–Schulz iteration (book, eq. newton-schulz): nothing but products.
 
-    A correlation below `FLOOR` is not brought to 1 entirely, and one of 0 stays out of the scores.
+    `SHIFT` gives directions without correlation a turn, some or other, so that they stay in the scores.
     """
-    X, least, steps = T, FLOOR, []
+    eye = torch.eye(len(T)).to(T)
+    X, least, steps = T + SHIFT * eye, FLOOR, []
     while 1 - least > 1e-15:
         scale = math.sqrt(3 / (1 + least + least**2))
         a, b = 1.5 * scale, 0.5 * scale**3
@@ -126,7 +126,7 @@ def by_products(T: Tensor) -> Turned:
         X = torch.addmm(X, X, S, beta=a, alpha=-b)
         least = least * (a - b * least**2)
     H = T @ X.mT
-    return Turned(torch.eye(len(T)).to(T), X.mT, None, (H + H.mT) / 2, steps)
+    return Turned(eye, X.mT, None, (H + H.mT) / 2, steps)
 
 
 def through_products(grad: Tensor, steps: list) -> Tensor:
@@ -174,7 +174,8 @@ def working_dtype(h1: Tensor, h2: Tensor) -> torch.dtype:
 def full_precision(h: Tensor) -> AbstractContextManager:
     """Autocast off where it is on: covariances in half precision would be of no use."""
     kind = h.device.type
-    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
+    known = torch.amp.is_autocast_available(kind)
+    return torch.autocast(kind, enabled=False) if known and torch.is_autocast_enabled(kind) else nullcontext()
 
 
 def mixed(new: Tensor, past: Past | None, which: int) -> Tensor:
@@ -233,8 +234,8 @@ class UnitRows(torch.autograd.Function):
         return x.to(h1.dtype), y.to(h2.dtype)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, grad_x: Tensor, grad_y: Tensor):
+        refuse_second_derivative()
         X, Y, x, y, length1, length2, A, B = ctx.saved_tensors
         with full_precision(X):
             grad_X, grad_Y = _through_length(x, length1, grad_x), _through_length(y, length2, grad_y)
@@ -262,8 +263,8 @@ class TraceNorm(torch.autograd.Function):
         return (turn.trace() / min(T.shape)).to(torch.promote_types(h1.dtype, h2.dtype))
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, grad: Tensor):
+        refuse_second_derivative()
         c1, c2, A, B = ctx.saved_tensors
         with full_precision(c1):
             scaled = grad / (A.shape[1] * (len(c1) - 1))
@@ -281,3 +282,9 @@ def _through_length(unit: Tensor, length: Tensor, grad: Tensor) -> Tensor:
 
 def _symmetric(matrix: Tensor) -> Tensor:
     return (matrix + matrix.mT).mul_(0.5)
+
+
+def refuse_second_derivative() -> None:
+    """Raises `InputError` in a backward pass that is itself to be differentiated."""
+    if torch.is_grad_enabled():  # as it is in a backward pass with create_graph=True, and only there
+        raise InputError("CCA layer and trace norm have no second derivative here: leave create_graph=True out.")
