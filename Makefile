@@ -29,10 +29,11 @@ book: sync  ## run what is out of date (profile quick) and build the site in _bu
 test: .venv/.installed  ## run the tests (ARGS="-k name" for some of them)
 	@$(PY) -m pytest -n $(CORES) --dist loadfile $(ARGS)
 
-check: .venv/.installed  ## lint, format, types, notebook pairs
+check: .venv/.installed  ## lint, format, types, layers, notebook pairs
 	@$(PY) -m ruff check --quiet .
 	@$(PY) -m ruff format --check --quiet .
 	@$(PY) -m mypy
+	@said=$$(.venv/bin/lint-imports --no-cache --no-logo) || { echo "$$said" >&2; exit 1; }
 	@$(PY) -m book.make.notebooks check
 
 serve: .venv/.installed  ## show the site on this machine at http://127.0.0.1:8000 (PORT=… for another port)

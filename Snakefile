@@ -29,18 +29,20 @@ CONFIGURATIONS += ["tfidf", *(f"tfidf-{name}" for name in TERMS if name != "all"
 NEIGHBORHOOD_NOTEBOOK = "book/results/{profile}/{dataset}-neighborhoods.ipynb"
 IMAGE_PROFILES = {"emoji": "quick", "openclipart": "full"}  # the latter is committed: its pictures are not in a package
 FIGURES = ["noise", "trace-norm", "approach", "precision", "border"]  # of the notebook gradient
-THEORY = {"released.py", "adjoints.py", "extended.py", "routes.py", "gradient_figures.py"}  # the notebook gradient alone
-GPU = {"packed.py", "packed_run.py", "side_by_side.py"}  # no run of the grid depends on these
 
 
-def code(*patterns):
-    """The modules that these patterns of paths name."""
-    return sorted(str(path) for pattern in patterns for path in Path().glob(pattern))
+def code(*folders):
+    """The modules of these folders."""
+    return sorted(str(path) for folder in folders for path in Path(folder).glob("*.py"))
 
 
-LIBRARY = code("xmlib/**/*.py")
-CODE = [path for path in LIBRARY if Path(path).name not in THEORY | GPU]
-SHOWN = ["xmlib/matplotlibrc", "book/reported.yml", "requirements.lock"]  # what else a notebook's page depends on
+CORE = code("xmlib")
+RUN = [*CORE, *code("xmlib/data", "xmlib/runs", "xmlib/scoring", "xmlib/show")]
+AUDIO = [*RUN, *code("xmlib/data/audio_score")]
+PICTURES = [*RUN, *code("xmlib/data/emoji", "xmlib/data/openclipart", "xmlib/data/pictures")]
+NEIGHBORHOODS = [*PICTURES, *code("xmlib/neighborhoods")]
+LIBRARY = sorted({*AUDIO, *NEIGHBORHOODS})
+SHOWN = ["xmlib/show/matplotlibrc", "book/reported.yml", "requirements.lock"]  # what else a notebook's page depends on
 
 # One thread a run: runs side by side use the cores better than threads, and the numbers do not depend on the load.
 PAPERMILL = (
@@ -89,7 +91,7 @@ rule quick:
 rule toy:
     input: records("toy"), "runs/built/toy-linear"
 
-# Hours long and committed, so only those that are missing; `python -m xmlib.records list` says which are of old code.
+# Hours long and committed, so only those that are missing; `python -m xmlib.runs.records list` says which are of old code.
 rule medium:
     input: [path for path in records("medium") if not Path(path).exists()]
 
@@ -104,7 +106,7 @@ rule ablation:
 
 # The data set is built once, before the runs that share it.
 rule pairs:
-    input: CODE
+    input: AUDIO
     output: touch("runs/built/{profile}")
     message: "Pairs of sheet music and sound, profile {wildcards.profile}"
     log: "runs/logs/{profile}/pairs.log"
@@ -115,17 +117,17 @@ rule pairs:
 
 # Linear CCA before the runs, which all show it.
 rule linear:
-    input: CODE, pairs="runs/built/{profile}"
+    input: AUDIO, pairs="runs/built/{profile}"
     output: touch("runs/built/{profile}-linear")
     message: "Linear CCA, profile {wildcards.profile}"
     log: "runs/logs/{profile}/linear.log"
     priority: 3  # or the first runs would each compute it
-    shell: f"{shlex.quote(sys.executable)} -m xmlib.baselines {{wildcards.profile}} > {{log}} 2>&1"
+    shell: f"{shlex.quote(sys.executable)} -m xmlib.scoring.baselines {{wildcards.profile}} > {{log}} 2>&1"
 
 # Made again whenever the notebook or the code has changed.
 rule short_run:
     message: "Training {wildcards.method}, profile {wildcards.profile}, seed {wildcards.seed}"
-    input: notebook="notebooks/audio_score.ipynb", code=CODE, shown=SHOWN, pairs="runs/built/{profile}"
+    input: notebook="notebooks/audio_score.ipynb", code=AUDIO, shown=SHOWN, pairs="runs/built/{profile}"
     output: record=RECORD, notebook=NOTEBOOK
     params: record=lambda w, output: output.record, notebook=lambda w, output: output.notebook
     log: "runs/logs/{profile}/{method}-seed{seed}.log"
@@ -146,17 +148,17 @@ rule long_run:
 
 # Features of pictures once, before the runs that share them.
 rule emoji:
-    input: CODE
+    input: PICTURES
     output: touch("runs/built/{profile}-emoji")
     message: "Features of the emoji, profile {wildcards.profile}"
     log: "runs/logs/{profile}/emoji.log"
     wildcard_constraints: profile="toy|quick"
     priority: 1  # before the short jobs without a profile, which fill the core that the last run leaves
-    shell: f"{shlex.quote(sys.executable)} -m xmlib.experiments {{wildcards.profile}} emoji > {{log}} 2>&1"
+    shell: f"{shlex.quote(sys.executable)} -m xmlib.runs.experiments {{wildcards.profile}} emoji > {{log}} 2>&1"
 
 rule emoji_runs:
     message: "Training {wildcards.method} on emoji, all seeds"
-    input: notebook="notebooks/image_text.ipynb", code=CODE, shown=SHOWN, built="runs/built/{profile}-emoji"
+    input: notebook="notebooks/image_text.ipynb", code=PICTURES, shown=SHOWN, built="runs/built/{profile}-emoji"
     output:
         records=expand(IMAGE_RECORD, dataset="emoji", seed=IMAGE_SEEDS, allow_missing=True),
         notebook=IMAGE_NOTEBOOK.replace("{dataset}", "emoji"),
@@ -207,7 +209,7 @@ use rule openclipart_runs as openclipart_mirrored_runs with:
 
 rule neighborhoods:
     message: "Training with neighbourhoods on emoji"
-    input: notebook="notebooks/neighborhoods.ipynb", code=CODE, shown=SHOWN, built="runs/built/{profile}-emoji"
+    input: notebook="notebooks/neighborhoods.ipynb", code=NEIGHBORHOODS, shown=SHOWN, built="runs/built/{profile}-emoji"
     output:
         notebook=NEIGHBORHOOD_NOTEBOOK.replace("{dataset}", "emoji"),
         records=expand(
@@ -250,7 +252,7 @@ rule ablation_runs:
 
 # The derivations of the book, checked by numbers, and the figures of the chapters.
 rule gradient:
-    input: "notebooks/gradient.ipynb", LIBRARY, SHOWN
+    input: "notebooks/gradient.ipynb", RUN, code("xmlib/derivations"), SHOWN
     output:
         notebook="book/results/gradient.ipynb",
         figures=expand("book/_generated/gradient-{name}.svg", name=FIGURES),
@@ -263,7 +265,7 @@ rule gradient:
         "-p svg_folder {params.folder:q} > {log} 2>&1"
 
 rule theory:
-    input: code("xmlib/*.py", "book/make/*.py", "book/make/theory/*.py"), "xmlib/matplotlibrc", "requirements.lock"
+    input: CORE, code("xmlib/derivations", "xmlib/show", "book/make", "book/make/theory"), "xmlib/show/matplotlibrc", "requirements.lock"
     output: touch("book/_generated/theory-figures.done")
     message: "Figures of the theory chapters"
     log: "runs/logs/theory.log"
@@ -283,7 +285,7 @@ def committed(wildcards):
 
 
 rule report:
-    input: rules.quick.input, committed, LIBRARY, code("book/make/*.py", "book/make/results/*.py"), SHOWN
+    input: rules.quick.input, committed, LIBRARY, code("book/make", "book/make/results"), SHOWN
     output: touch("book/_generated/report.done")
     message: "Tables and figures of the records"
     params: sets=built_sets
@@ -291,7 +293,7 @@ rule report:
     shell: f"{shlex.quote(sys.executable)} -m book.make > {{log}} 2>&1"
 
 rule explorer:
-    input: rules.quick.input, committed, LIBRARY, code("book/make/*.py", "book/make/results/*.py", "book/make/explorer/*.py"), "requirements.lock"
+    input: rules.quick.input, committed, LIBRARY, code("book/make", "book/make/results", "book/make/explorer"), "requirements.lock"
     output: touch("_build/explorer.done")
     message: "Pictures and sounds of the explorer"
     params: sets=built_sets

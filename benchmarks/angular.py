@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from benchmarks import common
-from xmlib.angular import angular_npairs
+from xmlib.neighborhoods.angular import angular_npairs
 
 D = 256  # the released embedding size
 COMPARED = (16, 24)  # the literal computation needs about n⁴ · d · 8 bytes, and seconds

@@ -21,8 +21,8 @@ import resvg_py
 from music21 import converter
 
 from benchmarks import common
-from xmlib.data import engrave, folk_tunes, read_abc, synthesize
-from xmlib.data.folk_tunes import Source, Tune
+from xmlib.data.audio_score import engrave, folk_tunes, read_abc, synthesize
+from xmlib.data.audio_score.folk_tunes import Source, Tune
 
 READ, RENDERED, TURNS = 60, 4, 3
 GOAL = 1.5

@@ -29,8 +29,8 @@ import psutil
 import torch
 
 from book.make.results.speed import FORMAT, amount, significant
-from xmlib import records
 from xmlib.files import write_text
+from xmlib.runs import records
 
 LEAST_MB = 1.0  # growth below that is lost among the pages of the process, and counts as that
 LEAST = f"growth of a process by less than {LEAST_MB:.0f} MiB counts as {LEAST_MB:.0f} MiB"

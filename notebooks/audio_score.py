@@ -49,7 +49,10 @@ import torch
 from IPython.display import Markdown
 from tqdm import tqdm
 
-from xmlib import baselines, data, evaluate, experiments, figures, fit, intervals, methods, paths, profiles, records
+from xmlib import data, evaluate, fit, intervals, methods, paths, profiles
+from xmlib.runs import experiments, records
+from xmlib.scoring import baselines
+from xmlib.show import figures
 
 parameters = dict(
     method=method, profile=profile, seed=seed, epochs=epochs, width=width, batch=batch, d=d, device=device,

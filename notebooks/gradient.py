@@ -39,7 +39,9 @@ import pandas as pd
 import torch
 from IPython.display import Markdown
 
-from xmlib import adjoints, cca, figures, gradient_figures, objectives, released, routes
+from xmlib import cca, objectives
+from xmlib.derivations import adjoints, gradient_figures, released, routes
+from xmlib.show import figures
 
 torch.set_num_threads(1)
 torch.set_default_dtype(torch.float64)

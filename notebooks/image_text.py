@@ -50,7 +50,10 @@ import pandas as pd
 import torch
 from IPython.display import Markdown
 
-from xmlib import evaluate, experiments, figures, methods, picture_figures, profiles, refit, summaries
+from xmlib import evaluate, methods, profiles
+from xmlib.runs import experiments
+from xmlib.scoring import refit
+from xmlib.show import figures, picture_figures, summaries
 
 parameters = dict(
     method=method, dataset=dataset, profile=profile, seed=seed, seeds=1, split=split, style=style,

@@ -60,8 +60,10 @@ import pandas as pd
 import torch
 from IPython.display import Markdown
 
-from xmlib import figures, methods, neighborhood_figures, neighborhoods, profiles
-from xmlib import summaries_neighborhoods as summaries
+from xmlib import methods, profiles
+from xmlib.neighborhoods import neighborhood_figures, study
+from xmlib.neighborhoods import neighborhood_summaries as summaries
+from xmlib.show import figures
 
 parameters = dict(
     method=method, dataset=dataset, profile=profile, seed=seed, seeds=1, sym=sym, img=img, text=text,
@@ -71,12 +73,12 @@ parameters = dict(
     threads=threads, record=record,
 )  # fmt: skip
 chosen = methods.METHODS[profiles.choose("method", method, profiles.NEIGHBORHOODS)]
-profiles.choose("text encoder", text_encoder, neighborhoods.TEXT_ENCODERS)
+profiles.choose("text encoder", text_encoder, study.TEXT_ENCODERS)
 settings = profiles.settings(
     profile, dataset, method, epochs=epochs, width=width, batch=batch, d=d, sym=sym, img=img, text=text,
     released=released, text_encoder=text_encoder,
 )  # fmt: skip
-configurations = neighborhoods.configurations(ablation, released)
+configurations = study.configurations(ablation, released)
 on_device = methods.device(device)
 torch.set_num_threads(threads)
 figures.use_style()
@@ -88,8 +90,8 @@ Markdown(f"**This run**: {chosen.title}, data set `{dataset}`, profile `{profile
 # Doc2Vec learns from the training texts alone. Test and validation pairs were set aside before.
 
 # %%
-splits = neighborhoods.pairs(parameters)
-spaces = [neighborhoods.text_space(splits, seed + i, index, empty, k) for i in range(seeds)]
+splits = study.pairs(parameters)
+spaces = [study.text_space(splits, seed + i, index, empty, k) for i in range(seeds)]
 space = spaces[0]
 
 # %% tags=["hide-input"]
@@ -121,7 +123,7 @@ pd.Series({name: str(value) for name, value in asdict(settings).items()}, name="
 
 # %%
 runs = [
-    neighborhoods.run("neighborhoods", parameters | {"seed": seed + i}, splits, spaces[i], settings, on_device)
+    study.run("neighborhoods", parameters | {"seed": seed + i}, splits, spaces[i], settings, on_device)
     for i in range(seeds)
 ]
 first, made = runs[0], [run.record for run in runs]
@@ -178,12 +180,12 @@ plt.show()
 
 # %%
 plain = parameters | {"image_encoder": "features", "text_encoder": "words"}  # all below have the same encoders
-compared = {neighborhoods.variant(plain, settings) or "all": runs}
+compared = {study.variant(plain, settings) or "all": runs}
 for name in configurations:
-    own = neighborhoods.configured(name, {"sym": sym, "img": img, "text": text})
+    own = study.configured(name, {"sym": sym, "img": img, "text": text})
     changed = replace(settings, **own)
     compared[name] = [
-        neighborhoods.run("neighborhoods", parameters | own | {"seed": seed + i}, splits, spaces[i], changed, on_device)
+        study.run("neighborhoods", parameters | own | {"seed": seed + i}, splits, spaces[i], changed, on_device)
         for i in range(seeds)
     ]
 ablated = {name: [run.record for run in several] for name, several in compared.items()}
@@ -199,7 +201,7 @@ summaries.ablation(ablated).style.format(precision=3).format("{:.1f}", subset=["
 # as there are.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-gains", "caption": "The two text queries that gain most and the two that lose most. Each has two rows: with all terms, and without those for neighbours."}}
-form = neighborhoods.RELEASED if released else ""
+form = study.RELEASED if released else ""
 without = next((compared[name + form][0] for name in ("sym", "none") if name + form in compared), None)
 if without:
     neighborhood_figures.gains(splits.test, first, without)

@@ -51,7 +51,7 @@ install() {
 
 compile() {  # what is imported, once and on two cores; elsewhere it would happen on the way, or each time anew
     unset PYTHONDONTWRITEBYTECODE
-    .venv/bin/python -c "import book.make.results.report, book.make.explorer.write, xmlib.neighborhoods, book.make.theory.figures, torch._dynamo" &
+    .venv/bin/python -c "import book.make.results.report, book.make.explorer.write, xmlib.neighborhoods.study, book.make.theory.figures, torch._dynamo" &
     .venv/bin/python -c "import jupytext, papermill.cli, ipykernel.kernelapp, IPython, music21, verovio, snakemake.cli
 import matplotlib_inline.backend_inline, jupyter_book.cli.main, sphinx.builders.html, sphinx_book_theme, myst_nb" || :
     wait

@@ -8,10 +8,10 @@ import torch
 from torch.autograd import gradcheck
 
 from xmlib import paths
-from xmlib.angular import TERMS, Groups, angular_npairs, neighborhood_terms, total
 from xmlib.cca import CCALayer
 from xmlib.errors import InputError
-from xmlib.scalars import Scalars
+from xmlib.neighborhoods.angular import TERMS, Groups, angular_npairs, neighborhood_terms, total
+from xmlib.neighborhoods.scalars import Scalars
 
 N, D = 6, 4
 

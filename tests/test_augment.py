@@ -5,9 +5,9 @@ import pytest
 import torch
 from scipy.ndimage import map_coordinates
 
-from xmlib.data.augment import SCALE, STRONGEST, Augmentation, Changes
-from xmlib.data.on_device import Resident
-from xmlib.data.pairs import SOUNDING, cut_pictures, cut_sounds
+from xmlib.data.audio_score.augment import SCALE, STRONGEST, Augmentation, Changes
+from xmlib.data.audio_score.on_device import Resident
+from xmlib.data.audio_score.pairs import SOUNDING, cut_pictures, cut_sounds
 from xmlib.errors import InputError
 
 N, WIDTH, LENGTH, RENDERINGS = 12, 160, 90, 2  # one item a tune

@@ -3,11 +3,22 @@
 import bare
 import pytest
 
-CORE = ["cca", "encoders", "errors", "evaluate", "files", "fit", "methods", "model", "objectives", "paths", "profiles"]
-RUN = [
-    "baselines", "data", "embeddings", "experiments", "hubness", "packed_run", "records", "refit", "relevance", "runs",
-    "side_by_side",
-]  # fmt: skip
+CORE = [
+    "cca",
+    "encoders",
+    "errors",
+    "evaluate",
+    "files",
+    "fit",
+    "intervals",
+    "methods",
+    "model",
+    "objectives",
+    "paths",
+    "polar",
+    "profiles",
+]
+RUN = ["data", "runs.experiments", "runs.packed_run", "runs.records", "runs.side_by_side", "scoring.refit"]
 LIST = """
 import importlib, sys
 for name in sys.argv[1:]:

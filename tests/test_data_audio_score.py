@@ -21,20 +21,9 @@ from scipy.signal import resample_poly
 
 from xmlib import paths
 from xmlib.data import __main__ as command
-from xmlib.data import (
-    audio_score,
-    build,
-    cache,
-    engrave,
-    folk_tunes,
-    load,
-    melodies,
-    read_abc,
-    relatives,
-    synthesize,
-    workers,
-)
-from xmlib.data.choose import context, performance, renderings
+from xmlib.data import audio_score, cache, load, workers
+from xmlib.data.audio_score import build, engrave, folk_tunes, melodies, read_abc, relatives, synthesize
+from xmlib.data.audio_score.choose import context, performance, renderings
 from xmlib.errors import InputError
 
 TOY_DIGEST = "9dee839910e24939ae6f4f0aa10acc782c27ba7a470d881ebd17f6ea4c87c938"
@@ -454,7 +443,7 @@ def test_a_second_load_reads_the_finished_pairs_and_parses_and_renders_nothing(h
     digest, read, modules = loaded_again("audio_score", home)
     assert digest == toy.digest
     assert read == ["frames.npy", "manifest.json", "rows.npy", "strips.npy"]
-    assert not modules & {"music21", "verovio", "resvg_py", "midirenderer", "xmlib.data.build"}
+    assert not modules & {"music21", "verovio", "resvg_py", "midirenderer", "xmlib.data.audio_score.build"}
 
 
 def test_a_killed_build_goes_on_where_it_was(toy, tmp_path):

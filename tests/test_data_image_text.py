@@ -19,20 +19,11 @@ from test_download import deb
 from xmlib import paths
 from xmlib.cca import cca
 from xmlib.data import __main__ as command
-from xmlib.data import (
-    cache,
-    duplicates,
-    emoji,
-    emoji_concepts,
-    image_features,
-    image_text,
-    load,
-    openclipart,
-    openclipart_files,
-    pictures,
-    texts,
-)
+from xmlib.data import cache, duplicates, emoji, image_text, load, openclipart, texts
+from xmlib.data.emoji import emoji_concepts
 from xmlib.data.image_text import Artwork, Items, Size
+from xmlib.data.openclipart import openclipart_files
+from xmlib.data.pictures import image_features, pictures
 from xmlib.errors import InputError
 
 SPLITS = ("train", "valid", "test")

@@ -17,10 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from PIL import Image
 
-from xmlib import relevance
-from xmlib.data import coco, good_news, image_features, own_pairs, pictures, politics, safe_pickle, table
-from xmlib.data.divide import divide
+from xmlib.data.own import coco, good_news, own_pairs, politics, safe_pickle, table
+from xmlib.data.own.divide import divide
+from xmlib.data.pictures import image_features, pictures
 from xmlib.errors import InputError
+from xmlib.scoring import relevance
 
 LONG = "An article about something. " * 20  # 560 characters
 SPLITS = ("train", "valid", "test")

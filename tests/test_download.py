@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from xmlib.data import __main__ as command
-from xmlib.data import debian, download, openclipart_files
+from xmlib.data import download
+from xmlib.data.openclipart import debian, openclipart_files
 from xmlib.errors import InputError
 
 

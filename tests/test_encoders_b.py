@@ -10,11 +10,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from xmlib import data, neighbors, pixel_encoders, text
-from xmlib.angular import Groups, neighborhood_terms, total
+from xmlib import data
 from xmlib.errors import InputError
-from xmlib.pixel_encoders import PixelEncoder, ResNet50, ResNetEncoder, flipped, load_resnet50, resized
-from xmlib.text_encoders import Vocabulary, WordEncoder
+from xmlib.neighborhoods import neighbors, pixel_encoders, text
+from xmlib.neighborhoods.angular import Groups, neighborhood_terms, total
+from xmlib.neighborhoods.pixel_encoders import PixelEncoder, ResNet50, ResNetEncoder, flipped, load_resnet50, resized
+from xmlib.neighborhoods.text_encoders import Vocabulary, WordEncoder
 
 VOCABULARY = Vocabulary(("boat", "moon", "star"))
 

@@ -14,9 +14,11 @@ from PIL import Image
 from test_site import DESK, FLAGS, PHONE, SITE
 
 from book.make.explorer import collect, exhibits, sounds, write
-from xmlib import embeddings, evaluate, fit, methods, paths, profiles, records
-from xmlib.data import folk_tunes, load, synthesize
+from xmlib import evaluate, fit, methods, paths, profiles
+from xmlib.data import load
+from xmlib.data.audio_score import folk_tunes, synthesize
 from xmlib.errors import InputError
+from xmlib.runs import embeddings, records
 
 MEGABYTES = 15  # that the explorer may add to the site
 FORTH, BACK = evaluate.DIRECTIONS

@@ -2,7 +2,7 @@
 
 import pytest
 
-from xmlib import fingerprint, records
+from xmlib.runs import fingerprint, records
 
 SOURCE = '''"""A module."""
 import math

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from xmlib import data, encoders, evaluate, fit, methods, profiles, records
-from xmlib.data import Split, Splits, View, on_device, pairs
-from xmlib.data.augment import Augmentation
+from xmlib import data, encoders, evaluate, fit, methods, profiles
+from xmlib.data import Split, Splits, View
+from xmlib.data.audio_score import on_device, pairs
+from xmlib.data.audio_score.augment import Augmentation
 from xmlib.errors import InputError
 from xmlib.model import LinearHead
+from xmlib.runs import records
 
 SHAPES = ((1, 40, 50), (1, 92, 42))
 

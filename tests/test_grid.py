@@ -8,12 +8,13 @@ import sys
 
 import pytest
 
-from xmlib import neighborhoods, paths
+from xmlib import paths
+from xmlib.neighborhoods import study
 
 METHODS = ("ccal_tno", "learned_cont", "ccal_cont")
 IMAGE_METHODS = (*METHODS, "learned_nce", "ccal_nce")
-CONFIGURATIONS = ["" if name == "all" else f"-{name}" for name in neighborhoods.CONFIGURATIONS]
-CONFIGURATIONS += ["-tfidf", *(f"-tfidf-{name}" for name in neighborhoods.TERMS if name != "all")]
+CONFIGURATIONS = ["" if name == "all" else f"-{name}" for name in study.CONFIGURATIONS]
+CONFIGURATIONS += ["-tfidf", *(f"-tfidf-{name}" for name in study.TERMS if name != "all")]
 IMAGES = {"emoji_runs": 5, "emoji_mirrored_runs": 1}
 SHOWING = {"short_run": 3, **IMAGES, "neighborhoods": 1, "gradient": 1}  # what a page shows
 DRAWN = {"theory": 1}
@@ -56,7 +57,7 @@ def built(root):
     touch(root / "book/results/quick/emoji-linear_nce.ipynb")
     for seed in range(1, 6):
         touch(root / f"book/records/quick/emoji-mirrored-linear_nce-seed{seed}.json")
-    touch(root / "book/results/quick/emoji-neighborhoods.ipynb")
+    touch(root / "book/results/quick/emoji-study.ipynb")
     for name in ("emoji", "emoji-sym"):
         touch(root / f"book/records/quick/{name}-neighborhoods-seed1.json")
     for mark in ("book/_generated/report.done", "_build/explorer.done", "_build/site.done"):
@@ -116,10 +117,10 @@ def test_a_new_record_makes_the_pages_again(copy, name):
     [
         ("notebooks/audio_score.ipynb", {"short_run": 3}),
         ("notebooks/image_text.ipynb", IMAGES),
-        ("notebooks/neighborhoods.ipynb", {"neighborhoods": 1}),
+        ("notebooks/study.ipynb", {"neighborhoods": 1}),
         ("notebooks/gradient.ipynb", {"gradient": 1}),
         ("book/reported.yml", SHOWING),
-        ("xmlib/matplotlibrc", SHOWING | DRAWN),
+        ("xmlib/show/matplotlibrc", SHOWING | DRAWN),
     ],
 )
 def test_an_edit_to_what_a_page_shows_reruns_the_runs_that_depend_on_it_and_no_long_one(copy, edited, rerun):

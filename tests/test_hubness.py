@@ -5,8 +5,9 @@ import pytest
 import torch
 from conftest import LargestTensor
 
-from xmlib import evaluate, hubness
+from xmlib import evaluate
 from xmlib.errors import InputError
+from xmlib.scoring import hubness
 
 
 def unit_rows(n, d=6, seed=0):

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from xmlib import baselines, evaluate, experiments, fit, methods, profiles
+from xmlib import evaluate, fit, methods, profiles
 from xmlib.cca import cca
 from xmlib.data import Split, Splits, View
 from xmlib.errors import InputError
+from xmlib.runs import experiments
+from xmlib.scoring import baselines
 
 SETTINGS = profiles.settings("toy", "emoji", "linear_nce", epochs=1, batch=60)
 

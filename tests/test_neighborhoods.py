@@ -8,10 +8,12 @@ import pytest
 import torch
 from PIL import Image
 
-from xmlib import evaluate, experiments, fit, neighborhoods, profiles, records, summaries_neighborhoods
+from xmlib import evaluate, fit, profiles
 from xmlib.data import Pictures, Split, Splits, View
 from xmlib.errors import InputError
-from xmlib.fit_neighborhoods import NeighborhoodTraining
+from xmlib.neighborhoods import neighborhood_summaries, study
+from xmlib.neighborhoods.training import NeighborhoodTraining
+from xmlib.runs import experiments, records
 
 TOPICS = ("river water boat fish", "mountain stone climb snow", "city street house tower", "forest tree leaf bird")
 SETTINGS = profiles.settings("toy", "emoji", "neighborhoods", epochs=4, batch=16)
@@ -40,12 +42,12 @@ def splits():
 
 @pytest.fixture(scope="module")
 def space(splits):
-    return neighborhoods.text_space(splits, seed=1)
+    return study.text_space(splits, seed=1)
 
 
 def training(space, settings=SETTINGS, method="neighborhoods", seed=1, encoder="features", text_encoder="words"):
-    seen = neighborhoods.seen(space, encoder, text_encoder)
-    model = neighborhoods.build(method, settings, seed, space, encoder, text_encoder)
+    seen = study.seen(space, encoder, text_encoder)
+    model = study.build(method, settings, seed, space, encoder, text_encoder)
     return NeighborhoodTraining(model, seen, method, settings, seed, torch.device("cpu"), space.near)
 
 
@@ -57,7 +59,7 @@ def test_test_and_validation_texts_change_nothing_that_training_sees(splits, spa
     other = replace(
         splits, valid=replace(splits.valid, texts=["zebra"] * 30), test=replace(splits.test, texts=["yak"] * 40)
     )
-    changed = neighborhoods.text_space(other, seed=1)
+    changed = study.text_space(other, seed=1)
     np.testing.assert_array_equal(changed.near.indices, space.near.indices)
     np.testing.assert_array_equal(changed.word_vectors, space.word_vectors)
     length = min(s.splits.train.view2.shape[0] for s in (changed, space))
@@ -77,8 +79,8 @@ def test_a_training_text_without_words_stops_or_is_left_out(splits):
     texts[7] = "it is of a"
     broken = replace(splits, train=replace(splits.train, texts=texts))
     with pytest.raises(InputError, match="1 of 120 texts hold no word after cleaning, first item1-7"):
-        neighborhoods.text_space(broken)
-    kept = neighborhoods.text_space(broken, empty="skip")
+        study.text_space(broken)
+    kept = study.text_space(broken, empty="skip")
     assert (kept.left_out, len(kept.splits.train), len(kept.near.indices)) == (1, 119, 119)
     assert kept.splits.train.ids[7] == "item1-8"
     np.testing.assert_array_equal(kept.splits.train.view1[7], splits.train.view1[8])
@@ -87,7 +89,7 @@ def test_a_training_text_without_words_stops_or_is_left_out(splits):
 
 def test_pairs_without_texts_are_refused(splits):
     with pytest.raises(InputError, match="has no texts"):
-        neighborhoods.text_space(replace(splits, train=replace(splits.train, texts=None)))
+        study.text_space(replace(splits, train=replace(splits.train, texts=None)))
 
 
 @pytest.mark.parametrize("method", profiles.NEIGHBORHOODS)
@@ -148,13 +150,13 @@ def test_pixels_train_end_to_end(space):
 
 def test_pixels_need_pictures_and_a_known_encoder(splits):
     with pytest.raises(InputError, match="no pictures"):
-        neighborhoods.with_pixels(replace(splits, train=replace(splits.train, pictures=None)), "pixels")
+        study.with_pixels(replace(splits, train=replace(splits.train, pictures=None)), "pixels")
     with pytest.raises(InputError, match="There is no image encoder 'vgg'; choose one of features, pixels, resnet50"):
-        neighborhoods.with_pixels(splits, "vgg")
+        study.with_pixels(splits, "vgg")
 
 
 def test_a_text_encoder_on_tf_idf_sees_the_same_pairs_and_neighbours(splits, space):
-    seen = neighborhoods.seen(space, text_encoder="tfidf")
+    seen = study.seen(space, text_encoder="tfidf")
     assert seen.train.ids == space.splits.train.ids
     np.testing.assert_array_equal(seen.test.view2[:], splits.test.view2[:])
     assert seen.digest not in (space.splits.digest, splits.digest)
@@ -167,7 +169,7 @@ def test_a_text_encoder_on_tf_idf_sees_the_same_pairs_and_neighbours(splits, spa
 
 def test_training_texts_without_a_word_are_left_out_of_tf_idf_too(splits):
     texts = ["the", *splits.train.texts[1:]]
-    space = neighborhoods.text_space(replace(splits, train=replace(splits.train, texts=texts)), empty="skip")
+    space = study.text_space(replace(splits, train=replace(splits.train, texts=texts)), empty="skip")
     assert space.left_out == 1
     assert space.weighed.train.ids == space.splits.train.ids == splits.train.ids[1:]
     np.testing.assert_array_equal(space.weighed.train.view2[:], splits.train.view2[np.arange(1, 120)])
@@ -175,7 +177,7 @@ def test_training_texts_without_a_word_are_left_out_of_tf_idf_too(splits):
 
 def test_an_unknown_text_encoder_is_refused(space):
     with pytest.raises(InputError, match="There is no text encoder 'bert'; choose one of words, tfidf"):
-        neighborhoods.seen(space, text_encoder="bert")
+        study.seen(space, text_encoder="bert")
 
 
 def parameters(folder, **changed):
@@ -186,7 +188,7 @@ def parameters(folder, **changed):
 @pytest.fixture
 def outcome(splits, space, tmp_path, monkeypatch):
     monkeypatch.setattr("xmlib.paths.RUNS", tmp_path / "runs")
-    run = neighborhoods.run("neighborhoods", parameters(tmp_path), splits, space, SETTINGS, torch.device("cpu"))
+    run = study.run("neighborhoods", parameters(tmp_path), splits, space, SETTINGS, torch.device("cpu"))
     return run, tmp_path
 
 
@@ -199,8 +201,8 @@ def test_a_record_holds_the_neighbours_their_recall_and_what_became_of_them(outc
     assert record["pools"]["view1_to_view2"]["accuracy_chance"] == 20
     assert {"gensim", "nmslib"} <= set(record["packages"])
     assert record["code"] == records.code_of("neighborhoods") != records.code_of()
-    assert summaries_neighborhoods.coherence([record]).shape[0] == 4
-    assert "chance is 20 %" in summaries_neighborhoods.pools([record])
+    assert neighborhood_summaries.coherence([record]).shape[0] == 4
+    assert "chance is 20 %" in neighborhood_summaries.pools([record])
 
 
 def test_tensorboards_files_hold_the_four_terms_of_every_epoch(outcome):
@@ -217,7 +219,7 @@ def test_several_captions_of_a_picture_are_all_right_answers(splits, space):
     owner = np.repeat(np.arange(20), 2)
     test = replace(splits.test, image_of_text=owner)
     x = torch.nn.functional.normalize(torch.randn(20, 8), dim=1)
-    found = neighborhoods.captions(test, x[owner], x[owner])
+    found = study.captions(test, x[owner], x[owner])
     assert found["all"]["view1_to_view2"]["r1"] == found["all"]["view2_to_view1"]["r1"] == 100
     assert "folds" not in found
 
@@ -242,40 +244,40 @@ def test_pairs_of_ones_own_go_the_whole_way(dataset, tmp_path, monkeypatch):
         file = tmp_path / "pairs.csv"
         file.write_text("image,text\n" + "".join(f"{name},{texts[0]}\n" for name, texts in said.items()))
     asked = parameters(tmp_path, dataset=dataset, dataset_file=str(file), image_folder="", missing="stop")
-    splits = neighborhoods.pairs(asked)
-    space = neighborhoods.text_space(splits)
+    splits = study.pairs(asked)
+    space = study.text_space(splits)
     settings = profiles.settings("toy", "emoji", "neighborhoods", epochs=1, batch=16)
-    record = neighborhoods.run("neighborhoods", asked, splits, space, settings, torch.device("cpu")).record
+    record = study.run("neighborhoods", asked, splits, space, settings, torch.device("cpu")).record
     assert ("captions" in record) == (dataset == "coco")
-    assert ("any of them" in summaries_neighborhoods.several_captions(record)) == (dataset == "coco")
+    assert ("any of them" in neighborhood_summaries.several_captions(record)) == (dataset == "coco")
     assert record["data"]["train"] == len(splits.train)
 
 
 def test_a_method_without_neighbourhoods_is_refused(splits, space, tmp_path):
     asked = parameters(tmp_path, method="ccal_tno")
     with pytest.raises(InputError, match="'ccal_tno' does not train with neighbourhoods; choose one of neighborhoods"):
-        neighborhoods.run("neighborhoods", asked, splits, space, SETTINGS, torch.device("cpu"))
+        study.run("neighborhoods", asked, splits, space, SETTINGS, torch.device("cpu"))
 
 
-@pytest.mark.parametrize("name", neighborhoods.CONFIGURATIONS)
+@pytest.mark.parametrize("name", study.CONFIGURATIONS)
 def test_every_configuration_has_a_name_that_its_settings_lead_back_to(name):
-    own = neighborhoods.configured(name, {"sym": 1.0, "img": 0.3, "text": 0.2})
-    found = neighborhoods.variant(parameters(""), replace(SETTINGS, **own))
+    own = study.configured(name, {"sym": 1.0, "img": 0.3, "text": 0.2})
+    found = study.variant(parameters(""), replace(SETTINGS, **own))
     assert found == ("" if name == "all" else name)
 
 
 def test_other_weights_and_other_pairs_have_names_too():
     settings = replace(SETTINGS, img=0.5)
-    assert neighborhoods.variant(parameters(""), settings) == "sym_1-img_0.5-text_0.2-released_0"
-    assert neighborhoods.variant(parameters("", split="random"), SETTINGS) == "random"
-    assert neighborhoods.variant(parameters("", image_encoder="pixels"), SETTINGS) == "pixels"
-    assert neighborhoods.variant(parameters("", text_encoder="tfidf"), replace(SETTINGS, img=0, text=0)) == "tfidf-sym"
+    assert study.variant(parameters(""), settings) == "sym_1-img_0.5-text_0.2-released_0"
+    assert study.variant(parameters("", split="random"), SETTINGS) == "random"
+    assert study.variant(parameters("", image_encoder="pixels"), SETTINGS) == "pixels"
+    assert study.variant(parameters("", text_encoder="tfidf"), replace(SETTINGS, img=0, text=0)) == "tfidf-sym"
 
 
 def test_an_unknown_configuration_is_refused():
-    assert neighborhoods.configurations("none img") == ("none", "img")
+    assert study.configurations("none img") == ("none", "img")
     with pytest.raises(InputError, match="There is no configuration 'sound'"):
-        neighborhoods.configurations("none sound")
+        study.configurations("none sound")
 
 
 def test_a_batch_of_the_released_32_is_no_fault_where_nothing_is_inverted():

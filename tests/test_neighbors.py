@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from xmlib import neighbors
 from xmlib.errors import InputError
-from xmlib.neighbors import Neighbors, draw, nearest, recall
+from xmlib.neighborhoods import neighbors
+from xmlib.neighborhoods.neighbors import Neighbors, draw, nearest, recall
 
 
 def cloud(n=300, size=12, seed=0):
@@ -76,7 +76,7 @@ def test_another_process_builds_the_same_graph(tmp_path):
     vectors = np.random.default_rng(1).normal(size=(1500, 30)).astype(np.float32)  # hard: not everything is found
     np.save(tmp_path / "vectors.npy", vectors)
     code = (
-        "import sys, numpy as np; from xmlib.neighbors import nearest; "
+        "import sys, numpy as np; from xmlib.neighborhoods.neighbors import nearest; "
         "nearest(np.load(sys.argv[1]), k=20, index='hnsw').save(sys.argv[2])"
     )
     paths = str(tmp_path / "vectors.npy"), str(tmp_path / "there.npz")

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from book.make import notebooks
-from xmlib import experiments, methods, paths, records
+from xmlib import methods, paths
 from xmlib.errors import InputError
+from xmlib.runs import experiments, records
 
 SOURCES = sorted(paths.NOTEBOOKS.glob("*.py"))
 AUDIO, IMAGES = paths.NOTEBOOKS / "audio_score.ipynb", paths.NOTEBOOKS / "image_text.ipynb"
@@ -84,7 +85,7 @@ def test_edits_to_both_twins_stop_and_say_so(twins):
 
 
 def assert_repeated(record):
-    command = [sys.executable, "-m", "xmlib.records", "rerun", str(record)]
+    command = [sys.executable, "-m", "xmlib.runs.records", "rerun", str(record)]
     run = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr[-2000:]
     assert "Equal" in run.stdout

@@ -15,8 +15,9 @@ from papermill.iorw import read_yaml_file
 from papermill.translators import translate_parameters
 from test_report import record as made_up
 
-from xmlib import evaluate, intervals, parameters, paths, record_checks, records
+from xmlib import evaluate, intervals, paths
 from xmlib.errors import InputError
+from xmlib.runs import parameters, record_checks, records
 
 FORTH, BACK = evaluate.DIRECTIONS
 AUDIO = paths.NOTEBOOKS / "audio_score.ipynb"

@@ -11,7 +11,7 @@ from xmlib.cca import CCALayer, cca
 from xmlib.data import Split, Splits, View
 from xmlib.errors import InputError
 from xmlib.model import LinearHead, TwoView
-from xmlib.refit import refit, refit_curve
+from xmlib.scoring.refit import refit, refit_curve
 
 D = 6
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 from conftest import LargestTensor
 
-from xmlib import baselines, evaluate, relevance
+from xmlib import evaluate
 from xmlib.errors import InputError
+from xmlib.scoring import baselines, relevance
 
 FORTH, BACK = evaluate.DIRECTIONS
 

@@ -14,8 +14,11 @@ from conftest import absent
 
 from book.make import markdown
 from book.make.results import image_text, neighborhoods, pages, report, runs, tables
-from xmlib import encoders, evaluate, intervals, paths, profiles, records, summaries, summaries_neighborhoods, units
+from xmlib import encoders, evaluate, intervals, paths, profiles
 from xmlib.errors import InputError
+from xmlib.neighborhoods import neighborhood_summaries
+from xmlib.runs import records
+from xmlib.show import summaries, units
 
 FORTH, BACK = evaluate.DIRECTIONS
 N, GROUPS = 60, 12  # queries, and the groups of tunes they come from
@@ -414,13 +417,13 @@ def test_the_terms_for_neighbours_are_asked_for_together_once(ablated):
     sym = [neighborhood_record("sym", seed, 0.7) for seed in (1, 2, 3)]
     named = neighborhoods.by_configuration([*ablated, *sym], "emoji")
     each = [
-        summaries_neighborhoods.difference(named[one], named[other], way)[0]
+        neighborhood_summaries.difference(named[one], named[other], way)[0]
         for one, other in (("img", "none"), ("all", "sym"))
         for way in evaluate.DIRECTIONS
     ]
-    assert summaries_neighborhoods.pooled(named).value == pytest.approx(np.mean(each))
+    assert neighborhood_summaries.pooled(named).value == pytest.approx(np.mean(each))
     without = {name: named[name] for name in ("all", "none")}
-    assert summaries_neighborhoods.pooled(without) is None
+    assert neighborhood_summaries.pooled(without) is None
 
 
 def test_methods_are_compared_on_the_seeds_that_both_have():
@@ -438,7 +441,7 @@ def test_the_other_text_encoder_has_tables_of_its_own_and_rows_beside_the_releas
     assert {row[0] for row in cells(shown["neighborhoods_emoji_tfidf.md"])} >= {"all terms", "+ sym", "Linear CCA"}
     assert "tf-idf" in alone["neighborhoods_emoji_tfidf.md"]
     best, released = ([r for r in found if r["variant"] == name] for found, name in ((weighed, "tfidf"), (ablated, "")))
-    gain = summaries.shown(*summaries_neighborhoods.difference(best, released, FORTH))
+    gain = summaries.shown(*neighborhood_summaries.difference(best, released, FORTH))
     assert f"image → text {gain};" in shown["neighborhoods_emoji_tfidf.md"]
     for name in ("ablation", "effects", "coherence"):
         assert shown[f"neighborhoods_emoji_{name}.md"] == alone[f"neighborhoods_emoji_{name}.md"]
@@ -601,9 +604,9 @@ def test_the_two_forms_of_the_loss_and_the_text_sides_are_compared_in_short(abla
     best = [r for r in weighed if r["variant"] == "tfidf"]
     found = summaries.one_linear_cca([*ablated, *weighed, *rival, *linear])
     shown = neighborhoods.short(found, "emoji", named, neighborhoods.by_configuration(found, "emoji", encoder="tfidf"))
-    forms = summaries_neighborhoods.contrast(named, [("none", "none_released"), ("all", "all_released")])
+    forms = neighborhood_summaries.contrast(named, [("none", "none_released"), ("all", "all_released")])
     assert markdown.with_interval(forms.value, forms.interval(), signed=True) in shown
-    gain = np.mean([summaries_neighborhoods.difference(best, rival, way)[0] for way in evaluate.DIRECTIONS])
+    gain = np.mean([neighborhood_summaries.difference(best, rival, way)[0] for way in evaluate.DIRECTIONS])
     assert f"{runs.title('learned_nce')} {markdown.number(gain, signed=True)} [" in shown
     assert "Linear CCA " in shown
     assert runs.title("linear_nce") not in shown

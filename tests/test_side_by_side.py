@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 import torch
 
-from xmlib import data, fit, methods, packed_run, paths, records, side_by_side
-from xmlib.data import packed
+from xmlib import data, fit, methods, paths
+from xmlib.data.audio_score import packed
 from xmlib.errors import InputError
+from xmlib.runs import packed_run, records, side_by_side
 
 BUILT = paths.DATA
 TOY = ["-p", "profile", "toy", "-p", "device", "cpu"]
@@ -45,7 +46,7 @@ def elsewhere(tmp_path, monkeypatch):
 
 def command(file, folder, *options):
     records_in = ["--records", str(folder / "records"), "--methods", "ccal_cont", "--seeds", "1"]
-    return ["-m", "xmlib.side_by_side", "run", str(file), *records_in, *options]
+    return ["-m", "xmlib.runs.side_by_side", "run", str(file), *records_in, *options]
 
 
 def moved(folder):
@@ -294,7 +295,9 @@ def test_a_file_of_another_version_or_none_is_refused(file, elsewhere, monkeypat
     monkeypatch.setattr(packed, "VERSION", [99, 1])
     with pytest.raises(InputError, match=r"is of version \[1, 1\], and this code reads \[99, 1\]; pack"):
         packed.unpack(file)
-    with pytest.raises(InputError, match="there is no file .*nowhere.pairs; python -m xmlib.side_by_side pack writes"):
+    with pytest.raises(
+        InputError, match="there is no file .*nowhere.pairs; python -m xmlib.runs.side_by_side pack writes"
+    ):
         packed.unpack(elsewhere / "nowhere.pairs")
 
 

@@ -14,8 +14,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from test_data_image_text import bomb, png
 
-from xmlib.data import emoji_concepts, image_features, pictures, svg
-from xmlib.data.pictures import NoPicture
+from xmlib.data.emoji import emoji_concepts
+from xmlib.data.pictures import image_features, pictures, svg
+from xmlib.data.pictures.pictures import NoPicture
 
 START = (
     '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '

@@ -8,8 +8,8 @@ import gensim.models.doc2vec
 import numpy as np
 import pytest
 
-from xmlib import text
 from xmlib.errors import InputError
+from xmlib.neighborhoods import text
 
 SEA = ["boat", "sail", "anchor", "harbour", "wave", "tide", "sailor", "captain", "mast", "deck"]
 SKY = ["cloud", "star", "moon", "comet", "planet", "rocket", "orbit", "galaxy", "meteor", "telescope"]

@@ -11,8 +11,8 @@ from book.make.theory import effect_sizes, figures, losses, minibatches, pages, 
 from book.make.theory.population import D, falling, gaussian_pairs, generator, score_map_error
 from book.make.write import draw
 from xmlib import paths
-from xmlib.angular import angular_npairs
 from xmlib.cca import CCALayer
+from xmlib.neighborhoods.angular import angular_npairs
 from xmlib.objectives import info_nce, ranking_loss, trace_norm
 
 PAGES = ("statistics", "losses")

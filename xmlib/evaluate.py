@@ -2,7 +2,7 @@
 
 All rows of `y` are candidates for each row of `x`; row i is the right answer to query i. Scores are cosines. Scores
 closer than `TIE` are equal, and equal scores count in expectation over their random order. What goes beyond one right
-candidate and plain cosines is in `xmlib.relevance` and `xmlib.hubness`; how sure a mean is, in `xmlib.intervals`.
+candidate and plain cosines is in `xmlib.scoring`; how sure a mean is, in `xmlib.intervals`.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +23,9 @@ K_OCCURRENCE = 10  # the best candidates of a query that count for hubness
 CUTOFFS = (1, 5, 10, 25)
 DIRECTIONS = {"view1_to_view2": "sheet → audio", "view2_to_view1": "audio → sheet"}
 
-Correction = Callable[[Tensor], Tensor]  # scores of some queries (q, n) → corrected scores (q, n), see `xmlib.hubness`
+Correction = Callable[
+    [Tensor], Tensor
+]  # scores of some queries (q, n) → corrected scores (q, n), see `xmlib.scoring.hubness`
 
 
 def direction_names(dataset: str) -> dict[str, str]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from xmlib import figures
 from xmlib.files import write_bytes
+from xmlib.show import figures
 
 
 def draw(plot: Callable) -> bytes:

@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from xmlib.data import audio_score, audio_sheet_music, emoji, iapr, openclipart
+from xmlib.data import audio_score, emoji, iapr, openclipart
+from xmlib.data.audio_score import audio_sheet_music
 from xmlib.data.splits import Pictures, Split, Splits, View
 from xmlib.errors import InputError
 
@@ -31,7 +32,7 @@ def _audio_score(
 
 
 def _own(form: str, profile: str, seed: int, **options: Any) -> Splits:
-    from xmlib.data import own_pairs  # brings pandas, which takes a second
+    from xmlib.data.own import own_pairs  # brings pandas, which takes a second
 
     return own_pairs.load(form, profile, seed, **options)
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from xmlib.data import download
+from xmlib.data.audio_score.pairs import content_digest
 from xmlib.data.image_text import one_of
-from xmlib.data.pairs import content_digest
 from xmlib.data.splits import Split, Splits, View
 from xmlib.errors import InputError
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from xmlib.data.augment import Augmentation
+    from xmlib.data.audio_score.augment import Augmentation
 
 
 class View:

@@ -11,7 +11,7 @@ from book.make.explorer import exhibits
 from book.make.results.runs import title
 from xmlib import evaluate
 from xmlib.data import Splits
-from xmlib.embeddings import Embedded
+from xmlib.runs.embeddings import Embedded
 
 TOP = 10
 QUERIES = 60  # at most

@@ -11,7 +11,7 @@ from PIL import Image
 
 from book.make.explorer import sounds
 from xmlib.data import Splits
-from xmlib.data.engrave import HEIGHT, WIDTH
+from xmlib.data.audio_score.engrave import HEIGHT, WIDTH
 
 COLUMNS = 10  # of a sheet, and as many rows: a page loads the sheets that it shows and no others
 GREYS, HEAT = 16, 32  # shades of a snippet and of a spectrogram: the eye sees no more, and files halve

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from xmlib import paths
-from xmlib.data import Split, Splits, cache, folk_tunes, synthesize, workers
-from xmlib.data.folk_tunes import Note
+from xmlib.data import Split, Splits, cache, workers
+from xmlib.data.audio_score import folk_tunes, synthesize
+from xmlib.data.audio_score.folk_tunes import Note
 from xmlib.errors import InputError
 from xmlib.files import write_bytes
 

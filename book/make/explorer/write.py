@@ -15,11 +15,12 @@ from pathlib import Path
 from book.make.explorer import sounds
 from book.make.explorer.collect import Found, collect
 from book.make.results.runs import PROFILES, title
-from xmlib import data, embeddings, experiments, paths, records
+from xmlib import data, paths
 from xmlib.data import Splits, audio_score, cache
 from xmlib.errors import InputError
 from xmlib.files import write_bytes
 from xmlib.methods import METHODS
+from xmlib.runs import embeddings, experiments, records
 
 VERSION = 1  # raise it when a file may come out differently from the same runs
 BUILT = paths.ROOT / "book" / "assets" / "explorer" / "built"

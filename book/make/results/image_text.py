@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 
 from book.make import markdown
 from book.make.results import tables
-from xmlib import evaluate, intervals, summaries, units
-from xmlib.figures import METHOD_COLORS, METHOD_NAMES
+from xmlib import evaluate, intervals
 from xmlib.methods import IMAGE_METHODS
+from xmlib.show import summaries, units
+from xmlib.show.figures import METHOD_COLORS, METHOD_NAMES
 
 DATASETS = {"emoji": "make book", "openclipart": "make openclipart"}  # and what makes their records
 BASELINES = ("linear_cca", "chance")

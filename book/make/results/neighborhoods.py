@@ -10,12 +10,13 @@ from matplotlib.figure import Figure
 
 from book.make import markdown
 from book.make.results import image_text, tables
-from xmlib import evaluate, intervals, summaries
-from xmlib import summaries_neighborhoods as own
-from xmlib.figures import METHOD_COLORS, METHOD_NAMES
+from xmlib import evaluate, intervals
 from xmlib.intervals import Mean
 from xmlib.methods import METHODS
-from xmlib.neighborhoods import CONFIGURATIONS, RELEASED
+from xmlib.neighborhoods import neighborhood_summaries as own
+from xmlib.neighborhoods.study import CONFIGURATIONS, RELEASED
+from xmlib.show import summaries
+from xmlib.show.figures import METHOD_COLORS, METHOD_NAMES
 
 METHOD = "neighborhoods"
 OTHER_HEAD = "ccal_neighborhoods"

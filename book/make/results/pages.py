@@ -12,9 +12,10 @@ from matplotlib.patches import Rectangle
 from book.make import markdown
 from book.make.results.runs import title
 from xmlib import paths
-from xmlib.data import Splits, audio_score, cache, load, melodies
-from xmlib.data.engrave import HEIGHT, WIDTH
-from xmlib.data.synthesize import EXCERPT, FRAMES_PER_SECOND
+from xmlib.data import Splits, audio_score, cache, load
+from xmlib.data.audio_score import melodies
+from xmlib.data.audio_score.engrave import HEIGHT, WIDTH
+from xmlib.data.audio_score.synthesize import EXCERPT, FRAMES_PER_SECOND
 from xmlib.evaluate import DIRECTIONS, recorded_reciprocal_ranks
 from xmlib.methods import IMAGE_METHODS, PAPER
 

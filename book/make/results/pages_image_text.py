@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from book.make import markdown
 from xmlib.data import Split, Splits, emoji, iapr, load, openclipart
 from xmlib.data.image_text import LARGE, SPLITS
-from xmlib.figures import bare
-from xmlib.picture_figures import shortened
+from xmlib.show.figures import bare
+from xmlib.show.picture_figures import shortened
 
 PARTS = {"train": "training", "valid": "validation", "test": "test"}
 SPLIT_NAMES = {"grouped": "by group", "random": "at random", "zero_shot": "zero-shot"}

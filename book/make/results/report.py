@@ -15,10 +15,12 @@ from book.make import markdown
 from book.make.results import image_text, neighborhoods, pages, pages_image_text, speed, tables
 from book.make.results.runs import PROFILES, Runs, group, longest, rivals
 from book.make.write import draw, write
-from xmlib import figures, paths, records
+from xmlib import paths
 from xmlib.data import Splits
 from xmlib.errors import InputError
 from xmlib.evaluate import DIRECTIONS
+from xmlib.runs import records
+from xmlib.show import figures
 
 COMMITTED = ("full", "medium")  # quick records stay on the machine that made them
 MARKS = ("<!-- results -->", "<!-- /results -->")

@@ -8,13 +8,15 @@ import numpy as np
 
 from book.make import markdown
 from book.make.results.runs import BASELINES, PROFILES, Runs, differences, rivals, title
-from xmlib import baselines, fingerprint, intervals, records
+from xmlib import intervals
 from xmlib.data import audio_score
 from xmlib.encoders import filters
 from xmlib.evaluate import DIRECTIONS, chance_metrics
 from xmlib.intervals import Interval
 from xmlib.profiles import settings
-from xmlib.units import duration
+from xmlib.runs import fingerprint, records
+from xmlib.scoring import baselines
+from xmlib.show.units import duration
 
 NOT_CONVERGED = "not converged"
 CUTOFFS = {"r1": "R@1 (%)", "r5": "R@5", "r10": "R@10", "r25": "R@25"}
@@ -285,8 +287,8 @@ def current(found: Sequence[dict]) -> str:
         return f"All {len(found)} records of this book were made by the code that is here.\n"
     return (
         f"Of the {len(found)} records of this book, {other} were made by code that differs from this in a module that "
-        "decides numbers; `python -m xmlib.records list` says which modules. To run one of them again, check out its "
-        "commit first.\n"
+        "decides numbers; `python -m xmlib.runs.records list` says which modules. To run one of them again, check out "
+        "its commit first.\n"
     )
 
 

@@ -18,8 +18,9 @@ from book.make.theory.population import (
     mean_of,
     mrr,
 )
-from xmlib import evaluate, released
+from xmlib import evaluate
 from xmlib.cca import CCALayer, cca
+from xmlib.derivations import released
 from xmlib.model import LinearHead
 from xmlib.objectives import ranking_loss, trace_norm
 

@@ -1,7 +1,7 @@
 """What the ranking, InfoNCE and angular losses pull and push, and the bound to mutual information (book, losses).
 
 A *row* is the loss of one query: `scores` holds the cosine of its right answer first and then those of the wrong ones.
-The batch losses of `xmlib.objectives` and `xmlib.angular` are means of these rows.
+The batch losses of `xmlib.objectives` and `xmlib.neighborhoods.angular` are means of these rows.
 """
 
 import math

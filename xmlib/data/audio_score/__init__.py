@@ -1,0 +1,139 @@
+"""Sheet music and its sound: folk tunes engraved and synthesised, cut into pairs around each note.
+
+A pair is a picture of 40×50 pixels with one notehead in its middle, and the 42 spectrogram frames (2.1 s) around
+that note's onset.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from xmlib import paths
+from xmlib.data import cache
+from xmlib.data.audio_score import choose, engrave, folk_tunes, pairs, synthesize
+from xmlib.data.audio_score.choose import Difficulty, Size
+from xmlib.data.splits import Splits
+from xmlib.errors import InputError
+
+QUICK = Size(4000, 1000, 2000, per_tune=25)  # 25: enough tunes for variety, few enough to build in a minute
+PROFILES = {
+    "toy": Size(200, 60, 60, per_tune=20),
+    "quick": QUICK,
+    "medium": replace(QUICK, train=16000),  # the same valid and test pairs
+    "full": replace(QUICK, train=16000),
+}
+RENDERINGS = {"medium": 4}  # of each training tune, where it is not 1
+# All struck or plucked: bowed and blown instruments speak 20 to 40 ms late.
+INSTRUMENTS = {
+    0: "piano", 6: "harpsichord", 12: "marimba", 13: "xylophone", 15: "dulcimer", 24: "nylon guitar", 46: "harp",
+    105: "banjo",
+}  # fmt: skip
+TRAIN = (0, 6, 13, 24, 46, 105)
+DIFFICULTIES = {
+    # Neither the tempo nor the instrument of a test tune is known from training.
+    "hard": Difficulty(TRAIN, valid=(12,), test=(15,), step=(0.16, 0.45)),
+    # Note length tells the time, and the instruments are those of training: linear CCA does well here.
+    "easy": Difficulty(TRAIN, valid=TRAIN, test=TRAIN, step=None),
+}
+
+
+def load(
+    profile: str = "quick",
+    seed: int = 23,
+    *,
+    difficulty: str = "hard",
+    train_pairs: int = 0,
+    renderings: int = 0,
+    cache_folder: Path | None = None,
+    processes: int = 0,
+) -> Splits:
+    """The pairs of a profile, built on first use (quick: about a minute on 2 cores) and kept in the cache.
+
+    `train_pairs`: how many, 0 for the profile's. `renderings`: how often each training tune is played (0: as the
+    profile says), every time on an instrument and in a tempo of its own; the views hold the first,
+    `train.augmentation` draws from all.
+    `cache_folder`: default `paths.DATA`. `processes`: for building, 0 for one a core.
+    Raises InputError for an unknown profile or difficulty, and when the corpus has too few tunes.
+    """
+    size = _size(profile, train_pairs)
+    if difficulty not in DIFFICULTIES:
+        raise InputError(f"difficulty {difficulty!r} is unknown; choose one of: {', '.join(DIFFICULTIES)}.")
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise InputError(f"seed {seed!r} is not a whole number from 0 to 2³²−1; give one, such as 23.")
+    if isinstance(renderings, bool) or not isinstance(renderings, int) or renderings < 0:
+        raise InputError(f"renderings {renderings!r} is not a count; give a whole number, 0 for the profile's own.")
+    renderings = renderings or RENDERINGS.get(profile, 1)
+    decided = settings(size, seed, difficulty, renderings)
+    home = Path(cache_folder or paths.DATA) / "audio_score"
+    folder = home / f"pairs-{cache.key(decided)}"
+    how = (size, DIFFICULTIES[difficulty], seed, renderings, processes)
+    return opened(folder, cache.published(folder) or _build(folder, home, decided, *how), profile)
+
+
+def opened(folder: Path, manifest: dict[str, Any], profile: str, packages: dict[str, str] | None = None) -> Splits:
+    """The pairs in a finished folder. `packages`: versions of those that made it, if that was on another machine."""
+    decided, digest, parts = manifest["settings"], manifest["digest"], pairs.open_splits(folder, manifest)
+    train, valid, test = (parts[name] for name in ("train", "valid", "test"))
+    return Splits("audio_score", profile, decided["seed"], decided, digest, train, valid, test, folder, packages or {})
+
+
+def check_asked(made: dict[str, Any], profile: str, difficulty: str, train_pairs: int = 0, renderings: int = 0) -> None:
+    """Raises InputError unless pairs with the settings `made` are those that `load` would give for the others."""
+    asked = {
+        "size": asdict(_size(profile, train_pairs)), "difficulty": difficulty,
+        "renderings": renderings or RENDERINGS.get(profile, 1),
+    }  # fmt: skip
+    there = {"size": made["size"], "difficulty": made["difficulty"]["name"], "renderings": made.get("renderings", 1)}
+    for name, value in asked.items():
+        if there[name] != value:
+            raise InputError(f"these pairs have {name} {there[name]}, but {value} is asked for; take others.")
+
+
+def _size(profile: str, train_pairs: int) -> Size:
+    if profile not in PROFILES:
+        raise InputError(f"profile {profile!r} is unknown; choose one of: {', '.join(PROFILES)}.")
+    if isinstance(train_pairs, bool) or not isinstance(train_pairs, int) or train_pairs < 0:
+        raise InputError(f"train_pairs {train_pairs!r} is not a count; give a whole number, 0 for the profile's own.")
+    return replace(PROFILES[profile], train=train_pairs) if train_pairs else PROFILES[profile]
+
+
+def _build(folder: Path, home: Path, decided: dict[str, Any], *arguments: Any) -> dict[str, Any]:
+    """The manifest of a folder built now, or by the process that was building it already."""
+    from filelock import FileLock
+
+    from xmlib.data.audio_score import build
+
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with FileLock(home / ".lock"):
+            cache.sweep(home)
+            return cache.published(folder) or build.build(folder, home, decided, *arguments)
+    except OSError as error:
+        raise InputError(
+            f"The data set cannot be built in {home} ({error.strerror or error}); if the disk is full or closed, "
+            "set XMLIB_DATA to another folder."
+        ) from None
+
+
+def settings(size: Size, seed: int, difficulty: str, renderings: int = 1) -> dict[str, Any]:
+    """Everything that decides the content, versions of code and packages included: the key of the cache."""
+    return {
+        "size": asdict(size),
+        "seed": seed,
+        "difficulty": {"name": difficulty, **asdict(DIFFICULTIES[difficulty])},
+        "choice": [choose.VERSION, pairs.VERSION],
+        "tunes": [folk_tunes.VERSION, *_versions("music21")],
+        "engraving": [engrave.VERSION, *_versions("verovio", "resvg_py")],
+        "sound": [synthesize.VERSION, *_versions("midirenderer"), synthesize.soundfont_hash()],
+        **({"renderings": renderings} if renderings > 1 else {}),
+    }
+
+
+def _versions(*packages: str) -> list[str]:
+    try:
+        return [f"{name} {version(name)}" for name in packages]
+    except PackageNotFoundError as error:
+        raise InputError(f"the package {error.name} is needed to build audio_score; run: pip install -e .") from None

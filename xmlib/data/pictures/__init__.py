@@ -1,0 +1,1 @@
+"""Drawings and photographs: reading, drawing, pretrained features."""

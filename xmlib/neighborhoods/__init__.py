@@ -1,0 +1,1 @@
+"""Semantic neighbourhoods: nearest texts, angular N-pairs losses, their training and study."""

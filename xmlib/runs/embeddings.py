@@ -1,0 +1,164 @@
+"""Embeddings of finished runs, and weights small enough to commit: what is needed to search again without training.
+
+A notebook saves the embeddings of its test pairs at the end. A committed record may have the weights of its run beside
+it. Where neither is there, the checkpoint of the run gives both.
+"""
+
+import io
+import json
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from xmlib import evaluate, fit, methods, paths
+from xmlib.data import Splits, cache
+from xmlib.errors import InputError
+from xmlib.files import write_bytes
+from xmlib.model import TwoView
+from xmlib.profiles import Settings
+from xmlib.runs import records
+
+AGREEING = 0.98  # of all queries must have the record's rank: another processor moves a few of them by one place
+BROKEN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+
+
+class Embedded(NamedTuple):
+    """Test embeddings (n, k) of both views; `same`, (n,): whether a pair has the record's rank in both directions."""
+
+    x: Tensor
+    y: Tensor
+    same: np.ndarray
+
+
+def path(record: dict) -> Path:
+    """Where the embeddings of a record's run lie: named by its data and its ranks, so never those of another run."""
+    name = f"{record['dataset']}-{record['method']}-seed{record['seed']}"
+    return paths.RUNS / "embeddings" / f"{name}-{cache.key([record['data']['digest'], record['ranks']])}.npz"
+
+
+def save(record: dict, x: Tensor, y: Tensor) -> Path:
+    """The file in which the test embeddings (n, k) of both views are now kept, as float32."""
+    _write(path(record), {"x": x.detach().cpu().float().numpy(), "y": y.detach().cpu().float().numpy()})
+    return path(record)
+
+
+def stored(record: dict) -> tuple[Tensor, Tensor] | None:
+    """The saved embeddings of a record's run; None where there are none, or none that can be read."""
+    try:
+        with np.load(path(record), allow_pickle=False) as file:
+            return torch.from_numpy(file["x"]), torch.from_numpy(file["y"])
+    except FileNotFoundError:
+        return None
+    except BROKEN:
+        print(f"{path(record)} is damaged; the embeddings are computed again.", file=sys.stderr)
+        return None
+
+
+def of_run(record: dict, splits: Splits) -> Embedded | None:
+    """Test embeddings of a record's run: saved, or computed once from its weights or its checkpoint.
+
+    None where nothing of the run is here, or where the embeddings do not give the ranks of the record.
+    """
+    found = stored(record)
+    if found is None and (model := finished_model(record, splits)):
+        found = fit.embed(model, splits.test)
+        save(record, *found)
+    return checked(record, *found) if found else None
+
+
+def checked(record: dict, x: Tensor, y: Tensor) -> Embedded | None:
+    """These embeddings, if they give the ranks of the record; else None, said on stderr."""
+    same = same_ranks(record, x, y) if len(x) == record["data"]["test"] else np.zeros(1)
+    if same.mean() < AGREEING:
+        print(f"{records.file_name(record)}: only {same.mean():.0%} of its ranks come out again", file=sys.stderr)
+        return None
+    return Embedded(x, y, same)
+
+
+def same_ranks(record: dict, x: Tensor, y: Tensor) -> np.ndarray:
+    """For every test pair, (n,), whether its rank is that of the record in both directions."""
+    forth, back = (np.array(record["ranks"][direction]) for direction in evaluate.DIRECTIONS)
+    return (evaluate.ranks(x, y) == forth) & (evaluate.ranks(y, x) == back)
+
+
+def finished_model(record: dict, splits: Splits, checkpoint: Path | None = None) -> TwoView | None:
+    """The trained model of a record, from the weights beside it or else from its checkpoint; None without either.
+
+    `checkpoint`: this file, whatever weights there are.
+    """
+    if methods.METHODS[record["method"]].neighborhoods:
+        return None  # their models need the texts' Doc2Vec, which is not kept
+    weights = weights_path(record)
+    committed = weights.exists() and checkpoint is None
+    state = None if committed else checkpoint_of(record, checkpoint)
+    if not committed and state is None:
+        return None
+    settings = Settings(**record["settings"])
+    shapes = splits.train.view1.shape, splits.train.view2.shape
+    model = methods.build(record["method"], settings, record["seed"], shapes)
+    if committed:
+        return import_weights(model, weights)
+    model.load_state_dict(state["best"]["model"])
+    if settings.refit_n:  # between epochs the head saw a part of the training pairs, in the end all (`fit.use_best`)
+        model.head.refit(*fit.features(model, splits.train))
+    return model.eval()
+
+
+def checkpoint_of(record: dict, file: Path | None = None) -> dict | None:
+    """The state whose history is the record's, in `file` or in the folders of runs; None where there is none."""
+    folders = f"{record['dataset']}-{record['method']}-seed{record['seed']}-*/checkpoint.pt"
+    history = json.dumps(record["history"])  # as text NaN equals NaN
+    for candidate in [file] if file else sorted(paths.RUNS.glob(folders)):
+        state = fit.load_checkpoint(candidate, "cpu")
+        if state and json.dumps(state["history"]) == history:
+            return state
+    return None
+
+
+def weights_path(record: dict) -> Path:
+    """Where the weights of a committed record's run lie: beside the record."""
+    return (paths.RECORDS / records.file_name(record)).with_suffix(".npz")
+
+
+def export(record: dict, splits: Splits, checkpoint: Path | None = None) -> Path:
+    """The file beside the record into which the weights of its run were written; `InputError` where they are not here.
+
+    `checkpoint`: of the run; None looks for it in the folder of runs.
+    """
+    model = finished_model(record, splits, checkpoint)
+    if model is None:
+        raise InputError("No checkpoint here has the history of that record: give the path of the right one.")
+    if checked(record, *fit.embed(model, splits.test)) is None:
+        raise InputError("The weights do not give the ranks of the record: export them with the code that made it.")
+    export_weights(model, weights_path(record))
+    return weights_path(record)
+
+
+def export_weights(model: TwoView, file: Path) -> None:
+    """Write all parameters and buffers as plain arrays under their names, without pickle."""
+    _write(file, {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()})
+
+
+def import_weights(model: TwoView, file: Path) -> TwoView:
+    """The model with the weights of `export_weights`, in evaluation mode.
+
+    Raises `InputError` where the file is missing or belongs to another model.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            model.load_state_dict({name: torch.from_numpy(arrays[name]) for name in arrays.files})
+    except (*BROKEN, RuntimeError) as error:
+        line = str(error).strip().splitlines()[0].rstrip(":")
+        raise InputError(f"{file} does not hold the weights of this model ({line}): export them again.") from None
+    return model.eval()
+
+
+def _write(file: Path, arrays: dict[str, Any]) -> None:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # not compressed: float32 hardly gets smaller
+    write_bytes(file, buffer.getvalue())

@@ -1,0 +1,1 @@
+"""Beyond one right candidate and plain cosines: relevance, hubness, baselines, refits."""

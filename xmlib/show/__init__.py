@@ -1,0 +1,1 @@
+"""What notebooks show: figures and summaries of runs."""
