@@ -24,7 +24,7 @@ class Settings:
     lr: float = 2e-3
     l2: float = 1e-5  # λ of λ·Σw² over all trainables, added to the loss
     dropout: float = 0.0  # share of picture features and of words left out in training; not in the released code
-    augment: float = 0.0  # strength of the random changes of training pairs (`xmlib.data.audio_score.augment`); 1: the authors' amounts
+    augment: float = 0.0  # strength of the changes of training pairs (data/audio_score/augment.py); 1: the authors'
     patience: int = 30  # epochs without a validation MRR as good as the best
     refinements: int = 3  # times that the best state is reloaded and training goes on more slowly
     refine_patience: int = 10

@@ -1,7 +1,7 @@
 """One training with all that its record holds: of image–text pairs as a whole, of any pairs from the scores on.
 
-`python -m xmlib.runs.experiments PROFILE DATASET` builds the pairs of every variant and their linear CCA beforehand, so that
-notebooks side by side find them.
+`python -m xmlib.runs.experiments PROFILE DATASET` builds the pairs of every variant and their linear CCA beforehand, so
+that notebooks side by side find them.
 """
 
 import sys

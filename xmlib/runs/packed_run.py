@@ -1,6 +1,7 @@
 """One run of the audio notebook without the notebook, from a file of pairs, with PyTorch, NumPy and SciPy alone.
 
-The same steps with the same parameters, so the record is the notebook's. `xmlib.runs.side_by_side` starts several of these.
+The same steps with the same parameters, so the record is the notebook's. `xmlib.runs.side_by_side` starts several of
+these.
 """
 
 from __future__ import annotations
