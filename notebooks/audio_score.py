@@ -156,11 +156,13 @@ figures.learning_curve([result])
 plt.show()
 
 # %% tags=["hide-input"]
-label = (
-    "" if result["converged"] else "This run **did not converge**: the limit on its epochs ended it, not its patience. "
-)
+ended = {
+    "patience": "",
+    "schedule": "The run went to the end of its plan, where the rate is 0. ",
+    "epochs": "This run **did not converge**: the limit on its epochs ended it, not its patience. ",
+}
 Markdown(
-    f"{label}The best of {len(training.history)} epochs on validation was epoch {result['best_epoch']}, "
+    f"{ended[result['stopped']]}The best of {len(training.history)} epochs on validation was epoch {result['best_epoch']}, "
     f"with an MRR of {result['valid_mrr']:.3f}. Training took {training.seconds / 60:.1f} minutes on "
     f"{threads} thread(s) of {result['machine']['processor']} ({result['machine']['device']})."
 )

@@ -43,7 +43,8 @@ def made_up_run(splits, method, noise, seed=0):
     x = rng.normal(size=(len(splits.test), 8))
     x, y = (torch.nn.functional.normalize(torch.tensor(v).float()) for v in (x, x + noise * rng.normal(size=x.shape)))
     record = {
-        "format": 1, "dataset": splits.name, "method": method, "profile": "toy", "seed": 1, "converged": noise < 1,
+        "format": 1, "dataset": splits.name, "method": method, "profile": "toy", "seed": 1,
+        "converged": noise < 1, "stopped": "patience" if noise < 1 else "epochs",
         "parameters": {"difficulty": "hard", "dataset_file": ""}, "history": [{"epoch": 1}],
         "data": {"digest": splits.digest, "test": len(splits.test), "test_groups": splits.test.groups.tolist()},
         **evaluate.both_ways(x, y, splits.test.groups),

@@ -151,13 +151,21 @@ def test_only_runs_on_the_same_pairs_are_compared():
 
 def test_a_run_ended_by_its_epochs_is_labelled_not_converged_and_a_finished_one_is_not():
     shown = tables.headline(runs.group([record("ccal_tno", "medium"), record("ccal_cont", "quick")]), [])
-    assert tables.NOT_CONVERGED in the_row(shown, runs.title("ccal_cont"))["Profile"]
+    assert runs.NOT_CONVERGED in the_row(shown, runs.title("ccal_cont"))["Profile"]
     assert the_row(shown, runs.title("ccal_tno"))["Profile"] == "medium"
+
+
+def test_a_run_that_went_to_the_end_of_its_plan_is_labelled_with_its_length():
+    planned = record("ccal_cont", "quick") | {"stopped": "schedule"}
+    shown = the_row(tables.headline(runs.group([planned]), []), runs.title("ccal_cont"))["Profile"]
+    assert shown == f"quick, *{len(planned['history'])} epochs*"
+    both = runs.group([planned, record("ccal_cont", "quick", seed=2)])
+    assert both[0].ending == runs.NOT_CONVERGED
 
 
 def test_one_seed_that_did_not_converge_labels_all_seeds():
     shown = tables.headline(runs.group([record(seed=1, converged=True), record(seed=2, converged=False)]), [])
-    assert tables.NOT_CONVERGED in the_row(shown, runs.title("ccal_cont"))["Profile"]
+    assert runs.NOT_CONVERGED in the_row(shown, runs.title("ccal_cont"))["Profile"]
 
 
 def test_several_seeds_give_their_mean_their_range_and_an_interval_around_the_mean():
@@ -318,7 +326,7 @@ def test_the_numbers_of_the_built_book_equal_the_records(direction):
         metrics = item["metrics"][direction]
         low, high = metrics["mrr_interval"]
         shares = [f"{metrics[key]:.1f}" for key in ("r1", "r5", "r10", "r25", "median_rank", "mean_rank")]
-        seed = str(item["seed"]) + ("" if item["converged"] else ", not converged")
+        seed = ", ".join([str(item["seed"]), *filter(None, [records.ending(item)])])
         mrr = f"{metrics['mrr']:.3f} [{low:.3f}, {high:.3f}]"
         assert any(row[:9] == (runs.title(item["method"]), seed, mrr, *shares) for row in rows), (item["method"], mrr)
 

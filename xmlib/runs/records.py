@@ -345,10 +345,19 @@ def _differences(where: str, one, other) -> list[str]:
     return [] if same else [f"{where}: {one!r} ≠ {other!r}"]
 
 
+def ending(record: dict) -> str:
+    """A label for how the run ended: none where its patience did, `16 epochs` where its plan did, or `not converged`.
+
+    The plan is that of an annealed rate, which has fallen to 0 when the plan ends.
+    """
+    labels = {"patience": "", "schedule": f"{len(record['history'])} epochs"}
+    return labels.get(record["stopped"], "not converged")
+
+
 def summary(record: dict) -> str:
     """One line on a record."""
     forth, back = (record["metrics"][d]["mrr"] for d in ("view1_to_view2", "view2_to_view1"))
-    label = "" if record["converged"] else ", not converged"
+    label = ending(record) and f", {ending(record)}"
     other = fingerprint.changed(record["code"], code_of(record["method"]))
     current = f", made by other code than this ({', '.join(other)})" if other else ""
     return (

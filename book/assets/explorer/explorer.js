@@ -26,7 +26,7 @@
   const named = (item) => (isText(0) || isText(1) ? set().labels[item] : capital(set().labels[item]));
   const wayName = (way) => `${set().views[way].name} → ${set().views[1 - way].name}`;
   const has = (view, item) => item < set().views[view].count;
-  const runName = (run) => `${run.title} (${run.profile}${run.converged ? "" : ", not converged"})`;
+  const runName = (run) => `${run.title} (${run.profile}${run.ending ? `, ${run.ending}` : ""})`;
   const shownRank = (rank) => Number.isInteger(rank) ? rank.toLocaleString("en") : `${rank.toLocaleString("en")} (tied)`;
 
   // ---- one item -----------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@
     column.replaceChildren(
       el("h3", {}, `${"AB"[i]}: ${run.title}`),
       el("p", { class: "x-about" }, `Profile ${run.profile}, seed ${run.seed}, ${run.epochs} epochs`,
-        run.converged ? "" : el("strong", {}, ", not converged"), `. MRR over all queries: ${way.mrr.toFixed(3)}`),
+        run.ending ? el("strong", {}, `, ${run.ending}`) : "", `. MRR over all queries: ${way.mrr.toFixed(3)}`),
       el("p", { class: "x-verdict" }, "The right answer has rank ",
         el("strong", { class: "x-answer-rank", "data-rank": rank }, shownRank(rank)),
         ` of ${set().candidates.toLocaleString("en")}`),

@@ -12,6 +12,7 @@ from book.make.results.runs import title
 from xmlib import evaluate
 from xmlib.data import Splits
 from xmlib.runs.embeddings import Embedded
+from xmlib.runs.records import ending
 
 TOP = 10
 QUERIES = 60  # at most
@@ -88,7 +89,7 @@ def describe(run: Found, top: np.ndarray, queries: Sequence[int], number: dict[i
         "title": title(record["method"]),
         "profile": record["profile"],
         "seed": record["seed"],
-        "converged": record["converged"],
+        "ending": ending(record),
         "epochs": len(record["history"]),
         "ways": [],
         "map": layout(x[queries], y[queries]).tolist(),

@@ -234,7 +234,7 @@ def provenance(runs: Methods) -> str:
     for method, records in runs.items():
         counts = [len(record["history"]) for record in records]
         seconds = float(np.mean([record["wall_seconds"] for record in records]))
-        converged = "yes" if all(record["converged"] for record in records) else f"*{tables.NOT_CONVERGED}*"
+        converged = "yes" if all(record["converged"] for record in records) else "*no*"
         cells = [f"{min(counts)}–{max(counts)}", converged, units.duration(seconds), tables.machine(records[0])]
         rows.append([METHOD_NAMES[method], records[0]["profile"], str(len(records)), *cells])
     header = ["Method", "Profile", "Seeds", "Epochs", "Converged", "Time a run", "Machine"]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from book.make import markdown
 from book.make.results import image_text, neighborhoods, pages, pages_image_text, speed, tables
-from book.make.results.runs import PROFILES, Runs, group, longest, rivals
+from book.make.results.runs import NOT_CONVERGED, PROFILES, Runs, group, longest, rivals
 from book.make.write import draw, write
 from xmlib import paths
 from xmlib.data import Splits
@@ -104,11 +104,14 @@ def _headline(runs: list[Runs], reported: Sequence[dict]) -> str:
     if not runs:
         return _missing("quick")
     text = "\n".join([tables.headline(runs, reported), tables.made_by(runs) + tables.reading(rivals(runs)[0])])
-    if not all(run.converged for run in runs):
+    endings = {run.ending for run in runs}
+    if endings - {"", NOT_CONVERGED}:
         text += (
-            f"\nA run labelled *{tables.NOT_CONVERGED}* was ended by its number of epochs or by a plan of that length. "
-            "It shows what a run of that length gives, not what the method can reach.\n"
+            "\nA run labelled with a number of epochs was planned for so many: its rate fell to 0 in the last of them. "
+            "It shows what a plan of that length gives, not what the method can reach.\n"
         )
+    if NOT_CONVERGED in endings:
+        text += f"\nA run labelled *{NOT_CONVERGED}* was ended by hand or by a limit while its rate was still high.\n"
     return text
 
 
@@ -116,7 +119,8 @@ def _each_profile(runs: Sequence[Runs], show: Callable[[Sequence[Runs]], str]) -
     """The text of every profile that has records under its own heading, longest first."""
     parts = []
     for same_pairs in rivals(runs):
-        label = "" if any(run.converged for run in same_pairs) else f", {tables.NOT_CONVERGED}"
+        endings = {run.ending for run in same_pairs}
+        label = f", {endings.pop()}" if len(endings) == 1 and "" not in endings else ""
         parts.append(f"### Profile {same_pairs[0].profile}{label}\n\n{show(same_pairs)}")
     return "\n".join(parts) or _missing("quick")
 
@@ -140,7 +144,7 @@ def _curves(same_pairs: Sequence[Runs]) -> str:
         f"{run.title}: {markdown.number(run.first['valid_mrr'])} at epoch {run.first['best_epoch']}"
         for run in same_pairs
     )
-    label = "" if all(run.converged for run in same_pairs) else f" Some of these runs are *{tables.NOT_CONVERGED}*."
+    label = f" Some of these runs are *{NOT_CONVERGED}*." if NOT_CONVERGED in {run.ending for run in same_pairs} else ""
     return markdown.figure(
         f"curves-{same_pairs[0].profile}",
         f"Line chart of MRR by epoch, one colour a method. Best validation MRR – {best}.",

@@ -9,7 +9,9 @@ import numpy as np
 from xmlib.evaluate import recorded_reciprocal_ranks
 from xmlib.intervals import Interval, mean_interval, paired_interval, paired_mean
 from xmlib.methods import METHODS
+from xmlib.runs.records import ending
 
+NOT_CONVERGED = "not converged"
 PROFILES = ("full", "medium", "quick")  # longest first; toy runs are for tests and never shown
 BASELINES = {"linear_cca": "Linear CCA", "chance": "Chance"}
 Scores = dict[int, np.ndarray]  # seed → one number a test query
@@ -46,8 +48,10 @@ class Runs:
         return title(self.method)
 
     @property
-    def converged(self) -> bool:
-        return all(record["converged"] for record in self.records)
+    def ending(self) -> str:
+        """The label of how they ended, see `xmlib.runs.records.ending`; of several the least favourable."""
+        labels = {ending(record) for record in self.records}
+        return max(labels, key=lambda label: (label == NOT_CONVERGED, label))
 
     @property
     def valid_mrr(self) -> float:

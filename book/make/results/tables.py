@@ -18,7 +18,6 @@ from xmlib.runs import fingerprint, records
 from xmlib.scoring import baselines
 from xmlib.show.units import duration
 
-NOT_CONVERGED = "not converged"
 CUTOFFS = {"r1": "R@1 (%)", "r5": "R@5", "r10": "R@10", "r25": "R@25"}
 RANKS = {"median_rank": "Median rank", "mean_rank": "Mean rank"}
 REST = {"mean_distance": "Distance", "hubness": "Hubness"}
@@ -39,8 +38,8 @@ def machine(record: dict) -> str:
 
 
 def profile(run: Runs) -> str:
-    """`medium`, or `quick, *not converged*`."""
-    return run.profile if run.converged else f"{run.profile}, *{NOT_CONVERGED}*"
+    """`medium`, or with how the runs ended `quick, *16 epochs*`."""
+    return f"{run.profile}, *{run.ending}*" if run.ending else run.profile
 
 
 def width(run: Runs) -> str:
@@ -175,7 +174,8 @@ def all_metrics(same_pairs: Sequence[Runs], direction: str) -> str:
     rows = []
     for run in same_pairs:
         for record in run.records:
-            seed = f"{record['seed']}{'' if record['converged'] else ', *' + NOT_CONVERGED + '*'}"
+            ended = records.ending(record)
+            seed = f"{record['seed']}, *{ended}*" if ended else str(record["seed"])
             rows.append([run.title, seed, *_metric_cells(record["metrics"][direction], columns)])
     for key, name in BASELINES.items():
         metrics = same_pairs[0].first["baselines"][key]["metrics"][direction]
