@@ -15,7 +15,8 @@ from xmlib import paths
 
 FOLDER = Path(__file__).parent
 KEPT = FOLDER / "records"
-SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in ("__init__", "__main__", "common"))
+NO_SCRIPTS = ("__init__", "__main__", "common", "released_loop")
+SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in NO_SCRIPTS)
 
 
 def run(script: str, folder: Path) -> int:

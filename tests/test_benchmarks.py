@@ -4,11 +4,14 @@ import json
 import os
 
 import pytest
+import torch
 
 from benchmarks import __main__ as command
-from benchmarks import common
+from benchmarks import common, released_loop, training
 from book.make import write
 from book.make.results import speed
+from xmlib import encoders, evaluate, methods, objectives
+from xmlib.cca import CCALayer
 from xmlib.errors import InputError
 
 
@@ -105,6 +108,56 @@ def test_an_unknown_benchmark_is_refused_with_the_names_of_all(capsys):
     with pytest.raises(SystemExit):
         command.main(["speed"])
     assert f"there is no benchmark speed: choose from {', '.join(command.SCRIPTS)}" in capsys.readouterr().err
+
+
+# ---- training --------------------------------------------------------------------------------------------------
+
+
+def features(n):
+    h1 = torch.randn(n, 32, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return h1, h1 + torch.randn(n, 32, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+def test_the_ported_encoder_with_our_weights_has_our_outputs():
+    torch.manual_seed(0)
+    ours = encoders.ConvEncoder(32, 1 / 2)
+    ported = released_loop.Encoder(encoders.filters(1 / 2), 32)
+    ported.load_state_dict(ours.state_dict())
+    view = torch.rand(6, 1, 40, 50)
+    torch.testing.assert_close(ported(view), ours(view), rtol=0, atol=1e-5)
+
+
+def test_the_ported_loss_is_the_librarys():
+    views = features(100)
+    ours = objectives.ranking_loss(*CCALayer(32)(*views), margin=training.S.margin)
+    torch.testing.assert_close(released_loop.ranking_loss(*views, training.S), ours)
+
+
+def test_the_ported_mrr_is_the_librarys():
+    x, y = (torch.nn.functional.normalize(h, dim=1) for h in features(50))
+    assert released_loop.mrr(1 - (x @ y.T).numpy()) == pytest.approx(evaluate.mrr(x, y))
+
+
+def test_folding_batch_norm_leaves_the_outputs_as_they_are():
+    model = methods.build(training.METHOD, training.S, 1)
+    generator = torch.Generator().manual_seed(0)
+    batch = tuple(torch.rand(20, *shape, generator=generator) for shape in ((1, 40, 50), (1, 92, 42)))
+    model.features(*batch)  # statistics other than those of the start
+    model.eval()
+    folded = training.folded(model)
+    assert not [module for module in folded.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    for one, other in zip(training.features(folded, batch), training.features(model, batch), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-5)
+
+
+def test_the_operations_of_a_step_are_those_of_its_convolutions():
+    multiplications = 0
+    for height, width in ((40, 50), (92, 42)):
+        for channels_in, channels in ((1, 8), (8, 24), (24, 48), (48, 48)):
+            multiplications += 9 * (channels_in + channels) * channels * height * width
+            height, width = height // 2, width // 2
+        multiplications += 48 * 32 * height * width
+    assert training.operations() == 3 * 2 * training.S.batch * multiplications
 
 
 # ---- the page of the book --------------------------------------------------------------------------------------
