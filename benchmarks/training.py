@@ -28,7 +28,8 @@ STEPS, TURNS = 5, 3  # steps of a turn; the evaluation after the epoch is whole
 EVALUATED = 1_000  # training pairs to refit on and to score, and validation pairs
 S = profiles.settings("full", width=1 / 2, refit_n=EVALUATED, curve_n=EVALUATED, lr=1e-6)  # such a rate moves nothing
 TRUNCATED = tuple(int(S.width * filters) for filters in encoders.FILTERS)  # not rounded to multiples of 8
-SETTING = f"{METHOD}, half width, batches of {S.batch}, one thread"
+SETTING = f"{METHOD}, half width, {S.batch} pairs, one thread"
+STEP = f"a step, {SETTING}"
 GOAL = 2.5
 SIDE = 1024  # of the matrices that the rate of the machine is taken from
 
@@ -138,30 +139,31 @@ def rows_of_the_loop(spent: Spent) -> list[common.Row]:
     rates = [f"{EPOCH * S.batch / whole[form]:.0f}" for form in ("ours", "other")]  # type: ignore[literal-required]
     filters = ["/".join(map(str, f)) for f in (encoders.filters(S.width), TRUNCATED)]
     said = f"{rates[0]} against {rates[1]} pairs per second; {filters[0]} against {filters[1]} filters"
-    said += f"; {STEPS} steps are measured and count {EPOCH // STEPS} times"
+    said += f"; {STEPS} steps and the whole evaluation are measured, and the steps count {EPOCH // STEPS} times"
+    whole_epoch, sets = f"{EPOCH} steps and evaluation, {SETTING}", f"{EVALUATED} of each split, {SETTING}"
     names = "released step", "released step, our filters"
     steps = [compared(spent, "step", name, STEPS) for name in names]
     curves = compared(spent, "evaluation", "released evaluation")
     return [
-        common.claim("An epoch and its evaluation, against the released loop", SETTING, whole, GOAL, note=said),
-        common.claim("A training step, against the released loop", SETTING, steps[0]),
-        common.claim("A training step, against the released loop with our filters", SETTING, steps[1]),
-        common.claim(f"Refit and scores on {EVALUATED} pairs, against the released loop", SETTING, curves),
+        common.claim("An epoch and its evaluation, against the released loop", whole_epoch, whole, GOAL, note=said),
+        common.claim("A training step, against the released loop", STEP, steps[0]),
+        common.claim("A training step, against the released loop with our filters", STEP, steps[1]),
+        common.claim("Refit and scores after an epoch, against the released loop", sets, curves),
     ]
 
 
 def rows_of_the_machine(spent: Spent, off: float) -> list[common.Row]:
     """What a step makes of the processor, and what folding would save."""
     step, folding = compared(spent, "step", "product", STEPS), compared(spent, "batch", "folded batch")
-    rate = f"{operations() / step['ours'] / 1e9:.0f} GFLOP per second in convolutions"
+    rate = operations() / step["ours"] / 1e9
+    said = f"the operations of convolutions over the time of all, {rate:.0f} GFLOP per second"
     share = float(np.median(np.divide(spent["evaluation"], epoch(spent))))
     saved = f"outputs differ by at most {off:.0e}; not done, since evaluation is {100 * share:.0f} % of an epoch"
+    batch = f"evaluation, {SETTING}"
     name = f"A training step, against products of {SIDE} × {SIDE} matrices with as many operations"
     return [
-        common.claim(name, SETTING, step, note=rate),
-        common.claim(
-            "A batch in evaluation, against batch norm folded into convolutions", SETTING, folding, note=saved
-        ),
+        common.claim(name, STEP, step, note=said),
+        common.claim("A batch in evaluation, against batch norm folded into convolutions", batch, folding, note=saved),
     ]
 
 
