@@ -37,7 +37,7 @@ renderings: int = 0  # how often each training tune is played, on other instrume
 augment: float = -1.0  # strength of the changes of training pairs, 1: the authors', 0: none; -1: the profile's own
 variant: str = ""  # a word for what differs from the profile, which goes into the name of the record
 dataset_file: str = ""  # path of the original audio_sheet_music.npz, used instead of the built pairs
-record: str = ""  # where to write the record; empty: runs/records
+record: str = ""  # file or folder for the record; empty: runs/records
 
 # %% tags=["hide-input"]
 from dataclasses import asdict
@@ -51,15 +51,14 @@ from tqdm import tqdm
 
 from xmlib import data, evaluate, fit, intervals, methods, paths, profiles
 from xmlib.runs import experiments, records
+from xmlib.runs.parameters import checked
 from xmlib.scoring import baselines
 from xmlib.show import figures
 
-parameters = dict(
-    method=method, profile=profile, seed=seed, epochs=epochs, width=width, batch=batch, d=d, device=device,
-    precision=precision, threads=threads, difficulty=difficulty, train_pairs=train_pairs, renderings=renderings,
-    augment=augment, variant=variant, dataset_file=dataset_file, record=record,
-)  # fmt: skip
-chosen = methods.METHODS[profiles.choose("method", method, methods.METHODS)]
+# Every parameter as what it is declared to be, or one sentence on what is wrong, before anything is built.
+parameters = checked("audio_score", globals(), method=experiments.AUDIO_METHODS)
+globals().update(parameters)
+chosen = methods.METHODS[method]
 settings = profiles.settings(
     profile, epochs=epochs, width=width, batch=batch, d=d, precision=precision, augment=augment
 )
@@ -149,7 +148,8 @@ with tqdm(desc=f"{method}, epochs", unit=" epochs", mininterval=5) as bar:
 # %%
 linear = baselines.linear_cca(splits)
 result, x, y = experiments.scored("audio_score", parameters, splits, settings, training, linear, variant)
-saved = records.save(result, record or paths.RUNS / "records" / f"{checkpoint.parent.name}.json")
+usual = paths.RUNS / "records" / f"{checkpoint.parent.name}.json"
+saved = records.save(result, experiments.place(result, record) if record else usual)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-curve", "caption": "MRR after each epoch, sheet → audio, among the validation pairs and among a fixed random training subset of the same size."}}
 figures.learning_curve([result])

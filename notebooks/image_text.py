@@ -52,15 +52,15 @@ from IPython.display import Markdown
 
 from xmlib import evaluate, methods, profiles
 from xmlib.runs import experiments
+from xmlib.runs.parameters import checked
 from xmlib.scoring import refit
 from xmlib.show import figures, picture_figures, summaries
 
-parameters = dict(
-    method=method, dataset=dataset, profile=profile, seed=seed, seeds=1, split=split, style=style,
-    test_style=test_style, mirrored=mirrored, shuffled=shuffled, comparisons="", epochs=epochs, width=width, batch=batch, d=d,
-    device=device, threads=threads, dataset_file=dataset_file, record=record,
-)  # fmt: skip
-chosen = methods.METHODS[profiles.choose("method", method, methods.METHODS)]
+# Every parameter as what it is declared to be, or one sentence on what is wrong, before anything is built.
+asked = checked("image_text", globals(), method=methods.IMAGE_METHODS, dataset=experiments.OPTIONS)
+globals().update(asked)
+parameters = asked | {"seeds": 1, "comparisons": ""}  # of each run
+chosen, others = methods.METHODS[method], experiments.variants(dataset, comparisons)
 settings = profiles.settings(profile, dataset, method, epochs=epochs, width=width, batch=batch, d=d)
 on_device = methods.device(device)
 torch.set_num_threads(threads)
@@ -210,7 +210,6 @@ summaries.by_known_words(splits.test, found)
 # or all.
 
 # %% tags=["hide-input"]
-others = experiments.variants(dataset, comparisons)
 compared = {"as above": found}
 for name, changed in others.items():
     options = parameters | changed

@@ -63,17 +63,18 @@ from IPython.display import Markdown
 from xmlib import methods, profiles
 from xmlib.neighborhoods import neighborhood_figures, study
 from xmlib.neighborhoods import neighborhood_summaries as summaries
+from xmlib.runs.parameters import checked
 from xmlib.show import figures
 
-parameters = dict(
-    method=method, dataset=dataset, profile=profile, seed=seed, seeds=1, sym=sym, img=img, text=text,
-    released=released, ablation="", image_encoder=image_encoder, text_encoder=text_encoder, weights_file=weights_file,
-    index=index, k=k, empty=empty, split=split, style=style, test_style=test_style, dataset_file=dataset_file,
-    image_folder=image_folder, missing=missing, epochs=epochs, width=width, batch=batch, d=d, device=device,
-    threads=threads, record=record,
+# Every parameter as what it is declared to be, or one sentence on what is wrong, before anything is built.
+asked = checked(
+    "neighborhoods", globals(), method=profiles.NEIGHBORHOODS, dataset=study.OPTIONS,
+    image_encoder=study.IMAGE_ENCODERS, text_encoder=study.TEXT_ENCODERS,
+    index=("auto", "exact", "hnsw"), empty=("skip", "stop"), missing=("stop", "skip"),
 )  # fmt: skip
-chosen = methods.METHODS[profiles.choose("method", method, profiles.NEIGHBORHOODS)]
-profiles.choose("text encoder", text_encoder, study.TEXT_ENCODERS)
+globals().update(asked)
+parameters = asked | {"seeds": 1, "ablation": ""}  # of each run
+chosen = methods.METHODS[method]
 settings = profiles.settings(
     profile, dataset, method, epochs=epochs, width=width, batch=batch, d=d, sym=sym, img=img, text=text,
     released=released, text_encoder=text_encoder,

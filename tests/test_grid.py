@@ -57,7 +57,7 @@ def built(root):
     touch(root / "book/results/quick/emoji-linear_nce.ipynb")
     for seed in range(1, 6):
         touch(root / f"book/records/quick/emoji-mirrored-linear_nce-seed{seed}.json")
-    touch(root / "book/results/quick/emoji-study.ipynb")
+    touch(root / "book/results/quick/emoji-neighborhoods.ipynb")
     for name in ("emoji", "emoji-sym"):
         touch(root / f"book/records/quick/{name}-neighborhoods-seed1.json")
     for mark in ("book/_generated/report.done", "_build/explorer.done", "_build/site.done"):
@@ -117,7 +117,7 @@ def test_a_new_record_makes_the_pages_again(copy, name):
     [
         ("notebooks/audio_score.ipynb", {"short_run": 3}),
         ("notebooks/image_text.ipynb", IMAGES),
-        ("notebooks/study.ipynb", {"neighborhoods": 1}),
+        ("notebooks/neighborhoods.ipynb", {"neighborhoods": 1}),
         ("notebooks/gradient.ipynb", {"gradient": 1}),
         ("book/reported.yml", SHOWING),
         ("xmlib/show/matplotlibrc", SHOWING | DRAWN),
@@ -156,8 +156,20 @@ def test_the_name_of_a_record_decides_what_is_trained(copy, name, parameters):
     assert f"-p dataset {name.split('-')[0]} -p seeds 5 {parameters} -p ablation ''" in command
 
 
-def test_an_edit_to_the_library_checks_the_pairs_and_reruns_the_quick_runs(copy):
+@pytest.mark.parametrize(
+    ("edited", "made"),
+    [
+        ("xmlib/fit.py", EVERYTHING),
+        ("xmlib/neighborhoods/angular.py", {"neighborhoods": 1}),
+        ("xmlib/data/emoji/emoji_concepts.py", {"emoji": 1, **IMAGES, "neighborhoods": 1}),
+        ("xmlib/data/audio_score/engrave.py", {"pairs": 1, "linear": 1, "short_run": 3}),
+        ("xmlib/derivations/routes.py", {"gradient": 1, **DRAWN}),
+        ("book/make/theory/losses.py", DRAWN),
+        ("book/make/results/tables.py", {}),
+    ],
+)
+def test_an_edit_makes_again_what_depends_on_its_folder_and_no_long_run(copy, edited, made):
     built(copy)
-    (copy / "xmlib/fit.py").write_text((copy / "xmlib/fit.py").read_text() + "\n")
-    assert planned(copy, "quick") == EVERYTHING
+    (copy / edited).write_text((copy / edited).read_text() + "\n")
+    assert planned(copy, "quick") == made
     assert planned(copy, "medium") == {"long_run": 6}

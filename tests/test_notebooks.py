@@ -13,7 +13,7 @@ import pytest
 from book.make import notebooks
 from xmlib import methods, paths
 from xmlib.errors import InputError
-from xmlib.runs import experiments, records
+from xmlib.runs import experiments, parameters, records
 
 SOURCES = sorted(paths.NOTEBOOKS.glob("*.py"))
 AUDIO, IMAGES = paths.NOTEBOOKS / "audio_score.ipynb", paths.NOTEBOOKS / "image_text.ipynb"
@@ -111,8 +111,9 @@ def test_every_parameter_is_explained_by_papermills_help(py):
 @pytest.mark.parametrize("ipynb", [AUDIO, IMAGES, NEIGHBORHOODS], ids=lambda p: p.stem)
 def test_the_record_keeps_every_parameter(ipynb):
     names = {line.split(":")[0] for line in parameters_of(ipynb)}
-    recorded = cell(ipynb, lambda c: "parameters = dict(" in c.source)
-    assert all(f"{name}=" in recorded for name in names)
+    values = parameters.checked(ipynb.stem, parameters.defaults(ipynb))
+    assert set(values) == names
+    assert f'checked("{ipynb.stem}", globals(), ' in cell(ipynb, lambda c: "parameters = " in c.source)
 
 
 def test_an_unknown_method_fails_before_any_pairs_are_built_and_lists_the_methods(tmp_path):

@@ -27,6 +27,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {  # of the data sets, among the parameter
     "openclipart": ("split", "mirrored", "shuffled"),
     "iapr": ("dataset_file",),
 }
+AUDIO_METHODS = tuple(name for name, row in methods.METHODS.items() if not (row.linear or row.neighborhoods))
 PAIRS_A_DIMENSION = 4  # with fewer, what CCA finds is further from the truth than nothing is (book, statistics)
 USUAL = {"split": "grouped", "style": "openmoji", "test_style": "", "mirrored": False, "shuffled": False}
 VARIANTS: dict[str, dict[str, Any]] = {  # name → what it changes

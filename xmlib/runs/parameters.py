@@ -3,11 +3,17 @@
 import ast
 import json
 import math
-from collections.abc import Mapping
+import os
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from xmlib import paths
+from xmlib.data.audio_score import DIFFICULTIES
+from xmlib.data.emoji.emoji_concepts import STYLES
+from xmlib.data.image_text import SPLITS
 from xmlib.errors import InputError
+from xmlib.profiles import PRECISIONS, PROFILES, choose
 
 TYPES = {"bool": bool, "int": int, "float": float, "str": str}  # of a parameter that a record can hold
 
@@ -48,3 +54,79 @@ def _fits(value: Any, kind: str) -> bool:
     if type(value) is str and value != value.encode("utf-8", "replace").decode():
         return False  # half a surrogate pair cannot be written into the notebook
     return kind in TYPES and type(value) is TYPES[kind]
+
+
+YES_NO = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+LEAST = {"seeds": 1, "threads": 1}  # of the other numbers 0 is the least, or their default if that is less
+CHOICES: dict[str, Collection[str]] = {
+    "profile": PROFILES,
+    "precision": PRECISIONS,
+    "device": ("auto", "cpu", "cuda"),
+    "difficulty": tuple(DIFFICULTIES),
+    "split": SPLITS,
+    "style": tuple(STYLES),
+    "test_style": ("", *STYLES),
+}
+
+
+def checked(notebook: str, namespace: Mapping[str, Any], **choices: Collection[str]) -> dict[str, Any]:
+    """The parameters of one of our notebooks with the values that its namespace holds, each of its declared type.
+
+    A value of another type is taken where it is unmistakable: `no` for False, 20.0 or "20" for 20, 2024 for "2024".
+    `choices`: names → what they may be, besides `CHOICES`. Raises `InputError` for anything else, for a negative number
+    that means nothing, and for a parameter handed over by papermill that the notebook has not.
+    """
+    path = paths.NOTEBOOKS / f"{notebook}.ipynb"
+    kinds, usual = declared(path), defaults(path)
+    for name in _handed_over(namespace.get("In", [])):
+        if name not in kinds:
+            raise InputError(f"The notebook {notebook} has no parameter {name!r}; it has: {', '.join(kinds)}.")
+    values = {name: _taken(name, namespace[name], kind) for name, kind in kinds.items()}
+    for name, allowed in (CHOICES | choices).items():
+        if name in values and not (values[name] == "" and "" in allowed):
+            choose(name.replace("_", " "), values[name], [one for one in allowed if one])
+    for name, value in values.items():
+        least = LEAST.get(name, min(0, usual[name])) if kinds[name] in ("int", "float") else value
+        if value != least and not value > least:
+            raise InputError(f"{name} = {value}, but the least that means something is {least}: raise it.")
+    if values.get("record"):
+        _check_writable(Path(values["record"]))
+    return values
+
+
+def _check_writable(record: Path) -> None:
+    """Raise `InputError` unless a record can be written to this file or below this folder."""
+    there = next(path for path in (record, *record.absolute().parents) if path.exists())
+    fit = there.is_file() if there == record and record.suffix == ".json" else there.is_dir()
+    if not (fit and os.access(there, os.W_OK)):
+        raise InputError(
+            f"No record can be written to {str(record)!r}: give a folder of yours, or a file NAME.json in one."
+        )
+
+
+def _handed_over(cells: Sequence[str]) -> list[str]:
+    """The names that papermill sets in the cell that it puts in."""
+    ours = next((cell for cell in cells if cell.startswith("# Parameters\n")), "")
+    lines = [line for line in ast.parse(ours).body if isinstance(line, ast.Assign)]
+    return [ast.unparse(target) for line in lines for target in line.targets]
+
+
+def _taken(name: str, value: Any, kind: str) -> Any:
+    """The value as one of the declared type."""
+    text = str(value).strip()
+    if kind == "bool" and text.lower() in YES_NO:
+        return YES_NO[text.lower()]
+    if kind == "str" and value is None:
+        return ""
+    if kind == "str" and type(value) in (int, float):
+        return text
+    if kind in ("int", "float") and type(value) in (int, float, str):
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if math.isfinite(number) and (kind == "float" or number == int(number)):
+            return int(number) if kind == "int" else number
+    if not _fits(value, kind):
+        raise InputError(f"The parameter {name} is {text[:80]!r} of type {type(value).__name__}; give a {kind}.")
+    return value
