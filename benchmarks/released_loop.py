@@ -9,9 +9,10 @@ import torch
 from scipy.spatial.distance import cdist
 from torch import Tensor, nn
 
-from xmlib import encoders, released
+from xmlib import encoders
 from xmlib.cca import covariances
 from xmlib.data import Split
+from xmlib.derivations import released
 from xmlib.profiles import Settings
 
 Views = tuple[np.ndarray, np.ndarray]
