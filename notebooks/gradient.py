@@ -377,7 +377,7 @@ for size, draw in itertools.product(sizes, range(size_draws)):
             found = compute(*(v.to(dtype) for v in views), cost.to(dtype), ridge)
             rows.append({"d": size, "route": route, "dtype": name, "error": routes.error(found, truth)})
     missed = routes.error(routes.layer(*views, cost, ridge), truth)
-    rows.append({"d": size, "route": "CCALayer (float64 inside)", "dtype": "float32", "error": missed})
+    rows.append({"d": size, "route": "CCALayer (T in float64)", "dtype": "float32", "error": missed})
 errors = pd.DataFrame(rows).groupby(["dtype", "route", "d"], sort=False)["error"].median().reset_index()
 largest = errors[errors["d"] == max(sizes)].set_index(["dtype", "route"])["error"]
 for dtype in ("float32", "float64"):

@@ -1,7 +1,7 @@
 """The CCA layer's loss and gradient by several routes, and made-up views to compare them on.
 
 All routes take one batch with all d directions kept and the loss Σ weights ∘ scores. They differ only in how the
-decomposition is differentiated, and compute in the dtype they are given. The layer itself always computes in float64.
+decomposition is differentiated, and compute in the dtype they are given. The layer itself decomposes in float64.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def by_autograd(scores_of: Callable[[Tensor, Tensor], Tensor], h1: Tensor, h2: T
 
 
 def layer(h1: Tensor, h2: Tensor, weights: Tensor, ridge: float, k: int | None = None) -> Result:
-    """Through `CCALayer` as training runs it: float64 inside, whatever comes in."""
+    """Through `CCALayer` as training runs it: decompositions in float64, whatever comes in."""
 
     def scores_of(a: Tensor, b: Tensor) -> Tensor:
         x, y = cca.CCALayer(h1.shape[1], ridge, k=k).train()(a, b)
@@ -40,7 +40,7 @@ def released_recipe(h1: Tensor, h2: Tensor, weights: Tensor, ridge: float) -> Re
 
 
 def polar(h1: Tensor, h2: Tensor, weights: Tensor, ridge: float) -> Result:
-    """Cholesky factors and one SVD, its derivative by σᵢ + σⱼ: the code of the layer, but in the dtype of the input."""
+    """Cholesky factors and one SVD, its derivative by σᵢ + σⱼ, in the dtype given: the layer with fewer directions."""
 
     def scores_of(a: Tensor, b: Tensor) -> Tensor:
         c1, c2 = a - a.mean(0), b - b.mean(0)
