@@ -104,7 +104,7 @@ def plain_rendering() -> Iterator[None]:
 
 def played_alone(first: str) -> float:
     """Processor time of a process that does something first and then plays one note."""
-    code = f"{first}\nfrom xmlib.data import synthesize as s\ns.render(s.midi([(0, 1, 60)], 0))"
+    code = f"{first}\nfrom xmlib.data.audio_score import synthesize as s\ns.render(s.midi([(0, 1, 60)], 0))"
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, "-c", code], check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
