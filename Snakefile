@@ -6,28 +6,23 @@ import os
 import shlex
 import sys
 
+import yaml
+
 from xmlib.data.workers import KEEP_MEMORY
 from xmlib.paths import DATA
 
-METHODS = ["ccal_tno", "learned_cont", "ccal_cont"]
-SEEDS = {"toy": [1], "quick": [1], "medium": [1, 2, 3], "full": [1, 2, 3]}
+GRID = yaml.safe_load(Path("notebooks/grid.yml").read_text(encoding="utf-8"))
+AUDIO_SCORE, EMOJI, OPENCLIPART, NEIGHBORHOOD_RUNS = GRID.values()
+VARIANTS = AUDIO_SCORE["variants"]
 RECORD = "book/records/{profile}/audio_score-{method}-seed{seed}.json"
+VARIANT_RECORD = "book/records/medium/audio_score-{variant}-{method}-seed{seed}.json"
 NOTEBOOK = "book/results/{profile}/audio_score-{method}-seed{seed}.ipynb"
-
-# Image and text: runs of seconds, so one notebook trains all seeds, and once on each variant of the pairs.
-IMAGE_METHODS = [*METHODS, "learned_nce", "ccal_nce"]
-MIRRORED = ["linear_nce"]  # trained on every picture and its mirror image; on Openclipart one other method too
-ZERO_SHOT = "zero_shot"  # what the methods are compared on besides, on Openclipart; one of them on every split
-OTHER_PAIRS = "zero_shot random shuffled to_twemoji twemoji from_twemoji"  # one method on emoji; more would take too long
-IMAGE_SEEDS = [1, 2, 3, 4, 5]
 IMAGE_RECORD = "book/records/{profile}/{dataset}-{method}-seed{seed}.json"
 IMAGE_NOTEBOOK = "book/results/{profile}/{dataset}-{method}.ipynb"
-# Neighbourhoods: the notebook as it is for the book; the ablation, with five seeds, is committed.
-TERMS = {"all": "1 0.3 0.2", "none": "0 0 0", "sym": "1 0 0", "img": "0 0.3 0", "text": "0 0 0.2"}  # weights of the terms
+NEIGHBORHOOD_NOTEBOOK = "book/results/{profile}/{dataset}-neighborhoods.ipynb"
+TERMS = NEIGHBORHOOD_RUNS["terms"]
 CONFIGURATIONS = ["", *(name for name in TERMS if name != "all"), *(f"{name}_released" for name in TERMS)]  # "": all
 CONFIGURATIONS += ["tfidf", *(f"tfidf-{name}" for name in TERMS if name != "all")]  # with the other text encoder
-NEIGHBORHOOD_NOTEBOOK = "book/results/{profile}/{dataset}-neighborhoods.ipynb"
-IMAGE_PROFILES = {"emoji": "quick", "openclipart": "full"}  # the latter is committed: its pictures are not in a package
 FIGURES = ["noise", "trace-norm", "approach", "precision", "border"]  # of the notebook gradient
 
 
@@ -55,6 +50,9 @@ PAPERMILL = (
 COMMAND = PAPERMILL + (
     "-p method {wildcards.method} -p seed {wildcards.seed} -p record {params.record:q} > {log} 2>&1"
 )
+VARIANT_COMMAND = COMMAND.replace("{wildcards.profile}", "{params.profile}").replace(
+    " > {log}", " -p variant {wildcards.variant} {params.changed} > {log}"
+)
 IMAGE_COMMAND = PAPERMILL + (
     "-p method {wildcards.method} -p dataset {params.dataset} -p comparisons {params.comparisons} "
     "-p mirrored {params.mirrored} -p record book/records > {log} 2>&1"
@@ -65,19 +63,31 @@ NEIGHBORHOOD_COMMAND = PAPERMILL + (
 
 
 def records(profile):
-    return expand(RECORD, profile=profile, method=METHODS, seed=SEEDS[profile])
+    return expand(RECORD, profile=profile, method=AUDIO_SCORE["methods"], seed=AUDIO_SCORE["seeds"][profile])
+
+
+def variant_records():
+    seeds = AUDIO_SCORE["seeds"]["medium"]
+    return expand(VARIANT_RECORD, variant=VARIANTS, method=AUDIO_SCORE["methods"], seed=seeds)
 
 
 def image_records(dataset):
-    profile = IMAGE_PROFILES[dataset]
-    plain = expand(IMAGE_RECORD, profile=profile, dataset=dataset, method=IMAGE_METHODS, seed=IMAGE_SEEDS)
-    mirrored = expand(IMAGE_RECORD, profile=profile, dataset=f"{dataset}-mirrored", method=MIRRORED, seed=IMAGE_SEEDS)
+    row = GRID[dataset]
+    ((profile, seeds),) = row["seeds"].items()
+    plain = expand(IMAGE_RECORD, profile=profile, dataset=dataset, method=row["methods"], seed=seeds)
+    mirrored = expand(IMAGE_RECORD, profile=profile, dataset=f"{dataset}-mirrored", method=row["mirrored"], seed=seeds)
     return plain + mirrored
+
+
+def comparisons(dataset):
+    """What a method is trained on besides, as a parameter on the command line."""
+    asked = GRID[dataset]["comparisons"]
+    return lambda wildcards: shlex.quote(asked.get(wildcards.method, asked.get("default", "")))
 
 
 def ablation_records(dataset):
     names = [f"{dataset}-{name}" if name else dataset for name in CONFIGURATIONS]
-    return expand(IMAGE_RECORD, profile="full", dataset=names, method="neighborhoods", seed=IMAGE_SEEDS)
+    return expand(IMAGE_RECORD, profile="full", dataset=names, method="neighborhoods", seed=NEIGHBORHOOD_RUNS["seeds"]["full"])
 
 
 rule book:
@@ -93,7 +103,7 @@ rule toy:
 
 # Hours long and committed, so only those that are missing; `python -m xmlib.runs.records list` says which are of old code.
 rule medium:
-    input: [path for path in records("medium") if not Path(path).exists()]
+    input: [path for path in records("medium") + variant_records() if not Path(path).exists()]
 
 rule full:
     input: [path for path in records("full") if not Path(path).exists()]
@@ -102,7 +112,7 @@ rule openclipart:
     input: [path for path in image_records("openclipart") if not Path(path).exists()]
 
 rule ablation:
-    input: [path for d in IMAGE_PROFILES for path in ablation_records(d) if not Path(path).exists()]
+    input: [path for d in NEIGHBORHOOD_RUNS["datasets"] for path in ablation_records(d) if not Path(path).exists()]
 
 # The data set is built once, before the runs that share it.
 rule pairs:
@@ -136,13 +146,29 @@ rule short_run:
     priority: 2  # the longest ones first, so that no core is left with one of them in the end
     shell: COMMAND
 
+ruleorder: variant_run > long_run
+
+rule variant_run:
+    message: "Training {wildcards.method}, profile medium, {wildcards.variant}, seed {wildcards.seed}"
+    input: notebook=ancient("notebooks/audio_score.ipynb")
+    output: record=VARIANT_RECORD
+    params:
+        profile="medium",
+        record=lambda w, output: output.record,
+        notebook=lambda w: f"book/results/medium/audio_score-{w.variant}-{w.method}-seed{w.seed}.ipynb",
+        changed=lambda w: " ".join(f"-p {name} {value}" for name, value in VARIANTS[w.variant].items()),
+    log: "runs/logs/medium/{variant}-{method}-seed{seed}.log"
+    wildcard_constraints: variant="|".join(VARIANTS), method="|".join(AUDIO_SCORE["methods"])
+    threads: 1
+    shell: VARIANT_COMMAND
+
 rule long_run:
     message: "Training {wildcards.method}, profile {wildcards.profile}, seed {wildcards.seed}"
     input: notebook=ancient("notebooks/audio_score.ipynb")
     output: record=RECORD
     params: record=lambda w, output: output.record, notebook=lambda w: NOTEBOOK.format(**w)
     log: "runs/logs/{profile}/{method}-seed{seed}.log"
-    wildcard_constraints: profile="medium|full"
+    wildcard_constraints: profile="medium|full", method="|".join(AUDIO_SCORE["methods"])
     threads: 1
     shell: COMMAND
 
@@ -160,52 +186,52 @@ rule emoji_runs:
     message: "Training {wildcards.method} on emoji, all seeds"
     input: notebook="notebooks/image_text.ipynb", code=PICTURES, shown=SHOWN, built="runs/built/{profile}-emoji"
     output:
-        records=expand(IMAGE_RECORD, dataset="emoji", seed=IMAGE_SEEDS, allow_missing=True),
+        records=expand(IMAGE_RECORD, dataset="emoji", seed=EMOJI["seeds"]["quick"], allow_missing=True),
         notebook=IMAGE_NOTEBOOK.replace("{dataset}", "emoji"),
     params:
         dataset="emoji",
         notebook=lambda w, output: output.notebook,
-        comparisons=lambda w: shlex.quote(OTHER_PAIRS if w.method == "ccal_tno" else ""),
+        comparisons=comparisons("emoji"),
         mirrored=False,
     log: "runs/logs/{profile}/emoji-{method}.log"
-    wildcard_constraints: profile="toy|quick", method="|".join(IMAGE_METHODS)
+    wildcard_constraints: profile="toy|quick", method="|".join(EMOJI["methods"])
     threads: 1
     priority: 1
     shell: IMAGE_COMMAND
 
 use rule emoji_runs as emoji_mirrored_runs with:
     output:
-        records=expand(IMAGE_RECORD, dataset="emoji-mirrored", seed=IMAGE_SEEDS, allow_missing=True),
+        records=expand(IMAGE_RECORD, dataset="emoji-mirrored", seed=EMOJI["seeds"]["quick"], allow_missing=True),
         notebook=IMAGE_NOTEBOOK.replace("{dataset}", "emoji"),
     params:
         dataset="emoji",
         notebook=lambda w, output: output.notebook,
-        comparisons="''",
+        comparisons=comparisons("emoji"),
         mirrored=True,
-    wildcard_constraints: profile="toy|quick", method="|".join(MIRRORED)
+    wildcard_constraints: profile="toy|quick", method="|".join(EMOJI["mirrored"])
 
 rule openclipart_runs:
     message: "Training {wildcards.method} on Openclipart, all seeds"
     input: notebook=ancient("notebooks/image_text.ipynb")
-    output: records=expand(IMAGE_RECORD, dataset="openclipart", seed=IMAGE_SEEDS, allow_missing=True)
+    output: records=expand(IMAGE_RECORD, dataset="openclipart", seed=OPENCLIPART["seeds"]["full"], allow_missing=True)
     params:
         dataset="openclipart",
         notebook=lambda w: IMAGE_NOTEBOOK.format(dataset="openclipart", **w),
-        comparisons=lambda w: "all" if w.method == "ccal_tno" else ZERO_SHOT,
+        comparisons=comparisons("openclipart"),
         mirrored=False,
     log: "runs/logs/{profile}/openclipart-{method}.log"
-    wildcard_constraints: profile="full", method="|".join(IMAGE_METHODS)
+    wildcard_constraints: profile="full", method="|".join(OPENCLIPART["methods"])
     threads: 1
     shell: IMAGE_COMMAND
 
 use rule openclipart_runs as openclipart_mirrored_runs with:
-    output: records=expand(IMAGE_RECORD, dataset="openclipart-mirrored", seed=IMAGE_SEEDS, allow_missing=True)
+    output: records=expand(IMAGE_RECORD, dataset="openclipart-mirrored", seed=OPENCLIPART["seeds"]["full"], allow_missing=True)
     params:
         dataset="openclipart",
         notebook=lambda w: IMAGE_NOTEBOOK.format(dataset="openclipart", **w),
-        comparisons=ZERO_SHOT,
+        comparisons=comparisons("openclipart"),
         mirrored=True,
-    wildcard_constraints: profile="full", method="|".join(MIRRORED)
+    wildcard_constraints: profile="full", method="|".join(OPENCLIPART["mirrored"])
 
 rule neighborhoods:
     message: "Training with neighbourhoods on emoji"
@@ -219,7 +245,7 @@ rule neighborhoods:
         dataset="emoji",
         notebook=lambda w, output: output.notebook,
         seeds=1,
-        more="-p epochs 20 -p ablation sym",  # for a look; the whole ablation is committed
+        more=" ".join(f"-p {name} {value}" for name, value in NEIGHBORHOOD_RUNS["look"].items()),
     log: "runs/logs/{profile}/emoji-neighborhoods.log"
     wildcard_constraints: profile="toy|quick"
     threads: 1
@@ -231,7 +257,7 @@ def configuration(wildcards):
     parts = wildcards.data.split("-")[1:]
     encoder = "tfidf" if "tfidf" in parts else "words"
     name = next((part for part in parts if part != encoder), "all")
-    sym, img, text = TERMS[name.removesuffix("_released")].split()
+    sym, img, text = TERMS[name.removesuffix("_released")]
     released = name.endswith("_released")
     return f"-p text_encoder {encoder} -p sym {sym} -p img {img} -p text {text} -p released {released} -p ablation ''"
 
@@ -239,11 +265,11 @@ def configuration(wildcards):
 rule ablation_runs:
     message: "Ablation of the terms, {wildcards.data}"
     input: notebook=ancient("notebooks/neighborhoods.ipynb")
-    output: records=expand(IMAGE_RECORD, dataset="{data}", method="neighborhoods", seed=IMAGE_SEEDS, allow_missing=True)
+    output: records=expand(IMAGE_RECORD, dataset="{data}", method="neighborhoods", seed=NEIGHBORHOOD_RUNS["seeds"]["full"], allow_missing=True)
     params:
         dataset=lambda w: w.data.partition("-")[0],
         notebook=lambda w: NEIGHBORHOOD_NOTEBOOK.format(profile=w.profile, dataset=w.data),
-        seeds=len(IMAGE_SEEDS),
+        seeds=len(NEIGHBORHOOD_RUNS["seeds"]["full"]),
         more=configuration,
     log: "runs/logs/{profile}/{data}-neighborhoods.log"
     wildcard_constraints: profile="full", data="(emoji|openclipart)(-[a-z_]+)*"

@@ -7,12 +7,15 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
-from xmlib import paths
+from xmlib import methods, paths
 from xmlib.neighborhoods import study
 
-METHODS = ("ccal_tno", "learned_cont", "ccal_cont")
-IMAGE_METHODS = (*METHODS, "learned_nce", "ccal_nce")
+GRID = yaml.safe_load((paths.NOTEBOOKS / "grid.yml").read_text(encoding="utf-8"))
+METHODS, IMAGE_METHODS = GRID["audio_score"]["methods"], GRID["emoji"]["methods"]
+VARIANTS = 3 * 3 * len(GRID["audio_score"]["variants"])
+LONG = {"long_run": 6, "variant_run": VARIANTS}  # with those that are committed
 CONFIGURATIONS = ["" if name == "all" else f"-{name}" for name in study.CONFIGURATIONS]
 CONFIGURATIONS += ["-tfidf", *(f"-tfidf-{name}" for name in study.TERMS if name != "all")]
 IMAGES = {"emoji_runs": 5, "emoji_mirrored_runs": 1}
@@ -77,7 +80,7 @@ def planned(root, target):
     return {
         rule: int(n)
         for rule, n in re.findall(
-            r"^(pairs|linear|short_run|long_run|emoji|\w+_runs|neighborhoods|gradient|theory|report|explorer|site)\s+(\d+)$",
+            r"^(pairs|linear|short_run|long_run|variant_run|emoji|\w+_runs|neighborhoods|gradient|theory|report|explorer|site)\s+(\d+)$",
             run(root, target),
             re.M,
         )
@@ -88,7 +91,7 @@ def test_a_fresh_clone_runs_all_that_is_quick_and_only_the_long_ones_that_are_mi
     assert planned(copy, "book") == EVERYTHING | PAGES
     assert planned(copy, "openclipart") == {"openclipart_runs": 5, "openclipart_mirrored_runs": 1}
     assert planned(copy, "ablation") == {"ablation_runs": 2 * len(CONFIGURATIONS)}
-    assert planned(copy, "medium") == {"long_run": 6}
+    assert planned(copy, "medium") == LONG
     assert planned(copy, "full") == {"long_run": 9}
 
 
@@ -128,7 +131,7 @@ def test_an_edit_to_what_a_page_shows_reruns_the_runs_that_depend_on_it_and_no_l
     os.utime(copy / edited, (4e9, 4e9))
     (copy / edited).write_text((copy / edited).read_text() + " ")
     assert planned(copy, "quick") == rerun
-    assert planned(copy, "medium") == {"long_run": 6}
+    assert planned(copy, "medium") == LONG
 
 
 def test_a_missing_record_of_the_ablation_reruns_its_configuration_alone(copy):
@@ -172,4 +175,28 @@ def test_an_edit_makes_again_what_depends_on_its_folder_and_no_long_run(copy, ed
     built(copy)
     (copy / edited).write_text((copy / edited).read_text() + "\n")
     assert planned(copy, "quick") == made
-    assert planned(copy, "medium") == {"long_run": 6}
+    assert planned(copy, "medium") == LONG
+
+
+def test_a_variant_changes_its_parameters_alone(copy):
+    command = run(copy, "--printshellcmds", "--", "book/records/medium/audio_score-plain-ccal_cont-seed2.json")
+    assert "-p profile medium" in command
+    assert (
+        "-p method ccal_cont -p seed 2 -p record book/records/medium/audio_score-plain-ccal_cont-seed2.json" in command
+    )
+    assert "-p variant plain -p augment 0 -p renderings 1" in command
+
+
+def test_the_terms_of_the_grid_are_those_of_the_study():
+    terms = GRID["neighborhoods"]["terms"]
+    assert set(terms) == set(study.TERMS)
+    for name, kept in study.TERMS.items():
+        assert [weight > 0 for weight in terms[name]] == [term in kept for term in ("sym", "img", "text")]
+
+
+@pytest.mark.parametrize("row", ["audio_score", "emoji"])
+def test_every_method_that_make_book_trains_has_a_page(row):
+    pages = (paths.ROOT / "book/_toc.yml").read_text(encoding="utf-8")
+    trained = GRID[row]["methods"] + GRID[row].get("mirrored", [])
+    assert [m for m in trained if f"results/{row}-{m}\n" not in pages] == []
+    assert set(trained) <= set(methods.METHODS)

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from book.make import markdown
+from book.make import grid, markdown
 from book.make.results.runs import title
 from xmlib import paths
 from xmlib.data import Splits, audio_score, cache, load
@@ -17,7 +17,6 @@ from xmlib.data.audio_score import melodies
 from xmlib.data.audio_score.engrave import HEIGHT, WIDTH
 from xmlib.data.audio_score.synthesize import EXCERPT, FRAMES_PER_SECOND
 from xmlib.evaluate import DIRECTIONS, recorded_reciprocal_ranks
-from xmlib.methods import IMAGE_METHODS, PAPER
 
 SHOWN = "quick", 1  # profile and seed whose executed notebook becomes the page of a method
 DIFFICULTY = "hard"
@@ -29,8 +28,10 @@ STRIP, SOUND = 900, 300  # of a tune, how many pixel columns and frames its figu
 def methods(results: Path) -> dict[str, str]:
     """Path below `results` → notebook, the page of each data set and method; a page that has not been run says so."""
     profile, seed = SHOWN
-    executed = {f"audio_score-{m}": (m, f"{profile}/audio_score-{m}-seed{seed}.ipynb") for m in PAPER}
-    executed |= {f"emoji-{m}": (m, f"{profile}/emoji-{m}.ipynb") for m in IMAGE_METHODS}
+    executed = {
+        f"audio_score-{m}": (m, f"{profile}/audio_score-{m}-seed{seed}.ipynb") for m in grid.methods("audio_score")
+    }
+    executed |= {f"emoji-{m}": (m, f"{profile}/emoji-{m}.ipynb") for m in grid.methods("emoji")}
     executed["emoji-neighborhoods"] = "neighborhoods", f"{profile}/emoji-neighborhoods.ipynb"
     found = {}
     for name, (method, path) in executed.items():
