@@ -68,7 +68,7 @@ from xmlib.show import figures
 
 # Every parameter as what it is declared to be, or one sentence on what is wrong, before anything is built.
 asked = checked(
-    "neighborhoods", globals(), method=profiles.NEIGHBORHOODS, dataset=study.OPTIONS,
+    "neighborhoods", globals(), method=methods.NEIGHBORHOODS, dataset=study.OPTIONS,
     image_encoder=study.IMAGE_ENCODERS, text_encoder=study.TEXT_ENCODERS,
     index=("auto", "exact", "hnsw"), empty=("skip", "stop"), missing=("stop", "skip"),
 )  # fmt: skip

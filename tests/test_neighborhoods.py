@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from xmlib import evaluate, fit, profiles
+from xmlib import evaluate, fit, methods, profiles
 from xmlib.data import Pictures, Split, Splits, View
 from xmlib.errors import InputError
 from xmlib.neighborhoods import neighborhood_summaries, study
@@ -92,7 +92,7 @@ def test_pairs_without_texts_are_refused(splits):
         study.text_space(replace(splits, train=replace(splits.train, texts=None)))
 
 
-@pytest.mark.parametrize("method", profiles.NEIGHBORHOODS)
+@pytest.mark.parametrize("method", methods.NEIGHBORHOODS)
 def test_a_resumed_training_equals_an_uninterrupted_one_to_the_last_digit(space, tmp_path, method):
     whole = fit.run(training(space, method=method))
     part = training(space, replace(SETTINGS, epochs=2), method)

@@ -1,9 +1,10 @@
 """The table of methods. Nothing below this module knows a method by its name."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,7 +14,7 @@ from xmlib.encoders import ConvEncoder, linear_encoder, mlp_encoder
 from xmlib.errors import InputError
 from xmlib.model import LinearHead, TwoView, UnitHead
 from xmlib.objectives import info_nce, ranking_loss, trace_norm
-from xmlib.profiles import Settings, choose
+from xmlib.profiles import SMALL_NEIGHBORHOODS, Settings, choose
 
 Shapes = tuple[tuple[int, ...], tuple[int, ...]]  # of one item in each view
 
@@ -32,11 +33,13 @@ class Method:
     """A head and the terms of its objective, both made from the settings."""
 
     title: str
+    color: str  # in every figure; these are Okabe and Ito's, safe for colour-blind readers
     head: Callable[[Settings], nn.Module]
     terms: Callable[[Settings], list[Term]]
     does: str
     neighborhoods: bool = False  # trained by `fit_neighborhoods`, which brings the terms
     linear: bool = False  # both encoders are linear maps, and training starts where linear CCA ends
+    small: Mapping[str, Any] = field(default_factory=dict)  # settings of its own on the small sets, see `profiles`
 
 
 def _cca_head(s: Settings) -> nn.Module:
@@ -60,56 +63,71 @@ def _info_nce(s: Settings) -> list[Term]:
 METHODS = {
     "ccal_tno": Method(
         title="CCA layer, trace norm",
+        color="#0072B2",
         head=_cca_head,
         terms=_trace_norm_terms,
         does="Deep CCA: the encoders maximise the mean canonical correlation of their outputs.",
     ),
     "learned_cont": Method(
         title="Learned map, ranking loss",
+        color="#E69F00",
         head=lambda s: LinearHead(s.d),
         terms=lambda s: [_ranking(s, both_ways=True)],
         does="A freely learned linear map per view, trained with the pairwise ranking loss in both directions.",
+        small=dict(dropout=0.5),
     ),
     "ccal_cont": Method(
         title="CCA layer, ranking loss",
+        color="#D55E00",
         head=_cca_head,
         terms=lambda s: [_ranking(s, both_ways=False)],
         does="The CCA layer, trained through with the pairwise ranking loss: the papers' proposal.",
     ),
     "learned_nce": Method(
         title="Learned map, InfoNCE",
+        color="#CC79A7",
         head=lambda s: LinearHead(s.d),
         terms=_info_nce,
         does="A freely learned linear map per view, trained to name the right partner among the batch.",
+        small=dict(dropout=0.5),
     ),
     "ccal_nce": Method(
         title="CCA layer, InfoNCE",
+        color="#56B4E9",
         head=_cca_head,
         terms=_info_nce,
         does="The CCA layer, trained through to name the right partner among the batch.",
     ),
     "linear_nce": Method(
         title="Linear maps from CCA, InfoNCE",
+        color="#000000",
         head=lambda s: UnitHead(),
         terms=_info_nce,
         does="One linear map per view, which starts at linear CCA and is trained on to name the right partner.",
         linear=True,
+        # no head to refit; it starts near its end, and further refinements gained less than 0.001 of validation MRR
+        small=dict(d=256, dropout=0.5, lr=3e-4, l2=0.01, refit_n=1, refinements=1),
     ),
     "neighborhoods": Method(
         title="Semantic neighbourhoods",
+        color="#009E73",
         head=lambda s: UnitHead(),
         terms=lambda s: [],
         does="Angular N-pairs loss, with terms that keep pairs near whose texts are alike.",
         neighborhoods=True,
+        small=SMALL_NEIGHBORHOODS,
     ),
     "ccal_neighborhoods": Method(
         title="CCA layer, semantic neighbourhoods",
+        color="#F0E442",
         head=_cca_head,
         terms=lambda s: [],
         does="The same terms on top of the CCA layer.",
         neighborhoods=True,
+        small=SMALL_NEIGHBORHOODS,
     ),
 }
+NEIGHBORHOODS = tuple(name for name, row in METHODS.items() if row.neighborhoods)
 PAPER = ("ccal_tno", "learned_cont", "ccal_cont")  # the three methods of paper A
 IMAGE_METHODS = (*PAPER, "learned_nce", "ccal_nce", "linear_nce")  # what is run on pictures and words
 

@@ -56,14 +56,9 @@ AUDIO_SCORE: dict[str, dict[str, Any]] = {
 RELEASED_IAPR: dict[str, Any] = dict(d=128, batch=1000, lr=1e-3, l2=1e-4, patience=15, lr_factor=0.1)
 # Of about 1,000 training pairs a batch of 1,000 would be all, and 128 of its correlations mostly noise. With the
 # released λ every method knows the training pairs by heart. λ was chosen on the validation pairs of emoji, by a few
-# trials with one seed, mostly of the trace norm; they left no records.
+# trials with one seed, mostly of the trace norm; they left no records. Where a method
+# gained from other settings, these are in its row of `METHODS`.
 SMALL = RELEASED_IAPR | dict(d=64, batch=300, width=1 / 4, l2=0.03)
-SMALL_BY_METHOD: dict[str, dict[str, Any]] = {  # in the same trials the learned map gained from it, the CCA layer lost
-    "learned_cont": dict(dropout=0.5),
-    "learned_nce": dict(dropout=0.5),
-    # no head to refit; it starts near its end, and further refinements gained less than 0.001 of validation MRR
-    "linear_nce": dict(d=256, dropout=0.5, lr=3e-4, l2=0.01, refit_n=1, refinements=1),
-}
 
 # To save time: what more refinements add to validation MRR is in the book, on the page of pictures and words.
 QUICK: dict[str, Any] = dict(refinements=1)
@@ -71,10 +66,8 @@ QUICK: dict[str, Any] = dict(refinements=1)
 # Paper B's code trains with these on hundreds of thousands of pairs. On 1,000 to 2,000 the embedding and the GRU are
 # smaller, the batch and the rate larger, and half of the picture features are dropped. Chosen on the validation pairs
 # of emoji, by a few trials with one seed.
-NEIGHBORHOODS = ("neighborhoods", "ccal_neighborhoods")
 RELEASED_NEIGHBORHOODS: dict[str, Any] = dict(d=256, batch=32, lr=1e-4, l2=5e-6, patience=10, lr_factor=0.1)
 SMALL_NEIGHBORHOODS = RELEASED_NEIGHBORHOODS | dict(d=64, width=1 / 4, lr=3e-3, batch=64, dropout=0.5)
-SMALL_BY_METHOD |= dict.fromkeys(NEIGHBORHOODS, SMALL_NEIGHBORHOODS)
 SMALL_TFIDF: dict[str, Any] = dict(lr=1e-3, l2=1e-3)  # with the other text encoder, chosen in the same way
 
 PROFILES = ("toy", "quick", "medium", "full")
@@ -115,12 +108,12 @@ def settings(
     """The settings of a data set's profile, with those changed that are given; for four of them 0 means its own,
     for `augment` a negative number.
 
-    `method`: on the small sets some methods have a setting of their own, see `SMALL_BY_METHOD`; `text_encoder`: so has
-    `tfidf` with neighbourhoods.
+    `method`: on the small sets some methods have settings of their own, in their row of `METHODS`; `text_encoder`: so
+    has `tfidf` with neighbourhoods.
     Raises `InputError` for a profile, data set, method or precision that is not there, a negative number, and a batch
     not larger than d.
     """
-    from xmlib.methods import METHODS  # which needs this module
+    from xmlib.methods import METHODS, NEIGHBORHOODS  # which needs this module
 
     choose("data set", dataset, NAMES)
     if method:
@@ -147,9 +140,11 @@ def settings(
 
 def _own(profile: str, dataset: str, method: str, text_encoder: str) -> dict[str, Any]:
     """What the settings of a data set's profile have that the defaults have not."""
+    from xmlib.methods import METHODS, NEIGHBORHOODS
+
     if dataset in DATASETS:
         return DATASETS[dataset][profile]
-    small = SMALL | SMALL_BY_METHOD.get(method, {})
+    small = SMALL | (METHODS[method].small if method else {})
     if method in NEIGHBORHOODS and text_encoder == "tfidf":
         small |= SMALL_TFIDF
     if dataset in LARGE and method in NEIGHBORHOODS:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 
-from xmlib import paths, profiles
+from xmlib import methods, paths, profiles
 from xmlib.data import Splits
 from xmlib.data.emoji import emoji_concepts
 from xmlib.data.pictures import image_features
@@ -78,7 +78,7 @@ UNEQUAL = {"seconds"}  # inside the results, what no two runs share
 
 def code_of(method: str = "") -> dict[str, str]:
     """Fingerprints of the modules that decide the numbers of a method."""
-    return fingerprint.of(tuple((NEIGHBORHOOD_CODE if method in profiles.NEIGHBORHOODS else CODE).items()))
+    return fingerprint.of(tuple((NEIGHBORHOOD_CODE if method in methods.NEIGHBORHOODS else CODE).items()))
 
 
 def run_key(splits: Splits, method: str, settings: Settings, seed: int, device: torch.device) -> str:
@@ -120,7 +120,7 @@ def make(
 
     `variant`: names what differs from the usual split or from the profile, such as `zero_shot`; empty for the usual.
     """
-    packages = NEIGHBORHOOD_PACKAGES if parameters["method"] in profiles.NEIGHBORHOODS else PACKAGES
+    packages = NEIGHBORHOOD_PACKAGES if parameters["method"] in methods.NEIGHBORHOODS else PACKAGES
     packages = (*packages, *DATA_PACKAGES.get(splits.name, ()))
     return {
         "format": FORMAT,

@@ -19,18 +19,7 @@ from xmlib.methods import METHODS
 
 STYLE = Path(__file__).with_name("matplotlibrc")
 METHOD_NAMES = {name: row.title for name, row in METHODS.items()} | {"linear_cca": "Linear CCA", "chance": "Chance"}
-METHOD_COLORS = {
-    "ccal_tno": "#0072B2",
-    "learned_cont": "#E69F00",
-    "ccal_cont": "#D55E00",
-    "learned_nce": "#CC79A7",
-    "ccal_nce": "#56B4E9",
-    "linear_nce": "#000000",
-    "neighborhoods": "#009E73",
-    "ccal_neighborhoods": "#F0E442",
-    "linear_cca": "#777777",
-    "chance": "#BBBBBB",
-}
+METHOD_COLORS = {name: row.color for name, row in METHODS.items()} | {"linear_cca": "#777777", "chance": "#BBBBBB"}
 RIGHT = "#009E73"  # frame of the right answer
 
 
