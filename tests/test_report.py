@@ -1,5 +1,6 @@
 """The book's tables and figures say what the records say."""
 
+import copy
 import html
 import json
 import os
@@ -13,7 +14,7 @@ import pytest
 from conftest import absent
 
 from book.make import markdown
-from book.make.results import image_text, neighborhoods, pages, report, runs, tables
+from book.make.results import image_text, neighborhoods, pages, report, runs, tables, variants
 from xmlib import encoders, evaluate, intervals, paths, profiles
 from xmlib.errors import InputError
 from xmlib.neighborhoods import neighborhood_summaries
@@ -641,3 +642,14 @@ def test_what_the_runs_leave_open_is_said_below_the_table_and_only_while_it_is_s
     for item in settled:
         item["history"] = [row | {"phase": 3} for row in item["history"]]
     assert tables.limits(runs.group(settled)).strip() == ""
+
+
+def test_a_variant_stands_below_its_usual_run_with_what_differs():
+    usual = record("ccal_cont", "medium")
+    other = copy.deepcopy(usual) | {"variant": "plain", "settings": usual["settings"] | {"lr": 0.5}, "valid_mrr": 0.25}
+    lines = cells(variants.table([other, usual, record("ccal_tno", "quick")]))
+    assert [row[1] for row in lines[1:]] == ["–", "plain"]
+    assert "lr 0.5" in lines[2][2]
+    assert "lr 0.5" not in lines[1][2]
+    assert lines[2][6] == "0.250"
+    assert variants.table([usual]) == "No variant has been run.\n"

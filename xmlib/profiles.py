@@ -145,7 +145,7 @@ def _own(profile: str, dataset: str, method: str, text_encoder: str) -> dict[str
 
     if dataset in DATASETS:
         return DATASETS[dataset][profile]
-    small = SMALL | (METHODS[method].small if method else {})
+    small = SMALL | dict(METHODS[method].small if method else {})
     if method in NEIGHBORHOODS and text_encoder == "tfidf":
         small |= SMALL_TFIDF
     if dataset in LARGE and method in NEIGHBORHOODS:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from book.make import markdown
-from book.make.results import image_text, neighborhoods, pages, pages_image_text, speed, tables
+from book.make.results import image_text, neighborhoods, pages, pages_image_text, speed, tables, variants
 from book.make.results.runs import NOT_CONVERGED, PROFILES, Runs, group, longest, rivals
 from book.make.write import draw, write
 from xmlib import paths
@@ -50,6 +50,7 @@ def fragments(found: Sequence[dict], reported: Sequence[dict]) -> dict[str, str]
         "ranks.md": _each_profile(runs, _ranks),
         "metrics.md": _each_profile(runs, _metrics),
         "paired.md": _each_profile(runs, tables.paired),
+        "variants.md": variants.table(found),
         "reported_audio_score.md": tables.reported(reported, "audio_score"),
         "reported_iapr.md": tables.reported(reported, "iapr"),
         "provenance.md": tables.provenance(runs) if runs else _missing("quick"),

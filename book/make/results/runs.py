@@ -109,6 +109,21 @@ def group(records: Iterable[dict]) -> list[Runs]:
     return [Runs(tuple(sorted(found[key], key=lambda r: r["seed"]))) for key in sorted(found)]
 
 
+def rivals_of_variants(records: Iterable[dict]) -> list[list[dict]]:
+    """The records of each method and variant of a profile that has variants, a list for all its seeds.
+
+    Methods are in the book's order; of each the usual runs come first.
+    """
+    order = {name: i for i, name in enumerate(METHODS)}
+    varied = {record["profile"] for record in records if record.get("variant")} & set(PROFILES)
+    found: dict[tuple, list[dict]] = {}
+    for record in records:
+        if record["profile"] in varied:
+            key = (PROFILES.index(record["profile"]), order.get(record["method"], 99), record.get("variant") or "")
+            found.setdefault(key, []).append(record)
+    return [found[key] for key in sorted(found)]
+
+
 def longest(runs: Sequence[Runs]) -> list[Runs]:
     """For each method its longest runs: full before medium before quick; where two data compete, more seeds."""
     best: dict[str, Runs] = {}
