@@ -31,6 +31,7 @@ from xmlib.runs import fingerprint, record_checks
 from xmlib.runs.parameters import check as check_parameters
 
 FORMAT = 2
+EQUIVALENT = paths.RECORDS / "equivalent.json"
 CODE = {
     "baselines": "scoring/baselines",
     "cca": "cca",
@@ -79,6 +80,26 @@ UNEQUAL = {"seconds"}  # inside the results, what no two runs share
 def code_of(method: str = "") -> dict[str, str]:
     """Fingerprints of the modules that decide the numbers of a method."""
     return fingerprint.of(tuple((NEIGHBORHOOD_CODE if method in methods.NEIGHBORHOODS else CODE).items()))
+
+
+def stale(record: dict) -> list[str]:
+    """The modules that decide numbers and have changed since, but for changes that `confirm` has shown to move none."""
+    today = code_of(record["method"])
+    moved = {(e["module"], e["from"]): e["to"] for e in equivalences() if e["notebook"] == record["notebook"]}
+    current = dict(record["code"])
+    for module in fingerprint.changed(current, today):
+        passed = set()
+        while current.get(module) != today.get(module) and (step := (module, current.get(module))) in moved:
+            if step in passed:
+                break
+            passed.add(step)
+            current[module] = moved[step]
+    return [name for name in fingerprint.changed(current, today) if current.get(name) != today.get(name)]
+
+
+def equivalences() -> list[dict]:
+    """What `confirm` has kept: for a notebook's runs, a module and two fingerprints that give the same numbers."""
+    return json.loads(EQUIVALENT.read_text(encoding="utf-8")) if EQUIVALENT.exists() else []
 
 
 def run_key(splits: Splits, method: str, settings: Settings, seed: int, device: torch.device) -> str:
@@ -315,7 +336,7 @@ def check_same_run(record: dict) -> None:
         "packages": {name: _installed(name) for name in record["packages"]},
     }
     made = record | {"settings": asdict(Settings()) | record["settings"]}  # with those that have come since
-    changed = [name for name, value in today.items() if value != made[name]]
+    changed = [name for name, value in today.items() if value != made[name] and (name != "code" or stale(record))]
     if changed:
         commit = record["commit"].rstrip("+")
         there = f"run `git checkout {commit}` and `make setup` first, then rerun it there" if commit else "remake it"
@@ -358,7 +379,7 @@ def summary(record: dict) -> str:
     """One line on a record."""
     forth, back = (record["metrics"][d]["mrr"] for d in ("view1_to_view2", "view2_to_view1"))
     label = ending(record) and f", {ending(record)}"
-    other = fingerprint.changed(record["code"], code_of(record["method"]))
+    other = stale(record)
     current = f", made by other code than this ({', '.join(other)})" if other else ""
     return (
         f"{record['profile']:8}{record['method']:14} seed {record['seed']}  MRR {forth:.3f} / {back:.3f}  "

@@ -282,7 +282,7 @@ def provenance(runs: Sequence[Runs]) -> str:
 
 def current(found: Sequence[dict]) -> str:
     """The sentence on how many records were made by other code than this, which would not be repeated as they are."""
-    other = sum(bool(fingerprint.changed(r["code"], records.code_of(r["method"]))) for r in found)
+    other = sum(bool(records.stale(r)) for r in found)
     if not other:
         return f"All {len(found)} records of this book were made by the code that is here.\n"
     return (
