@@ -77,13 +77,15 @@ def _trained(root: Path, notebook: str, record: dict, epochs: int, folder: Path)
     here.mkdir()
     chosen = records.parameters_of(record) | {"epochs": epochs, "record": str(here / "again.json")}
     (here / "parameters.yml").write_text(yaml.safe_dump(chosen), encoding="utf-8")
-    command = [sys.executable, "-m", "papermill", "--log-level", "ERROR", "-f", str(here / "parameters.yml")]
+    command = [sys.executable, "-m", "papermill", "--no-progress-bar", "--log-level", "ERROR"]
     environment = os.environ | {
         "PYTHONPATH": str(root), "XMLIB_RUNS": str(here), "XMLIB_DATA": str(paths.DATA),
         "OMP_NUM_THREADS": str(record["machine"]["threads"]),
     }  # fmt: skip
     run = subprocess.run(
-        [*command, str(root / "notebooks" / notebook), str(here / "again.ipynb")], env=environment, check=False
+        [*command, "-f", str(here / "parameters.yml"), str(root / "notebooks" / notebook), str(here / "again.ipynb")],
+        env=environment,
+        check=False,
     )
     if run.returncode:
         raise InputError(f"The notebook of {root} stopped with the error above.")
@@ -98,6 +100,8 @@ def _keep(record: dict, old: dict[str, str], new: dict[str, str], epochs: int) -
         note = {"notebook": record["notebook"], "module": module, "from": old.get(module), "to": new.get(module)}
         if not any(note.items() <= other.items() for other in kept):
             kept.append(note | shown)
+    if not kept:
+        return
     lines = ",\n".join(json.dumps(note) for note in kept)
     write_text(records.EQUIVALENT, f"[\n{lines}\n]\n")
 
