@@ -149,6 +149,23 @@ def test_the_mathematics_is_there_at_all(browser, address):
     page.close()
 
 
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_folded_code_opens_and_scrolls_inside_its_own_box(browser, address, size):
+    context = browser.new_context(viewport=size)
+    page = context.new_page()
+    page.goto(address + "polar.html", wait_until="load")
+    folded = page.locator("details.sd-dropdown:has(div.highlight)")
+    assert folded.count() > 3
+    for block in folded.all():
+        assert not block.locator("div.highlight").first.is_visible()
+        block.locator("summary").click()
+        block.locator("div.highlight").first.wait_for(state="visible")
+        assert block.evaluate("e => e.scrollWidth - e.clientWidth") <= 0
+    assert page.evaluate(FINDINGS)["overflow"] <= 0
+    assert "def forward(" in folded.first.inner_text()
+    context.close()
+
+
 def test_the_titles_of_the_pages_differ(visits):
     titles = [said["title"] for said in visits.values()]
     assert len(set(titles)) == len(titles)
