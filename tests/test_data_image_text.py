@@ -501,7 +501,7 @@ def test_bad_files_are_named_and_left_out_and_the_rest_is_kept(tmp_path, capsys)
 FIRST = """
 import sys
 from pathlib import Path
-from xmlib.data import image_features, workers
+from xmlib.data import workers; from xmlib.data.pictures import image_features
 run = workers.run
 def lingering(*arguments, **options):
     problems = run(*arguments, **options)
@@ -516,7 +516,7 @@ SECOND = """
 import sys
 from pathlib import Path
 import filelock
-from xmlib.data import image_features
+from xmlib.data.pictures import image_features
 class Noticed(filelock.FileLock):
     def __enter__(self):
         print("waits", flush=True)
@@ -564,7 +564,7 @@ def test_a_cache_that_cannot_be_made_is_said_in_one_sentence(tmp_path):
 FULL = """
 import resource, sys
 from pathlib import Path
-from xmlib.data import image_features
+from xmlib.data.pictures import image_features
 from xmlib.errors import InputError
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))  # the features of one picture are 33 kB
 try:

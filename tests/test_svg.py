@@ -174,7 +174,7 @@ def test_postscript_is_refused_and_not_run(monkeypatch):
 
 READ = """
 import sys
-from xmlib.data import image_features, pictures
+from xmlib.data.pictures import image_features, pictures
 for file in sys.argv[1:]:
     try:
         pictures.read(file)

@@ -5,10 +5,11 @@ sphinx-mathjax-offline. It copies only when the file is missing or different; th
 """
 
 import filecmp
-import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
+
+from xmlib.files import write_bytes
 
 PACKAGE = "sphinx-mathjax-offline"
 NAME = "tex-svg-full.js"  # the plain tex-svg.js loads further files while the page is open
@@ -31,10 +32,7 @@ def copy(target: Path = TARGET) -> bool:
     origin = source()
     if target.exists() and filecmp.cmp(origin, target, shallow=False):
         return False
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(".part")
-    shutil.copyfile(origin, partial)
-    partial.replace(target)  # a stopped copy never leaves half a file under the real name
+    write_bytes(target, origin.read_bytes())
     return True
 
 

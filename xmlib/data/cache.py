@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from xmlib import files
+from xmlib.files import PART, write_text
+
 MANIFEST = "manifest.json"
-PART = ".part-"  # begins the name of a file being written
 
 
 def key(settings: Any) -> str:
@@ -25,25 +25,9 @@ def key(settings: Any) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def write(path: Path, fill: Callable[[BinaryIO], Any]) -> None:
-    """Let `fill` write a file, which then appears at `path` in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=PART)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            fill(file)
-            file.flush()
-            os.fsync(handle)  # the bytes reach the disk before the name does
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
 def write_json(path: Path, content: Any) -> None:
     """Write JSON in one step."""
-    write(path, lambda file: file.write((json.dumps(content, ensure_ascii=False) + "\n").encode()))
+    write_text(path, json.dumps(content, ensure_ascii=False) + "\n")
 
 
 def read_json(path: Path) -> Any | None:
@@ -63,7 +47,7 @@ def sweep(folder: Path) -> None:
 def publish(folder: Path, fills: Mapping[str, Callable[[BinaryIO], Any]], manifest: dict[str, Any]) -> None:
     """Write the files of a folder, then its manifest with their sizes."""
     for name, fill in fills.items():
-        write(folder / name, fill)
+        files.write(folder / name, fill)
     sizes = {name: (folder / name).stat().st_size for name in fills}
     write_json(folder / MANIFEST, {**manifest, "files": sizes})
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from xmlib import files
 from xmlib.data import cache, workers
 from xmlib.data.audio_score import engrave, folk_tunes, synthesize
 from xmlib.data.audio_score.choose import Chosen, Difficulty, Size, choose, performance, renderings
@@ -155,14 +156,14 @@ def render_job(tune_file: str, target: str, instrument: int, seconds_per_tick: f
     tune = folk_tunes.from_json(cache.read_json(Path(tune_file))["tune"])
     strip, columns = engrave.strip(tune)
     frames = synthesize.spectrogram(tune.notes(), instrument, seconds_per_tick)
-    cache.write(Path(target), lambda file: np.savez_compressed(file, strip=strip, columns=columns, frames=frames))
+    files.write(Path(target), lambda file: np.savez_compressed(file, strip=strip, columns=columns, frames=frames))
 
 
 def play_job(tune_file: str, target: str, instrument: int, seconds_per_tick: float) -> None:
     """Play one tune into a .npz file (run in a helper process)."""
     tune = folk_tunes.from_json(cache.read_json(Path(tune_file))["tune"])
     frames = synthesize.spectrogram(tune.notes(), instrument, seconds_per_tick)
-    cache.write(Path(target), lambda file: np.savez_compressed(file, frames=frames))
+    files.write(Path(target), lambda file: np.savez_compressed(file, frames=frames))
 
 
 def read_piece(path: Path) -> dict[str, np.ndarray] | None:

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from xmlib import paths
+from xmlib import files, paths
 from xmlib.data import cache
 from xmlib.data.audio_score.pairs import VERSION as PAIRS
 from xmlib.data.audio_score.pairs import content_digest, pair_ids
@@ -58,7 +58,7 @@ def pack(folder: Path, target: Path, packages: Mapping[str, str], texts: Mapping
         raise InputError(f"there are no finished pairs in {folder}; build them first.")
     head = {"version": VERSION, "manifest": manifest, "packages": dict(packages), "texts": dict(texts)}
     try:
-        cache.write(target, lambda file: _fill(file, folder, json.dumps(head).encode(), list(manifest["files"])))
+        files.write(target, lambda file: _fill(file, folder, json.dumps(head).encode(), list(manifest["files"])))
     except OSError as error:
         raise InputError(f"{target} cannot be written ({error.strerror}); choose another place.") from None
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from xmlib import files
 from xmlib.data import cache, image_text, workers
 from xmlib.data.pictures import pictures
 from xmlib.data.pictures.pictures import SIDE, THUMBNAIL, NoPicture
@@ -133,7 +134,7 @@ def _none(problem: str) -> dict[str, np.ndarray]:
 
 
 def _read(path: Path) -> dict[str, np.ndarray] | None:
-    """A finished part; None where there is none (`cache.write` leaves no half of one)."""
+    """A finished part; None where there is none (`files.write` leaves no half of one)."""
     if not path.exists():
         return None
     with np.load(path, allow_pickle=False) as file:
@@ -141,7 +142,7 @@ def _read(path: Path) -> dict[str, np.ndarray] | None:
 
 
 def _write(path: Path, arrays: dict[str, Any]) -> None:
-    cache.write(path, lambda file: np.savez(file, **arrays))
+    files.write(path, lambda file: np.savez(file, **arrays))
 
 
 def part_job(files: list[str], target: str, mirrored: bool = False) -> None:
