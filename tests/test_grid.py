@@ -179,12 +179,13 @@ def test_an_edit_makes_again_what_depends_on_its_folder_and_no_long_run(copy, ed
 
 
 def test_a_variant_changes_its_parameters_alone(copy):
-    command = run(copy, "--printshellcmds", "--", "book/records/medium/audio_score-plain-ccal_cont-seed2.json")
+    command = run(copy, "--printshellcmds", "--", "book/records/medium/audio_score-augmented-ccal_cont-seed2.json")
     assert "-p profile medium" in command
     assert (
-        "-p method ccal_cont -p seed 2 -p record book/records/medium/audio_score-plain-ccal_cont-seed2.json" in command
+        "-p method ccal_cont -p seed 2 -p record book/records/medium/audio_score-augmented-ccal_cont-seed2.json"
+        in command
     )
-    assert "-p variant plain -p augment 0 -p renderings 1" in command
+    assert "-p variant augmented -p augment 1 -p renderings 4" in command
 
 
 def test_the_terms_of_the_grid_are_those_of_the_study():

@@ -50,7 +50,7 @@ AUDIO_SCORE: dict[str, dict[str, Any]] = {
     # From twice the released rate, which falls to 0 in the second half. The CCA layer averages its statistics over
     # some batches (α): those of 100 pairs alone are noise for the most part.
     "medium": dict(
-        width=1 / 2, lr=4e-3, alpha=0.15, epochs=30, warmup=0.05, anneal=0.5, augment=1.0, refit_n=1000
+        width=1 / 2, lr=4e-3, alpha=0.15, epochs=30, warmup=0.05, anneal=0.5, refit_n=1000
     ),  # chosen on validation pairs, by the trials in book/records/trials.json
     "full": dict(),  # the released networks and schedule
 }

@@ -42,10 +42,10 @@ def differences(record: dict) -> list[str]:
     """What the run had otherwise than its profile has today, a few words each."""
     today, made = asdict(settings(record["profile"])), asdict(Settings()) | record["settings"]
     told = [f"{name} {_shown(made[name])}" for name in today if name not in SILENT and made[name] != today[name]]
-    size, renderings = audio_score.PROFILES[record["profile"]], audio_score.RENDERINGS.get(record["profile"], 1)
+    size = audio_score.PROFILES[record["profile"]]
     if record["data"]["train"] != size.train:
         told.append(f"{record['data']['train']:,} pairs")
-    if (played := record["data"].get("settings", {}).get("renderings", 1)) != renderings:
+    if (played := record["data"].get("settings", {}).get("renderings", 1)) > 1:
         told.append(f"renderings {played}")
     return told
 

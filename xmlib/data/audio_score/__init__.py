@@ -25,7 +25,6 @@ PROFILES = {
     "medium": replace(QUICK, train=16000),  # the same valid and test pairs
     "full": replace(QUICK, train=16000),
 }
-RENDERINGS = {"medium": 4}  # of each training tune, where it is not 1
 # All struck or plucked: bowed and blown instruments speak 20 to 40 ms late.
 INSTRUMENTS = {
     0: "piano", 6: "harpsichord", 12: "marimba", 13: "xylophone", 15: "dulcimer", 24: "nylon guitar", 46: "harp",
@@ -52,8 +51,8 @@ def load(
 ) -> Splits:
     """The pairs of a profile, built on first use (quick: about a minute on 2 cores) and kept in the cache.
 
-    `train_pairs`: how many, 0 for the profile's. `renderings`: how often each training tune is played (0: as the
-    profile says), every time on an instrument and in a tempo of its own; the views hold the first,
+    `train_pairs`: how many, 0 for the profile's. `renderings`: how often each training tune is played (0: once), every
+    time on an instrument and in a tempo of its own; the views hold the first,
     `train.augmentation` draws from all.
     `cache_folder`: default `paths.DATA`. `processes`: for building, 0 for one a core.
     Raises InputError for an unknown profile or difficulty, and when the corpus has too few tunes.
@@ -64,8 +63,8 @@ def load(
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise InputError(f"seed {seed!r} is not a whole number from 0 to 2³²−1; give one, such as 23.")
     if isinstance(renderings, bool) or not isinstance(renderings, int) or renderings < 0:
-        raise InputError(f"renderings {renderings!r} is not a count; give a whole number, 0 for the profile's own.")
-    renderings = renderings or RENDERINGS.get(profile, 1)
+        raise InputError(f"renderings {renderings!r} is not a count; give a whole number, such as 4.")
+    renderings = renderings or 1
     decided = settings(size, seed, difficulty, renderings)
     home = Path(cache_folder or paths.DATA) / "audio_score"
     folder = home / f"pairs-{cache.key(decided)}"
@@ -96,7 +95,7 @@ def _size(profile: str, train_pairs: int) -> Size:
     if profile not in PROFILES:
         raise InputError(f"profile {profile!r} is unknown; choose one of: {', '.join(PROFILES)}.")
     if isinstance(train_pairs, bool) or not isinstance(train_pairs, int) or train_pairs < 0:
-        raise InputError(f"train_pairs {train_pairs!r} is not a count; give a whole number, 0 for the profile's own.")
+        raise InputError(f"train_pairs {train_pairs!r} is not a count; give a whole number, such as 4.")
     return replace(PROFILES[profile], train=train_pairs) if train_pairs else PROFILES[profile]
 
 
