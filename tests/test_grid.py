@@ -179,12 +179,10 @@ def test_an_edit_makes_again_what_depends_on_its_folder_and_no_long_run(copy, ed
 
 
 def test_a_variant_changes_its_parameters_alone(copy):
-    command = run(copy, "--printshellcmds", "--", "book/records/medium/audio_score-augmented-ccal_cont-seed2.json")
+    record = "book/records/medium/audio_score-augmented-ccal_cont-seed2.json"
+    command = run(copy, "--printshellcmds", "--", record)
     assert "-p profile medium" in command
-    assert (
-        "-p method ccal_cont -p seed 2 -p record book/records/medium/audio_score-augmented-ccal_cont-seed2.json"
-        in command
-    )
+    assert f"-p method ccal_cont -p seed 2 -p record {record}" in command
     assert "-p variant augmented -p augment 1 -p renderings 4" in command
 
 

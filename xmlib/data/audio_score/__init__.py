@@ -83,7 +83,7 @@ def check_asked(made: dict[str, Any], profile: str, difficulty: str, train_pairs
     """Raises InputError unless pairs with the settings `made` are those that `load` would give for the others."""
     asked = {
         "size": asdict(_size(profile, train_pairs)), "difficulty": difficulty,
-        "renderings": renderings or RENDERINGS.get(profile, 1),
+        "renderings": renderings or 1,
     }  # fmt: skip
     there = {"size": made["size"], "difficulty": made["difficulty"]["name"], "renderings": made.get("renderings", 1)}
     for name, value in asked.items():
