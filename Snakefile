@@ -31,6 +31,11 @@ def code(*folders):
     return sorted(str(path) for folder in folders for path in Path(folder).glob("*.py"))
 
 
+def templates(folder):
+    """What the pages say around the numbers, by the step that fills them in."""
+    return sorted(str(path) for path in Path("book/make/templates", folder).glob("*.md"))
+
+
 CORE = code("xmlib")
 RUN = [*CORE, *code("xmlib/data", "xmlib/runs", "xmlib/scoring", "xmlib/show")]
 AUDIO = [*RUN, *code("xmlib/data/audio_score")]
@@ -291,7 +296,9 @@ rule gradient:
         "-p svg_folder {params.folder:q} > {log} 2>&1"
 
 rule theory:
-    input: CORE, code("xmlib/derivations", "xmlib/show", "book/make", "book/make/theory"), "xmlib/show/matplotlibrc", "requirements.lock"
+    input:
+        CORE, code("xmlib/derivations", "xmlib/show", "book/make", "book/make/theory"), templates("theory"),
+        "xmlib/show/matplotlibrc", "requirements.lock",
     output: touch("book/_generated/theory-figures.done")
     message: "Figures of the theory chapters"
     log: "runs/logs/theory.log"

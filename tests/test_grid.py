@@ -168,6 +168,7 @@ def test_the_name_of_a_record_decides_what_is_trained(copy, name, parameters):
         ("xmlib/data/audio_score/engrave.py", {"pairs": 1, "linear": 1, "short_run": 3}),
         ("xmlib/derivations/routes.py", {"gradient": 1, **DRAWN}),
         ("book/make/theory/losses.py", DRAWN),
+        ("book/make/templates/theory/noise.md", DRAWN),
         ("book/make/results/tables.py", {}),
     ],
 )

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from book.make import templates
 from book.make.theory import effect_sizes, figures, losses, minibatches, pages, statistics
 from book.make.theory.population import D, falling, gaussian_pairs, generator, score_map_error
 from book.make.write import draw
@@ -255,6 +256,15 @@ def test_what_is_there_already_is_left_alone(tmp_path, capsys, monkeypatch):
     assert figures.main(["--out", str(tmp_path)]) == 0
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == written
     assert capsys.readouterr().err.endswith("theory: 0 files changed\n")
+
+
+def test_every_template_is_filled():
+    assert {path.stem for path in (templates.FOLDER / "theory").glob("*.md")} == set(pages.VALUES)
+
+
+@pytest.mark.parametrize("name", pages.VALUES)
+def test_a_template_uses_every_value_that_it_is_given(name):
+    assert templates.asked(f"theory/{name}.md") == set(pages.VALUES[name]())
 
 
 @pytest.mark.parametrize("page", [*PAGES, "deviations", "protocol"])
