@@ -1,7 +1,7 @@
 """The book's backward formulas, one function an equation: what training through CCA computes, written out to be read.
 
-Training does not use this module; the notebook `gradient` and the tests hold these formulas and the layer against each
-other. Names as in the book: `grad_A` is the derivative of the loss with respect to `A`, laid out like `A`.
+Training does not use this module; the notebooks on gradients and the tests hold these formulas and the layer against
+each other. Names as in the book: `grad_A` is the derivative of the loss with respect to `A`, laid out like `A`.
 Every function keeps the dtype it is given.
 """
 
@@ -80,8 +80,34 @@ def layer(
     grad_X, grad_Y = unit_rows(c1 @ A[:, :k], grad_x), unit_rows(c2 @ B[:, :k], grad_y)
     covariances = polar(A, B, corr, c1.T @ grad_X, c2.T @ grad_Y)
     through1, through2 = to_centred(c1, c2, covariances, weight)
-    grad_c1, grad_c2 = grad_X @ A[:, :k].T + through1, grad_Y @ B[:, :k].T + through2
-    return grad_c1 - weight * grad_c1.mean(0), grad_c2 - weight * grad_c2.mean(0)
+    return through_mean(grad_X @ A[:, :k].T + through1, weight), through_mean(grad_Y @ B[:, :k].T + through2, weight)
+
+
+def short_backward(
+    c1: Tensor, c2: Tensor, A: Tensor, B: Tensor, H: Tensor, grad_x: Tensor, grad_y: Tensor, weight: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """The same gradients without covariances, all d directions kept (book, eq. short-backward).
+
+    `A`, `B`: any projections that whiten both views and make `H` = Aᵀ sxy B symmetric, the canonical ones or not.
+    """
+    X, Y, share = c1 @ A, c2 @ B, weight / (len(c1) - 1)
+    grad_X, grad_Y = unit_rows(X, grad_x), unit_rows(Y, grad_y)
+    M, N = X.T @ grad_X, Y.T @ grad_Y
+    Z = sylvester(H, ((M - N).T - (M - N)) / 2)
+    grad_c1 = (grad_X + share * (X @ _symmetric(Z @ H - M) + Y @ Z)) @ A.T
+    grad_c2 = (grad_Y + share * (Y @ _symmetric(H @ Z - N) - X @ Z)) @ B.T
+    return through_mean(grad_c1, weight), through_mean(grad_c2, weight)
+
+
+def sylvester(H: Tensor, right: Tensor) -> Tensor:
+    """The solution Z (d, d) of H Z + Z H = `right`, with symmetric `H`, as d² linear equations."""
+    eye = torch.eye(len(H)).to(H)
+    return torch.linalg.solve(torch.kron(H, eye) + torch.kron(eye, H), right.flatten()).view_as(right)
+
+
+def through_mean(grad: Tensor, weight: float = 1.0) -> Tensor:
+    """Gradient (n, d) of a view before the mean was taken off, from the one after (book, eq. mean-adjoint)."""
+    return grad - weight * grad.mean(0)
 
 
 def _symmetric(matrix: Tensor) -> Tensor:

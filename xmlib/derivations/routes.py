@@ -15,6 +15,14 @@ from xmlib import cca
 from xmlib.derivations import adjoints, extended, released
 
 Result = tuple[Tensor, Tensor, Tensor]  # the loss, and its gradients (n, d) with respect to both views
+Three = tuple[Tensor, Tensor, Tensor]
+
+
+def canonical(h1: Tensor, h2: Tensor, ridge: float) -> tuple[tuple[Tensor, Tensor], Three, Three]:
+    """CCA of a batch: centred views `c1, c2` (n, d), covariances `sxx, syy, sxy` (d, d), and `A, B, corr`."""
+    c1, c2 = h1 - h1.mean(0), h2 - h2.mean(0)
+    covariances = cca.covariances(c1, c2, ridge)
+    return (c1, c2), covariances, cca.projections(*covariances)
 
 
 def by_autograd(scores_of: Callable[[Tensor, Tensor], Tensor], h1: Tensor, h2: Tensor, weights: Tensor) -> Result:
@@ -43,8 +51,7 @@ def polar(h1: Tensor, h2: Tensor, weights: Tensor, ridge: float) -> Result:
     """Cholesky factors and one SVD, its derivative by σᵢ + σⱼ, in the dtype given: the layer with fewer directions."""
 
     def scores_of(a: Tensor, b: Tensor) -> Tensor:
-        c1, c2 = a - a.mean(0), b - b.mean(0)
-        A, B, _ = cca.projections(*cca.covariances(c1, c2, ridge))
+        (c1, c2), _, (A, B, _) = canonical(a, b, ridge)
         return functional.normalize(c1 @ A, dim=1) @ functional.normalize(c2 @ B, dim=1).T
 
     return by_autograd(scores_of, h1, h2, weights)
@@ -52,8 +59,7 @@ def polar(h1: Tensor, h2: Tensor, weights: Tensor, ridge: float) -> Result:
 
 def implicit(h1: Tensor, h2: Tensor, weights: Tensor, ridge: float) -> Result:
     """Cholesky factors and one SVD, its derivative by σᵢ² − σⱼ², as the book writes it out."""
-    c1, c2 = h1 - h1.mean(0), h2 - h2.mean(0)
-    A, B, corr = cca.projections(*cca.covariances(c1, c2, ridge))
+    (c1, c2), _, (A, B, corr) = canonical(h1, h2, ridge)
     X, Y = c1 @ A, c2 @ B
     x, y = functional.normalize(X, dim=1), functional.normalize(Y, dim=1)
     grad_X, grad_Y = adjoints.unit_rows(X, weights @ y), adjoints.unit_rows(Y, weights.T @ x)
