@@ -20,10 +20,12 @@ NOTEBOOK = "book/results/{profile}/audio_score-{method}-seed{seed}.ipynb"
 IMAGE_RECORD = "book/records/{profile}/{dataset}-{method}-seed{seed}.json"
 IMAGE_NOTEBOOK = "book/results/{profile}/{dataset}-{method}.ipynb"
 NEIGHBORHOOD_NOTEBOOK = "book/results/{profile}/{dataset}-neighborhoods.ipynb"
+GRADIENT_NOTEBOOK = "book/results/gradient_{part}.ipynb"
+GRADIENT_PARTS = ["cca", "layer", "precision"]
+SVG_FOLDER = shlex.join(["-p", "svg_folder", os.path.abspath("book/_generated")])
 TERMS = NEIGHBORHOOD_RUNS["terms"]
 CONFIGURATIONS = ["", *(name for name in TERMS if name != "all"), *(f"{name}_released" for name in TERMS)]  # "": all
 CONFIGURATIONS += ["tfidf", *(f"tfidf-{name}" for name in TERMS if name != "all")]  # with the other text encoder
-FIGURES = ["noise", "trace-norm", "approach", "precision", "border"]  # of the notebook gradient
 
 
 def code(*folders):
@@ -100,7 +102,8 @@ rule book:
 
 rule quick:
     input:
-        records("quick"), "runs/built/quick-linear", image_records("emoji"), "book/results/gradient.ipynb",
+        records("quick"), "runs/built/quick-linear", image_records("emoji"),
+        expand(GRADIENT_NOTEBOOK, part=GRADIENT_PARTS),
         expand(NEIGHBORHOOD_NOTEBOOK, profile="quick", dataset="emoji"), "book/_generated/theory-figures.done",
 
 rule toy:
@@ -283,17 +286,16 @@ rule ablation_runs:
 
 # The derivations of the book, checked by numbers, and the figures of the chapters.
 rule gradient:
-    input: "notebooks/gradient.ipynb", RUN, code("xmlib/derivations"), SHOWN
-    output:
-        notebook="book/results/gradient.ipynb",
-        figures=expand("book/_generated/gradient-{name}.svg", name=FIGURES),
-    message: "Checking the derivations by numbers"
-    params: folder=os.path.abspath("book/_generated")
-    log: "runs/logs/gradient.log"
+    input: "notebooks/gradient_{part}.ipynb", RUN, code("xmlib/derivations"), SHOWN
+    output: GRADIENT_NOTEBOOK
+    message: "Checking the derivations by numbers, notebook gradient_{wildcards.part}"
+    params: figures=lambda w: "" if w.part == "layer" else SVG_FOLDER  # that notebook has none
+    log: "runs/logs/gradient_{part}.log"
+    wildcard_constraints: part="|".join(GRADIENT_PARTS)
     threads: 1
     shell:
-        f"{shlex.quote(sys.executable)} -m papermill --no-progress-bar {{input[0]}} {{output.notebook}} "
-        "-p svg_folder {params.folder:q} > {log} 2>&1"
+        f"{shlex.quote(sys.executable)} -m papermill --no-progress-bar {{input[0]}} {{output}} "
+        "{params.figures} > {log} 2>&1"
 
 rule theory:
     input:

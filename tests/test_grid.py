@@ -19,7 +19,7 @@ LONG = {"long_run": 6, "variant_run": VARIANTS}  # with those that are committed
 CONFIGURATIONS = ["" if name == "all" else f"-{name}" for name in study.CONFIGURATIONS]
 CONFIGURATIONS += ["-tfidf", *(f"-tfidf-{name}" for name in study.TERMS if name != "all")]
 IMAGES = {"emoji_runs": 5, "emoji_mirrored_runs": 1}
-SHOWING = {"short_run": 3, **IMAGES, "neighborhoods": 1, "gradient": 1}  # what a page shows
+SHOWING = {"short_run": 3, **IMAGES, "neighborhoods": 1, "gradient": 3}  # what a page shows
 DRAWN = {"theory": 1}
 EVERYTHING = {"pairs": 1, "linear": 1, "emoji": 1, **SHOWING, **DRAWN}
 PAGES = {"report": 1, "explorer": 1, "site": 1}
@@ -51,7 +51,8 @@ def built(root):
         touch(root / f"book/records/quick/audio_score-{method}-seed1.json")
         touch(root / f"book/results/quick/audio_score-{method}-seed1.ipynb")
     touch(root / "runs/built/quick-emoji")
-    touch(root / "book/results/gradient.ipynb")
+    for part in ("cca", "layer", "precision"):
+        touch(root / f"book/results/gradient_{part}.ipynb")
     touch(root / "book/_generated/theory-figures.done")
     for method in IMAGE_METHODS:
         touch(root / f"book/results/quick/emoji-{method}.ipynb")
@@ -121,7 +122,7 @@ def test_a_new_record_makes_the_pages_again(copy, name):
         ("notebooks/audio_score.ipynb", {"short_run": 3}),
         ("notebooks/image_text.ipynb", IMAGES),
         ("notebooks/neighborhoods.ipynb", {"neighborhoods": 1}),
-        ("notebooks/gradient.ipynb", {"gradient": 1}),
+        ("notebooks/gradient_layer.ipynb", {"gradient": 1}),
         ("book/reported.yml", SHOWING),
         ("xmlib/show/matplotlibrc", SHOWING | DRAWN),
     ],
@@ -166,7 +167,7 @@ def test_the_name_of_a_record_decides_what_is_trained(copy, name, parameters):
         ("xmlib/neighborhoods/angular.py", {"neighborhoods": 1}),
         ("xmlib/data/emoji/emoji_concepts.py", {"emoji": 1, **IMAGES, "neighborhoods": 1}),
         ("xmlib/data/audio_score/engrave.py", {"pairs": 1, "linear": 1, "short_run": 3}),
-        ("xmlib/derivations/routes.py", {"gradient": 1, **DRAWN}),
+        ("xmlib/derivations/routes.py", {"gradient": 3, **DRAWN}),
         ("book/make/theory/losses.py", DRAWN),
         ("book/make/templates/theory/noise.md", DRAWN),
         ("book/make/results/tables.py", {}),

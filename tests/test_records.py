@@ -120,8 +120,8 @@ def test_a_notebook_that_is_not_ours_is_refused(tmp_path, nothing_runs, name):
 
 
 def test_a_notebook_that_makes_no_records_is_refused(tmp_path, nothing_runs):
-    with pytest.raises(InputError, match="gradient has no parameter 'method'"):
-        records.rerun(saved(tmp_path, record(notebook="gradient")))
+    with pytest.raises(InputError, match="gradient_cca has no parameter 'method'"):
+        records.rerun(saved(tmp_path, record(notebook="gradient_cca")))
 
 
 @pytest.mark.parametrize(
