@@ -320,7 +320,7 @@ def committed(wildcards):
 
 
 rule report:
-    input: rules.quick.input, committed, LIBRARY, code("book/make", "book/make/results"), SHOWN
+    input: rules.quick.input, committed, LIBRARY, code("book/make", "book/make/results"), templates("results"), SHOWN
     output: touch("book/_generated/report.done")
     message: "Tables and figures of the records"
     params: sets=built_sets

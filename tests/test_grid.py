@@ -135,6 +135,12 @@ def test_an_edit_to_what_a_page_shows_reruns_the_runs_that_depend_on_it_and_no_l
     assert planned(copy, "medium") == LONG
 
 
+def test_another_sentence_of_a_table_makes_the_pages_again(copy):
+    built(copy)
+    (copy / "book/make/templates/results/neighborhoods_short.md").write_text("changed")
+    assert planned(copy, "book") == {"report": 1, "site": 1}
+
+
 def test_a_missing_record_of_the_ablation_reruns_its_configuration_alone(copy):
     names = [f"{data}{name}" for data in ("emoji", "openclipart") for name in CONFIGURATIONS]
     for name in names:

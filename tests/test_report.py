@@ -612,7 +612,8 @@ def test_the_two_forms_of_the_loss_and_the_text_sides_are_compared_in_short(abla
     named = neighborhoods.by_configuration(summaries.one_linear_cca(ablated), "emoji")
     best = [r for r in weighed if r["variant"] == "tfidf"]
     found = summaries.one_linear_cca([*ablated, *weighed, *rival, *linear])
-    shown = neighborhoods.short(found, "emoji", named, neighborhoods.by_configuration(found, "emoji", encoder="tfidf"))
+    others = neighborhoods.by_configuration(found, "emoji", encoder="tfidf")
+    shown = neighborhoods.filled("short", neighborhoods.short(found, "emoji", named, others))
     forms = neighborhood_summaries.contrast(named, [("none", "none_released"), ("all", "all_released")])
     assert markdown.with_interval(forms.value, forms.interval(), signed=True) in shown
     gain = np.mean([neighborhood_summaries.difference(best, rival, way)[0] for way in evaluate.DIRECTIONS])

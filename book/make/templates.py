@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, meta
 
-from book.make.markdown import number
+from book.make.markdown import number, with_interval
 
 FOLDER = Path(__file__).parent / "templates"
 
@@ -17,11 +17,12 @@ class Missing(StrictUndefined):
         return str(self)  # which is refused; without this a filter would complain of its own format
 
 
-def fill(name: str, **values: object) -> str:
+def fill(name: str, /, **values: object) -> str:
     """The text of the template `name`, a path below `templates/`, with these values.
 
-    Numbers are formatted by the filters `number`, `percent`, `thousands` and `short`. A line with a tag `{% … %}` alone
-    leaves nothing. Raises `jinja2.UndefinedError` for a value that the template names and `values` lack.
+    Numbers are formatted by the filters `number`, `percent`, `thousands`, `short` and `with_interval`. A line with a
+    tag `{% … %}` alone leaves nothing. Raises `jinja2.UndefinedError` for a value that the template names and nobody
+    gave.
     """
     return _environment().get_template(name).render(values)
 
@@ -40,7 +41,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {"number": number, "percent": percent, "thousands": thousands, "short": short}
+    made.filters |= {
+        "number": number,
+        "percent": percent,
+        "thousands": thousands,
+        "short": short,
+        "with_interval": with_interval,
+    }
     return made
 
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from book.make import markdown
 from book.make.results import image_text, tables
+from book.make.templates import fill
 from xmlib import evaluate, intervals
 from xmlib.intervals import Mean
 from xmlib.methods import METHODS
@@ -24,7 +25,6 @@ TFIDF = "tfidf"  # the other text encoder
 DATASETS = ("emoji", "openclipart")
 NAMES = {"emoji": "emoji", "openclipart": "Openclipart"}
 FORMS = {"intended": METHOD_COLORS["neighborhoods"], "released": METHOD_COLORS["learned_cont"]}
-MISSING = "There are no runs with neighbourhoods on {} here yet; `make ablation` makes them.\n"
 Named = dict[str, list[dict]]  # configuration → records, one a seed
 
 
@@ -34,19 +34,24 @@ def fragments(found: Sequence[dict]) -> dict[str, str]:
     for dataset in DATASETS:
         runs, weighed = by_configuration(found, dataset), by_configuration(found, dataset, encoder=TFIDF)
         shown: dict[str, Callable[[], str]] = {
-            "short": lambda: short(found, dataset, runs, weighed),  # noqa: B023
-            "ablation": lambda: ablation(runs),  # noqa: B023
-            "effects": lambda: effects(runs),  # noqa: B023
+            "short": lambda: filled("short", short(found, dataset, runs, weighed)),  # noqa: B023
+            "ablation": lambda: filled("ablation", ablation(runs)),  # noqa: B023
+            "effects": lambda: filled("effects", effects(runs)),  # noqa: B023
             "coherence": lambda: coherence(runs),  # noqa: B023
             "tfidf": lambda: on_tfidf(dataset, runs, weighed),  # noqa: B023
-            "search": lambda: search(runs),  # noqa: B023
+            "search": lambda: filled("search", search(runs)),  # noqa: B023
             "pools": lambda: own.pools(runs["all"]) + "\n",  # noqa: B023
             "others": lambda: others(found, dataset, runs, weighed),  # noqa: B023
-            "figure": lambda: figure(dataset, runs),  # noqa: B023
+            "figure": lambda: filled("figure", figure(dataset, runs)),  # noqa: B023
         }
-        missing = MISSING.format(dataset)
+        missing = filled("missing", {"what": dataset})
         result |= {f"neighborhoods_{dataset}_{name}.md": show() if runs else missing for name, show in shown.items()}
     return result
+
+
+def filled(name: str, values: dict) -> str:
+    """The template of this page's fragment `name` with its values."""
+    return fill(f"results/neighborhoods_{name}.md", **values)
 
 
 def pictures(found: Sequence[dict], draw: Callable[[Callable], bytes]) -> dict[str, bytes]:
@@ -72,42 +77,34 @@ def by_configuration(found: Sequence[dict], dataset: str, method: str = METHOD, 
     return runs if method != METHOD or {"all", "none"} <= set(runs) else {}
 
 
-def short(found: Sequence[dict], dataset: str, runs: Named, weighed: Named) -> str:
-    """The sentences that come first: terms for neighbours together, both forms of the loss, the other text side."""
-    told = [f"On {NAMES[dataset]}: {_pooled(runs)}".strip(), _forms(runs)]
+def short(found: Sequence[dict], dataset: str, runs: Named, weighed: Named) -> dict:
+    """What comes first: terms for neighbours together, both forms of the loss, the other text side."""
+    told: dict = {"name": NAMES[dataset], "pooled": _pooled(runs), "forms": _forms(runs), "weighed": None}
     if weighed:
-        told += [f"With tf-idf texts: {_pooled(weighed)}", _beside(found, dataset, weighed["all"])]
-    return " ".join(filter(None, told)) + "\n"
+        told["weighed"] = {"pooled": _pooled(weighed), "beside": _beside(found, dataset, weighed["all"])}
+    return told
 
 
-def _forms(runs: Named) -> str:
-    """The sentence on the intended form of the loss against the released one, over all terms and both directions."""
+def _forms(runs: Named) -> Mean | None:
+    """The intended form of the loss above the released one, over all terms and both directions."""
     pairs = [(name, name + RELEASED) for name in runs if name + RELEASED in runs]
     pairs = [(one, other) for one, other in pairs if _seeds(runs[one]) == _seeds(runs[other])]
-    if not pairs:
-        return ""
-    mean = own.contrast(runs, pairs)
-    return f"The intended form of the loss above the released one: {_shown(mean)}."
+    return own.contrast(runs, pairs) if pairs else None
 
 
-def _beside(found: Sequence[dict], dataset: str, best: list[dict]) -> str:
-    """The sentence on all terms with tf-idf texts against linear CCA and the networks that start at random."""
+def _beside(found: Sequence[dict], dataset: str, best: list[dict]) -> dict[str, Mean]:
+    """All terms with tf-idf texts above linear CCA and the networks that start at random, by their names."""
     rivals = image_text.by_method(found, dataset)
     named = {METHOD_NAMES[name]: records for name, records in rivals.items() if not METHODS[name].linear}
     linear = [record | record["baselines"]["linear_cca"] for record in best]
-    shown = [
-        f"{title} {_shown(own.contrast({'one': best, 'other': records}, [('one', 'other')]))}"
+    return {
+        title: own.contrast({"one": best, "other": records}, [("one", "other")])
         for title, records in (named | {METHOD_NAMES["linear_cca"]: linear}).items()
         if _seeds(records) == _seeds(best)
-    ]
-    return f"All terms there, above other methods on the same queries, mean of both directions – {'; '.join(shown)}."
+    }
 
 
-def _shown(mean: Mean) -> str:
-    return markdown.with_interval(mean.value, mean.interval(), signed=True)
-
-
-def ablation(runs: Named) -> str:
+def ablation(runs: Named) -> dict:
     """MRR with intervals and R@10 of every configuration in both directions, and the baselines below."""
     ways = evaluate.direction_names(runs["all"][0]["dataset"])
     rows = []
@@ -130,16 +127,15 @@ def ablation(runs: Named) -> str:
     header = ["Terms", "Loss", "Seeds"]
     for arrow in ways.values():
         header += [f"MRR, {arrow}", f"R@10, {arrow}"]
-    data = runs["all"][0]["data"]
-    return (
-        f"{data['train']:,} training and {data['test']:,} test pairs. The intervals are over groups of queries and "
-        f"over seeds. {summaries.fitted(runs['all'][0]['baselines']['linear_cca'])}\n\n"
-        f"{markdown.table(header, rows, right=header[2:])}"
-    )
+    return {
+        "data": runs["all"][0]["data"],
+        "linear_cca": summaries.fitted(runs["all"][0]["baselines"]["linear_cca"]),
+        "table": markdown.table(header, rows, right=header[2:]),
+    }
 
 
-def effects(runs: Named) -> str:
-    """What each term adds to image → text alone in the same form of the loss: MRR and coherence, paired, in words."""
+def effects(runs: Named) -> dict:
+    """What each term adds to image → text alone in the same form of the loss: MRR and coherence, paired."""
     rows, tested, p_values = [], [], []
     groups = runs["none"][0]["data"]["test_groups"]
     for name, records in runs.items():
@@ -161,30 +157,16 @@ def effects(runs: Named) -> str:
     arrows = evaluate.direction_names(runs["all"][0]["dataset"]).values()
     header = ["Terms", "Loss", *(f"MRR, {arrow}" for arrow in arrows)]
     header += [f"{kind}, same label" for kind in own.KINDS.values()]
-    told = f"{tables.together(tested, p_values)} {_over(runs)}" if tested else ""
-    return f"{markdown.table(header, rows, right=header[2:])}\n{told}\n"
+    return {
+        "table": markdown.table(header, rows, right=header[2:]),
+        "together": tables.together(tested, p_values) if tested else "",
+        "shares": all(_has_shares(records, kind) for records in runs.values() for kind in own.KINDS),
+    }
 
 
-def _pooled(runs: Named) -> str:
-    """The sentence on the one contrast of all terms for neighbours."""
-    same = {name: records for name, records in runs.items() if _seeds(records) == _seeds(runs["none"])}
-    mean = own.pooled(same)
-    if mean is None:
-        return ""
-    return (
-        "all terms for neighbours together, each against the same training without it, mean of both directions: "
-        f"{_shown(mean)}."
-    )
-
-
-def _over(runs: Named) -> str:
-    """The sentence on what the intervals of the shares are over."""
-    if all(_has_shares(records, kind) for records in runs.values() for kind in own.KINDS):
-        return "All intervals are over groups of test items and over seeds."
-    return (
-        "The intervals of the last two columns are over seeds alone and too narrow for other items: these records keep "
-        "no share of single items."
-    )
+def _pooled(runs: Named) -> Mean | None:
+    """The one contrast of all terms for neighbours."""
+    return own.pooled({name: records for name, records in runs.items() if _seeds(records) == _seeds(runs["none"])})
 
 
 def _seeds(records: list[dict]) -> list[int]:
@@ -198,13 +180,16 @@ def _has_shares(records: list[dict], kind: str) -> bool:
 def on_tfidf(dataset: str, runs: Named, weighed: Named) -> str:
     """The ablation with the text encoder of paper A's methods: what it gains, its scores, and what each term adds."""
     if not weighed:
-        return MISSING.format(f"{dataset} with tf-idf texts")
+        return filled("missing", {"what": f"{dataset} with tf-idf texts"})
     best = weighed["all"]
-    gains = []
-    for way, arrow in evaluate.direction_names(dataset).items():
-        gains.append(f"{arrow} {summaries.shown(*own.difference(best, runs['all'], way))}")
-    gained = "All terms on tf-idf texts, above all terms with the released text encoder on the same queries and seeds"
-    return f"{gained}: MRR {'; '.join(gains)}. {summaries.gain(best)}\n\n{ablation(weighed)}\n{effects(weighed)}"
+    arrows = evaluate.direction_names(dataset)
+    values = {
+        "gains": {arrow: own.difference(best, runs["all"], way) for way, arrow in arrows.items()},
+        "above_linear_cca": summaries.gain(best),
+        "ablation": filled("ablation", ablation(weighed)),
+        "effects": filled("effects", effects(weighed)),
+    }
+    return filled("tfidf", values)
 
 
 def _coherence_difference(records: list[dict], base: list[dict], kind: str) -> tuple[float, tuple[float, float]]:
@@ -242,26 +227,14 @@ def coherence(runs: Named) -> str:
     return markdown.table(header, rows, right=header[2:])
 
 
-def search(runs: Named) -> str:
-    """The sentence on the search for neighbours, from the records."""
+def search(runs: Named) -> dict:
+    """The search for neighbours, from the records; the shares found are those of the worst seed."""
     found = [r["neighbors"] for r in runs["all"]]
-    ten = min(n["hnsw_recall10"] for n in found)
-    every = min(n["hnsw_recall_k"] for n in found)
-    first = found[0]
-    return (
-        f"{first['items']:,} training texts ({first['left_out']} without a word left out), {first['k']} neighbours "
-        f"each, by {first['index']} search.{_unknown(first)} On the same Doc2Vec vectors nmslib's HNSW finds at least "
-        f"{100 * ten:.1f} % of the 10 nearest and {100 * every:.1f} % of all {first['k']}, in every seed.\n"
-    )
-
-
-def _unknown(found: dict) -> str:
-    if "unknown_train" not in found:  # older records
-        return ""
-    return (
-        f" {found['unknown_train']} training and {found['unknown_test']} test texts have no word that Doc2Vec knows; "
-        "their neighbours say nothing."
-    )
+    return {
+        "first": found[0],
+        "of_ten": min(n["hnsw_recall10"] for n in found),
+        "of_all": min(n["hnsw_recall_k"] for n in found),
+    }
 
 
 def others(found: Sequence[dict], dataset: str, runs: Named, weighed: Named) -> str:
@@ -289,18 +262,14 @@ def others(found: Sequence[dict], dataset: str, runs: Named, weighed: Named) -> 
     return markdown.table(header, rows, right=header[1:]) + f"\n{image_text.mirrored(rivals)}\n"
 
 
-def figure(dataset: str, runs: Named) -> str:
-    """The figure of all configurations, with the MRR of each in its alternative text."""
+def figure(dataset: str, runs: Named) -> dict:
+    """Of the figure of all configurations, the MRR of each in the second direction."""
     way, arrow = list(evaluate.direction_names(dataset).items())[1]
-    values = "; ".join(
-        f"{', '.join(own.configuration(name))} {np.mean([r['metrics'][way]['mrr'] for r in records]):.3f}"
+    mrrs = {
+        ", ".join(own.configuration(name)): float(np.mean([r["metrics"][way]["mrr"] for r in records]))
         for name, records in runs.items()
-    )
-    return markdown.figure(
-        f"neighborhoods-{dataset}",
-        f"Dots of MRR, one row a configuration. {arrow} – {values}.",
-        f"Test MRR of every configuration on {dataset}, a dot a seed; the line is linear CCA.",
-    )
+    }
+    return {"dataset": dataset, "arrow": arrow, "mrrs": mrrs}
 
 
 def draw_ablation(runs: Named) -> Figure:
