@@ -9,11 +9,12 @@ import sys
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
+from xmlib import paths
 from xmlib.files import write_bytes
 
 PACKAGE = "sphinx-mathjax-offline"
 NAME = "tex-svg-full.js"  # the plain tex-svg.js loads further files while the page is open
-TARGET = Path(__file__).resolve().parent / "assets" / "vendor" / "mathjax" / NAME
+TARGET = paths.ROOT / "book" / "assets" / "vendor" / "mathjax" / NAME
 
 
 def source() -> Path:
