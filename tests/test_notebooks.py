@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -113,7 +114,7 @@ def test_the_record_keeps_every_parameter(ipynb):
     names = {line.split(":")[0] for line in parameters_of(ipynb)}
     values = parameters.checked(ipynb.stem, parameters.defaults(ipynb))
     assert set(values) == names
-    assert f'checked("{ipynb.stem}", globals(), ' in cell(ipynb, lambda c: "parameters = " in c.source)
+    assert re.search(rf'checked\(\s*"{ipynb.stem}", globals\(\)', cell(ipynb, lambda c: "parameters = " in c.source))
 
 
 def test_an_unknown_method_fails_before_any_pairs_are_built_and_lists_the_methods(tmp_path):
