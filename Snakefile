@@ -12,7 +12,8 @@ from xmlib.data.workers import KEEP_MEMORY
 from xmlib.paths import DATA
 
 GRID = yaml.safe_load(Path("notebooks/grid.yml").read_text(encoding="utf-8"))
-AUDIO_SCORE, EMOJI, OPENCLIPART, NEIGHBORHOOD_RUNS = GRID.values()
+AUDIO_SCORE, EMOJI, OPENCLIPART = (GRID[name] for name in ("audio_score", "emoji", "openclipart"))
+NEIGHBORHOOD_RUNS = GRID["neighborhoods"]
 VARIANTS = AUDIO_SCORE["variants"]
 RECORD = "book/records/{profile}/audio_score-{method}-seed{seed}.json"
 VARIANT_RECORD = "book/records/medium/audio_score-{variant}-{method}-seed{seed}.json"
