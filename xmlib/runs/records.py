@@ -94,7 +94,7 @@ def stale(record: dict) -> list[str]:
                 break
             passed.add(step)
             current[module] = moved[step]
-    return [name for name in fingerprint.changed(current, today) if current.get(name) != today.get(name)]
+    return fingerprint.changed(current, today)
 
 
 def equivalences() -> list[dict]:

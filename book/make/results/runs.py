@@ -14,6 +14,7 @@ from xmlib.runs.records import ending
 NOT_CONVERGED = "not converged"
 PROFILES = ("full", "medium", "quick")  # longest first; toy runs are for tests and never shown
 BASELINES = {"linear_cca": "Linear CCA", "chance": "Chance"}
+ORDER = {name: i for i, name in enumerate(METHODS)}  # of the methods in the book
 Scores = dict[int, np.ndarray]  # seed → one number a test query
 
 
@@ -100,12 +101,11 @@ def group(records: Iterable[dict]) -> list[Runs]:
 
     Variants, runs that differ from their profile, are left out.
     """
-    order = {name: i for i, name in enumerate(METHODS)}
     found: dict[tuple, list[dict]] = {}
     for record in records:
         if record["profile"] in PROFILES and not record.get("variant"):
             key = (PROFILES.index(record["profile"]), record["data"]["digest"])
-            found.setdefault((*key, order.get(record["method"], 99), record["method"]), []).append(record)
+            found.setdefault((*key, ORDER.get(record["method"], 99), record["method"]), []).append(record)
     return [Runs(tuple(sorted(found[key], key=lambda r: r["seed"]))) for key in sorted(found)]
 
 
@@ -114,12 +114,11 @@ def rivals_of_variants(records: Iterable[dict]) -> list[list[dict]]:
 
     Methods are in the book's order; of each the usual runs come first.
     """
-    order = {name: i for i, name in enumerate(METHODS)}
     varied = {record["profile"] for record in records if record.get("variant")} & set(PROFILES)
     found: dict[tuple, list[dict]] = {}
     for record in records:
         if record["profile"] in varied:
-            key = (PROFILES.index(record["profile"]), order.get(record["method"], 99), record.get("variant") or "")
+            key = (PROFILES.index(record["profile"]), ORDER.get(record["method"], 99), record.get("variant") or "")
             found.setdefault(key, []).append(record)
     return [found[key] for key in sorted(found)]
 
