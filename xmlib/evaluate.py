@@ -23,9 +23,7 @@ K_OCCURRENCE = 10  # the best candidates of a query that count for hubness
 CUTOFFS = (1, 5, 10, 25)
 DIRECTIONS = {"view1_to_view2": "sheet → audio", "view2_to_view1": "audio → sheet"}
 
-Correction = Callable[
-    [Tensor], Tensor
-]  # scores of some queries (q, n) → corrected scores (q, n), see `xmlib.scoring.hubness`
+Correction = Callable[[Tensor], Tensor]  # scores of some queries (q, n) → corrected ones (q, n), see `scoring.hubness`
 
 
 def direction_names(dataset: str) -> dict[str, str]:

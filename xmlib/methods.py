@@ -37,7 +37,7 @@ class Method:
     head: Callable[[Settings], nn.Module]
     terms: Callable[[Settings], list[Term]]
     does: str
-    neighborhoods: bool = False  # trained by `fit_neighborhoods`, which brings the terms
+    neighborhoods: bool = False  # trained by `xmlib.neighborhoods.training`, which brings the terms
     linear: bool = False  # both encoders are linear maps, and training starts where linear CCA ends
     small: Mapping[str, Any] = field(default_factory=dict)  # settings of its own on the small sets, see `profiles`
 
