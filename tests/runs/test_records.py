@@ -11,9 +11,9 @@ import numpy as np
 import papermill
 import pytest
 import yaml
+from made_up import record as made_up
 from papermill.iorw import read_yaml_file
 from papermill.translators import translate_parameters
-from test_report import record as made_up
 
 from xmlib import evaluate, intervals, paths
 from xmlib.errors import InputError

@@ -12,6 +12,7 @@ import nbformat
 import numpy as np
 import pytest
 from conftest import absent
+from made_up import BACK, FORTH, N, query_groups, record, scores
 
 from book.make import markdown
 from book.make.results import image_text, neighborhoods, pages, report, runs, tables, variants
@@ -20,67 +21,6 @@ from xmlib.errors import InputError
 from xmlib.neighborhoods import neighborhood_summaries
 from xmlib.runs import records
 from xmlib.show import summaries, units
-
-FORTH, BACK = evaluate.DIRECTIONS
-N, GROUPS = 60, 12  # queries, and the groups of tunes they come from
-
-
-def scores(quality: float, seed: int, tie: bool = False) -> dict:
-    """What a record keeps of a test, for made-up ranks: the higher `quality`, the better."""
-    rng = np.random.default_rng(seed)
-    kept: dict = {"metrics": {}, "ranks": {}, "ties": {}}
-    for direction in evaluate.DIRECTIONS:
-        better = np.minimum((rng.exponential(1 / quality, N) ** 2).astype(int), N - 3)
-        tied = np.ones(N, dtype=int)
-        tied[5] = 3 if tie else 1
-        interval = intervals.bootstrap_interval(evaluate.reciprocal_ranks(better, tied), test_groups())
-        kept["metrics"][direction] = evaluate.metrics_of(better, tied) | {
-            "mean_distance": 0.4, "mrr_interval": list(interval), "hubness": 1.5,
-        }  # fmt: skip
-        kept["ranks"][direction] = evaluate.expected_ranks(better, tied).tolist()
-        kept["ties"][direction] = {str(i): int(tied[i]) for i in np.flatnonzero(tied > 1)}
-    return kept
-
-
-def test_groups() -> list[int]:
-    return [i % GROUPS for i in range(N)]
-
-
-test_groups.__test__ = False
-
-
-def record(method: str = "ccal_cont", profile: str = "quick", seed: int = 1, quality: float = 1.0, **changes) -> dict:
-    """A small record with every key that the report reads."""
-    converged = changes.pop("converged", profile != "quick")
-    epochs = 4 if profile == "quick" else 9
-    curve = [round(quality / 3 * (1 - 0.7**e), 4) for e in range(1, epochs + 1)]
-    history = [
-        {
-            "epoch": e,
-            "phase": 0,
-            "lr": 2e-3,
-            "loss": 1 / e,
-            "train_mrr": min(1, 1.2 * v),
-            "valid_mrr": v,
-            "seconds": 1.0,
-        }
-        for e, v in enumerate(curve, start=1)
-    ]
-    return {
-        "format": records.FORMAT, "notebook": "audio_score", "dataset": "audio_score", "variant": "", "method": method,
-        "profile": profile,
-        "seed": seed, "parameters": {}, "settings": {"width": 1 / 3},
-        "data": {"digest": "d1" * 32, "train": 4000, "valid": 50, "test": N, "test_groups": test_groups()},
-        "history": history, "best_epoch": epochs, "stopped": "patience" if converged else "epochs",
-        "converged": converged, "valid_mrr": curve[-1],
-        **scores(quality, seed),
-        "baselines": {"linear_cca": {"components": 9, **scores(0.7, 99)},
-                      "chance": {"metrics": dict.fromkeys(evaluate.DIRECTIONS, evaluate.chance_metrics(N))}},
-        "wall_seconds": 5700.0, "peak_memory_mb": 812.3,
-        "machine": {"processor": "A|B_processor* @ 2 GHz", "cores": 2, "threads": 1, "device": "cpu",
-                    "system": "Linux", "python": "3.11"},
-        "packages": {}, "commit": "0123456789ab", "code": {"cca": "abcdef"}, **changes,
-    }  # fmt: skip
 
 
 def save(folder: Path, *found: dict) -> Path:
@@ -416,7 +356,7 @@ def test_what_a_term_does_to_neighbours_is_compared_item_by_item_where_the_recor
     shares = [
         [r["coherence"]["image"]["label_shares"] for r in ablated if r["variant"] == name] for name in ("", "none")
     ]
-    mean = intervals.paired_mean(*shares, test_groups())
+    mean = intervals.paired_mean(*shares, query_groups())
     expected = markdown.with_interval(mean.value, mean.interval(), signed=True)
     assert expected in [row[4] for row in cells(shown) if row[:2] == ["all terms", "intended"]]
     assert "All intervals are over groups of test items and over seeds" in shown
@@ -586,7 +526,7 @@ def test_a_correction_for_hubs_shows_its_gain_with_the_paired_interval_over_seed
             [{name: item[name][BACK] for name in ("ranks", "ties")} for item in found],
         )
     )
-    mean = intervals.paired_mean(own, plain, test_groups())
+    mean = intervals.paired_mean(own, plain, query_groups())
     shown = image_text.corrections(image_text.by_method(found, "emoji"))
     assert cells(shown)[2][4] == markdown.with_interval(mean.value, mean.interval(), signed=True)
 

@@ -12,7 +12,7 @@ import pytest
 import resvg_py
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from test_data_image_text import bomb, png
+from test_image_text import bomb, png
 
 from xmlib.data.emoji import emoji_concepts
 from xmlib.data.pictures import image_features, pictures, svg
