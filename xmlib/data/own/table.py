@@ -132,8 +132,8 @@ def _csv(file: Path, separator: str = ",") -> pd.DataFrame:
     return table[1:].set_axis([str(name).strip() for name in table.iloc[0]], axis=1)
 
 
-def _jsonl(file: Path) -> pd.DataFrame:
-    """One object a line."""
+def read_jsonl(file: Path) -> pd.DataFrame:
+    """The rows of a file with one JSON object a line."""
     rows = []
     for number, line in enumerate(_utf8(file).split("\n"), 1):
         if line.strip():
@@ -159,5 +159,5 @@ def _parquet(file: Path) -> pd.DataFrame:
 
 
 READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
-    ".csv": _csv, ".tsv": lambda file: _csv(file, "\t"), ".jsonl": _jsonl, ".parquet": _parquet,
+    ".csv": _csv, ".tsv": lambda file: _csv(file, "\t"), ".jsonl": read_jsonl, ".parquet": _parquet,
 }  # fmt: skip
