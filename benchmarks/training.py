@@ -44,11 +44,11 @@ def computations() -> dict[str, Callable[[], Any]]:
     plain, alike = (released_loop.Training(train, valid, f, S) for f in (TRUNCATED, encoders.filters(S.width)))
     model, batch = whole.model.eval(), fit.load_batch(train, np.arange(S.batch), "cpu")
     return {
-        "step": steps._update_weights,
+        "step": steps.update_weights,
         "released step": partial(plain.update_weights, STEPS),
         "released step, our filters": partial(alike.update_weights, STEPS),
         "product": partial(multiply, STEPS * operations()),
-        "evaluation": partial(whole._curves, 0.0),
+        "evaluation": partial(whole.curves, 0.0),
         "released evaluation": plain.evaluate,
         "batch": partial(features, model, batch),
         "folded batch": partial(features, folded(model), batch),
@@ -69,7 +69,8 @@ def _cut(view: View, rows: np.ndarray, items: np.ndarray) -> np.ndarray:
 def ours(train: Split, valid: Split) -> fit.Training:
     """The training of the notebook on those pairs."""
     splits = Splits("audio_score", "toy", 0, {}, "", train, valid, valid)
-    return fit.Training(methods.build(METHOD, S, 1), splits, methods.METHODS[METHOD], S, 1, torch.device("cpu"))
+    objective = fit.Objective(methods.METHODS[METHOD].terms(S))
+    return fit.Training(methods.build(METHOD, S, 1), splits, objective, S, 1, torch.device("cpu"))
 
 
 @torch.no_grad()

@@ -49,10 +49,10 @@ import torch
 from IPython.display import Markdown
 from tqdm import tqdm
 
-from xmlib import data, evaluate, fit, intervals, methods, paths, profiles
+from xmlib import data, evaluate, fit, methods, paths, profiles
 from xmlib.runs import experiments, records
 from xmlib.runs.parameters import checked
-from xmlib.scoring import baselines
+from xmlib.scoring import baselines, intervals
 from xmlib.show import figures
 
 # Every parameter as what it is declared to be, or one sentence on what is wrong, before anything is built.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from xmlib import evaluate, intervals
+from xmlib import evaluate
 from xmlib.runs import records
 
 FORTH, BACK = evaluate.DIRECTIONS
@@ -17,7 +17,7 @@ def scores(quality: float, seed: int, tie: bool = False) -> dict:
         better = np.minimum((rng.exponential(1 / quality, N) ** 2).astype(int), N - 3)
         tied = np.ones(N, dtype=int)
         tied[5] = 3 if tie else 1
-        interval = intervals.bootstrap_interval(evaluate.reciprocal_ranks(better, tied), query_groups())
+        interval = evaluate.bootstrap_interval(evaluate.reciprocal_ranks(better, tied), query_groups())
         kept["metrics"][direction] = evaluate.metrics_of(better, tied) | {
             "mean_distance": 0.4, "mrr_interval": list(interval), "hubness": 1.5,
         }  # fmt: skip

@@ -10,7 +10,6 @@ CORE = [
     "evaluate",
     "files",
     "fit",
-    "intervals",
     "methods",
     "model",
     "objectives",

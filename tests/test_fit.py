@@ -70,6 +70,11 @@ def train(splits, method="ccal_cont", checkpoint=None, seed=1, on_epoch=lambda r
     return fit.fit(model, splits, method, settings, seed, checkpoint=checkpoint, on_epoch=on_epoch)
 
 
+def begun(splits, method, settings, seed=1):
+    objective = fit.Objective(methods.METHODS[method].terms(settings))
+    return fit.Training(methods.build(method, settings, 1), splits, objective, settings, seed, torch.device("cpu"))
+
+
 def numbers(training):
     return [{k: v for k, v in row.items() if k != "seconds"} for row in training.history]
 
@@ -137,9 +142,7 @@ def test_a_resumed_run_on_changed_pairs_equals_an_uninterrupted_one(changeable, 
 
 
 def training_batch(splits, seed=1, epoch=0, step=0, **changes):
-    settings = profiles.settings("toy", **changes)
-    model = methods.build("ccal_cont", settings, 1)
-    training = fit.Training(model, splits, methods.METHODS["ccal_cont"], settings, seed, torch.device("cpu"))
+    training = begun(splits, "ccal_cont", profiles.settings("toy", **changes), seed)
     training.history = [{}] * epoch
     return training._training_batch(np.arange(20), step)
 
@@ -230,18 +233,18 @@ class Scripted(fit.Training):
         super().__init__(
             model,
             Splits("s", "toy", 0, {}, "", split, split, split),
-            methods.METHODS["learned_cont"],
+            fit.Objective(methods.METHODS["learned_cont"].terms(settings)),
             settings,
             1,
             "cpu",
         )
 
-    def _update_weights(self):
+    def update_weights(self):
         with torch.no_grad():
             self.model.head.map1.weight[0, 0] += 1
         return math.nan if math.isnan(self.mrrs[len(self.history)]) else 0.0
 
-    def _curves(self, loss):
+    def curves(self, loss):
         return {"train_mrr": 0.0, "valid_mrr": self.mrrs[len(self.history)]}
 
     def run(self):
@@ -301,9 +304,7 @@ def test_validation_is_scored_whole_however_few_pairs_there_are_to_train_on(spli
     few = copy.copy(splits)
     few.train = made_up_split(40, 1)
     settings = profiles.settings("toy")
-    training = fit.Training(
-        methods.build("ccal_tno", settings, 1), few, methods.METHODS["ccal_tno"], settings, 1, "cpu"
-    )
+    training = begun(few, "ccal_tno", settings)
     assert (training.valid_n, training.curve_n) == (50, 40)
 
 
@@ -322,14 +323,11 @@ def test_l2_means_the_released_penalty_on_every_trainable(splits):
     """One step with weight_decay equals one step on the loss plus λ·Σw² over all parameters, BN's and maps' too."""
     settings = profiles.settings("toy", l2=0.05)
     batch = fit.load_batch(splits.train, np.arange(40), "cpu")
-    trainings = [
-        fit.Training(methods.build("learned_cont", s, 1), splits, methods.METHODS["learned_cont"], s, 1, "cpu")
-        for s in (settings, profiles.settings("toy", l2=0.0))
-    ]
+    trainings = [begun(splits, "learned_cont", s) for s in (settings, profiles.settings("toy", l2=0.0))]
     for training, penalty in zip(trainings, (0.0, 0.05), strict=True):
         training.model.train()
         squares = sum(p.square().sum() for p in training.model.parameters())
-        (training._objective(*batch, np.arange(40)) + penalty * squares).backward()
+        (training.objective(training.model, *batch, np.arange(40)) + penalty * squares).backward()
         training.optimizer.step()
     one, other = ([t.optimizer.state[p]["exp_avg"] for p in t.model.parameters()] for t in trainings)
     for a, b in zip(one, other, strict=True):  # Adam's first moments show the gradients, its first steps only signs
@@ -386,9 +384,7 @@ def test_the_head_that_is_handed_over_is_fitted_to_all_training_pairs(splits, re
 
 def test_during_training_the_head_is_refitted_on_as_many_pairs_as_asked(splits):
     settings = profiles.settings("toy", refit_n=50)
-    training = fit.Training(
-        methods.build("ccal_tno", settings, 1), splits, methods.METHODS["ccal_tno"], settings, 1, torch.device("cpu")
-    )
+    training = begun(splits, "ccal_tno", settings)
     training.epoch()
     h1, _ = fit.features(training.model, splits.train, rows=training.order[:50])
     torch.testing.assert_close(training.model.head.mean1.float(), h1.mean(0), rtol=1e-4, atol=1e-5)

@@ -2,7 +2,7 @@
 
 All rows of `y` are candidates for each row of `x`; row i is the right answer to query i. Scores are cosines. Scores
 closer than `TIE` are equal, and equal scores count in expectation over their random order. What goes beyond one right
-candidate and plain cosines is in `xmlib.scoring`; how sure a mean is, in `xmlib.intervals`.
+candidate and plain cosines, and how sure a mean over seeds is, is in `xmlib.scoring`.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from xmlib.errors import InputError
-from xmlib.intervals import bootstrap_interval
 
 TIE = 1e-6  # embeddings are float32, so cosines closer than this carry no order
 UNIT = 1e-2  # a length this far from 1 may come of rounding: scaled in bfloat16, rows are off by up to 0.006
@@ -23,6 +22,7 @@ K_OCCURRENCE = 10  # the best candidates of a query that count for hubness
 CUTOFFS = (1, 5, 10, 25)
 DIRECTIONS = {"view1_to_view2": "sheet → audio", "view2_to_view1": "audio → sheet"}
 
+Interval = tuple[float, float]  # low, high
 Correction = Callable[[Tensor], Tensor]  # scores of some queries (q, n) → corrected ones (q, n), see `scoring.hubness`
 
 
@@ -177,6 +177,21 @@ def both_ways(x: Tensor, y: Tensor, groups=None) -> dict:
         for name, kept in kept_standing(better, tied).items():
             result[name][direction] = kept
     return result
+
+
+def bootstrap_interval(values, groups=None, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Interval:
+    """Percentile bootstrap interval (low, high) of the mean of per-query `values`, (n,).
+
+    `groups`: (n,) labels; whole groups are drawn, because queries from one tune rise and fall together.
+    None draws single queries.
+    """
+    values = np.asarray(values, dtype=float)
+    _, member = np.unique(np.arange(len(values)) if groups is None else np.asarray(groups), return_inverse=True)
+    sizes = np.bincount(member)
+    draws = np.random.default_rng(seed).integers(len(sizes), size=(resamples, len(sizes)))
+    means = np.bincount(member, weights=values)[draws].sum(1) / sizes[draws].sum(1)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
 
 
 def recorded_reciprocal_ranks(scores: dict, direction: str) -> np.ndarray:

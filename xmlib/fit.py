@@ -1,4 +1,4 @@
-"""Training with the released schedule: one visible loop, a checkpoint after every epoch, exact resume.
+"""Training: one visible loop, given an objective and a schedule; a checkpoint after every epoch, exact resume.
 
 Epochs shorter than `SAVE_EVERY` share a checkpoint.
 """
@@ -21,7 +21,7 @@ from xmlib.cca import DivergedError
 from xmlib.data import Split, Splits, View
 from xmlib.errors import InputError
 from xmlib.files import write_bytes
-from xmlib.methods import METHODS, Method
+from xmlib.methods import METHODS, Term
 from xmlib.model import TwoView
 from xmlib.profiles import Settings
 
@@ -29,12 +29,39 @@ EVAL_BATCH = 100  # pairs; of no consequence for the numbers but their last digi
 SAVE_EVERY = 5.0  # seconds of training at least between two checkpoints: writing one takes as long as a short epoch
 
 
-class Training:
-    """Everything that a training run is at the end of an epoch; what `state()` leaves out is not needed to go on."""
+class Objective:
+    """What a step minimises: the weighted sum of a method's terms on a batch of pairs."""
 
-    def __init__(self, model: TwoView, splits: Splits, method: Method, s: Settings, seed: int, device: torch.device):
+    def __init__(self, terms: list[Term]):
+        self.terms = terms
+
+    def begin(self, epoch: int) -> None:
+        """Draw what an epoch needs, from seed and epoch alone, so that a resume needs no state: here nothing."""
+
+    def __call__(self, model: TwoView, view1: Tensor, view2: Tensor, rows: np.ndarray) -> Tensor:
+        """The loss of the training pairs `rows`, whose views are `view1` and `view2`."""
+        pairs = {"features": model.features(view1, view2)}
+        if any(term.on == "embeddings" for term in self.terms):
+            pairs["embeddings"] = model.head(*pairs["features"])
+        return sum(term.weight * term.loss(*pairs[term.on]) for term in self.terms)
+
+    def row(self, model: TwoView, loss: float) -> dict[str, float]:
+        """What the row of an epoch with that mean loss says besides; the head is refitted. Here nothing."""
+        return {}
+
+
+class Training:
+    """Everything that a training run is at the end of an epoch; what `state()` leaves out is not needed to go on.
+
+    `schedule`: moves the rate after an epoch, keeps the best state, and ends the run by raising `phase`.
+    """
+
+    def __init__(
+        self, model: TwoView, splits: Splits, objective: Objective, s: Settings, seed: int, device: torch.device,
+        schedule: "Callable[[Training, dict], None] | None" = None,
+    ):  # fmt: skip
         self.model, self.splits, self.settings, self.seed, self.device = model.to(device), splits, s, seed, device
-        self.terms = method.terms(s)
+        self.objective, self.schedule = objective, schedule or patience_and_refinements
         # λ·Σw² in the loss has the gradient 2λw; Adam's weight_decay adds exactly that before its moments
         self.optimizer = torch.optim.Adam(model.parameters(), lr=s.lr, weight_decay=2 * s.l2, fused=True)
         self.history: list[dict] = []
@@ -65,27 +92,28 @@ class Training:
         start = time.perf_counter()
         with torch.random.fork_rng():  # dropout draws from seed and epoch alone, so that a resume needs no state
             torch.manual_seed(int(np.random.default_rng([self.seed, len(self.history), 2]).integers(2**62)))
-            loss = self._update_weights()
+            loss = self.update_weights()
         row = {"epoch": len(self.history) + 1, "phase": self.phase, "lr": self.optimizer.param_groups[0]["lr"]}
-        row |= {"loss": loss, **self._curves(loss)}
+        row |= {"loss": loss, **self.curves(loss), **self.objective.row(self.model, loss)}
         row["seconds"] = time.perf_counter() - start
         self.history.append(row)
         self.seconds += row["seconds"]
-        self._move_schedule(row)
+        self.schedule(self, row)
         return row
 
-    def _update_weights(self) -> float:
+    def update_weights(self) -> float:
         """One pass over the shuffled training pairs in full batches; the rest of an epoch is left out, not padded."""
+        self.objective.begin(len(self.history))
         self.model.train()
         losses = []
         steps = batches(len(self.splits.train), self.settings.batch, self.seed, len(self.history))
         for step, rows in enumerate(steps):
             if self.settings.anneal:
                 done = (len(self.history) + step / len(steps)) / self.settings.epochs
-                self._set_rate(annealed_rate(self.settings, done) * self.settings.lr_factor**self.phase)
+                self.set_rate(annealed_rate(self.settings, done) * self.settings.lr_factor**self.phase)
             view1, view2 = self._training_batch(rows, step)
             try:
-                loss = self._objective(view1, view2, rows)
+                loss = self.objective(self.model, view1, view2, rows)
             except (DivergedError, torch.linalg.LinAlgError):
                 return math.nan
             self.optimizer.zero_grad()
@@ -107,13 +135,7 @@ class Training:
         view1, view2 = augmentation.cut(rows, changes)
         return torch.from_numpy(view1), torch.from_numpy(view2)
 
-    def _objective(self, view1: Tensor, view2: Tensor, rows: np.ndarray) -> Tensor:
-        pairs = {"features": self.model.features(view1, view2)}
-        if any(term.on == "embeddings" for term in self.terms):
-            pairs["embeddings"] = self.model.head(*pairs["features"])
-        return sum(term.weight * term.loss(*pairs[term.on]) for term in self.terms)
-
-    def _curves(self, loss: float) -> dict:
+    def curves(self, loss: float) -> dict:
         """MRR (view 1 queries view 2) on the fixed training subset and on validation, after refitting the head."""
         nothing = {"train_mrr": math.nan, "valid_mrr": math.nan}
         if not math.isfinite(loss):
@@ -129,28 +151,14 @@ class Training:
             valid = evaluate.mrr(*embed(self.model, self.splits.valid, self.device, np.arange(self.valid_n)))
         return {"train_mrr": train, "valid_mrr": valid}
 
-    def _move_schedule(self, row: dict) -> None:
-        """The released schedule: a tie counts as better, a loss that is not a number ends the phase at once."""
-        if row["valid_mrr"] >= self.best["mrr"]:
-            self.best = {"mrr": row["valid_mrr"], "epoch": row["epoch"], **copy.deepcopy(self._weights())}
-            self.waited = 0
-            return
-        self.waited += 1
-        patience = self.settings.refine_patience if self.phase else self.settings.patience
-        if self.waited >= patience or not math.isfinite(row["valid_mrr"]):
-            lr = self.optimizer.param_groups[0]["lr"] * self.settings.lr_factor
-            self._load_weights(self.best)
-            self._set_rate(lr)
-            self.phase, self.waited = self.phase + 1, 0
-
-    def _set_rate(self, lr: float) -> None:
+    def set_rate(self, lr: float) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = lr
 
-    def _weights(self) -> dict:
+    def weights(self) -> dict:
         return {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
 
-    def _load_weights(self, weights: dict) -> None:
+    def load_weights(self, weights: dict) -> None:
         if "model" not in weights:
             raise InputError(
                 "The very first epoch gave a loss that is not a number: lower lr, or look for NaN in the views."
@@ -167,12 +175,27 @@ class Training:
 
     def state(self) -> dict:
         kept = {name: getattr(self, name) for name in ("history", "phase", "waited", "best", "seconds")}
-        return kept | self._weights()
+        return kept | self.weights()
 
     def load_state(self, state: dict) -> None:
-        self._load_weights(state)
+        self.load_weights(state)
         for name in ("history", "phase", "waited", "best", "seconds"):
             setattr(self, name, state[name])
+
+
+def patience_and_refinements(training: Training, row: dict) -> None:
+    """The released schedule: a tie counts as better, a loss that is not a number ends the phase at once."""
+    if row["valid_mrr"] >= training.best["mrr"]:
+        training.best = {"mrr": row["valid_mrr"], "epoch": row["epoch"], **copy.deepcopy(training.weights())}
+        training.waited = 0
+        return
+    training.waited += 1
+    patience = training.settings.refine_patience if training.phase else training.settings.patience
+    if training.waited >= patience or not math.isfinite(row["valid_mrr"]):
+        lr = training.optimizer.param_groups[0]["lr"] * training.settings.lr_factor
+        training.load_weights(training.best)
+        training.set_rate(lr)
+        training.phase, training.waited = training.phase + 1, 0
 
 
 def fit(
@@ -198,9 +221,9 @@ def fit(
     if METHODS[method].neighborhoods:
         raise InputError(f"The method {method!r} needs neighbours of the texts: use the notebook neighborhoods.")
     check_splits(splits, settings)
-    return run(
-        Training(model, splits, METHODS[method], settings, seed, torch.device(device)), checkpoint, on_epoch, halt
-    )
+    objective = Objective(METHODS[method].terms(settings))
+    training = Training(model, splits, objective, settings, seed, torch.device(device))
+    return run(training, checkpoint, on_epoch, halt)
 
 
 def run(

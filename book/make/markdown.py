@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from xmlib.intervals import Interval
+from xmlib.scoring.intervals import Interval
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[str] = ()) -> str:

@@ -16,10 +16,11 @@ from made_up import BACK, FORTH, N, query_groups, record, scores
 
 from book.make import markdown
 from book.make.results import image_text, neighborhoods, pages, report, runs, tables, variants
-from xmlib import encoders, evaluate, intervals, paths, profiles
+from xmlib import encoders, evaluate, paths, profiles
 from xmlib.errors import InputError
 from xmlib.neighborhoods import neighborhood_summaries
 from xmlib.runs import records
+from xmlib.scoring import intervals
 from xmlib.show import summaries, units
 
 

@@ -12,7 +12,7 @@ from xmlib import evaluate, fit, methods, profiles
 from xmlib.data import Pictures, Split, Splits, View
 from xmlib.errors import InputError
 from xmlib.neighborhoods import neighborhood_summaries, study
-from xmlib.neighborhoods.training import NeighborhoodTraining
+from xmlib.neighborhoods.training import NeighborhoodObjective, reduce_on_plateau
 from xmlib.runs import experiments, records
 
 TOPICS = ("river water boat fish", "mountain stone climb snow", "city street house tower", "forest tree leaf bird")
@@ -48,7 +48,8 @@ def space(splits):
 def training(space, settings=SETTINGS, method="neighborhoods", seed=1, encoder="features", text_encoder="words"):
     seen = study.seen(space, encoder, text_encoder)
     model = study.build(method, settings, seed, space, encoder, text_encoder)
-    return NeighborhoodTraining(model, seen, method, settings, seed, torch.device("cpu"), space.near)
+    objective = NeighborhoodObjective(seen, settings, seed, torch.device("cpu"), space.near)
+    return fit.Training(model, seen, objective, settings, seed, torch.device("cpu"), reduce_on_plateau)
 
 
 def rows(history):
@@ -129,7 +130,7 @@ def test_a_validation_loss_that_stalls_lowers_the_rate_and_then_ends_the_run_wit
     settings = replace(SETTINGS, epochs=50, plateau=1, patience=4, lr=1e-3, lr_factor=0.1)
     run = training(space, settings)
     losses = iter([3.0, 2.0, 2.5, 2.5, 2.5, 2.5, 1.0])
-    run._valid_loss = lambda loss: next(losses)
+    run.objective._valid_loss = lambda model: next(losses)
     for _ in range(2):
         run.epoch()
     kept = {name: value.clone() for name, value in run.model.state_dict().items()}

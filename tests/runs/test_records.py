@@ -15,7 +15,7 @@ from made_up import record as made_up
 from papermill.iorw import read_yaml_file
 from papermill.translators import translate_parameters
 
-from xmlib import evaluate, intervals, paths
+from xmlib import evaluate, paths
 from xmlib.errors import InputError
 from xmlib.runs import parameters, record_checks, records
 
@@ -249,7 +249,7 @@ def test_the_intervals_of_committed_records_are_those_of_their_ranks(committed):
     for found in (found for found in committed if found["seed"] == 1):
         for way, metrics in found["metrics"].items():
             values = evaluate.recorded_reciprocal_ranks(found, way)
-            expected = intervals.bootstrap_interval(values, found["data"]["test_groups"])
+            expected = evaluate.bootstrap_interval(values, found["data"]["test_groups"])
             np.testing.assert_allclose(metrics["mrr_interval"], expected, rtol=1e-9, err_msg=records.file_name(found))
 
 

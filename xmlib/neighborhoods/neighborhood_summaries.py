@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xmlib import evaluate, intervals
-from xmlib.intervals import Mean
+from xmlib import evaluate
 from xmlib.neighborhoods.study import RELEASED
+from xmlib.scoring import intervals
+from xmlib.scoring.intervals import Mean
 from xmlib.show import summaries
 from xmlib.show.summaries import scores
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xmlib import data, fit, intervals
+from xmlib import data, evaluate, fit
 from xmlib.data import Split, Splits, View
 from xmlib.encoders import mlp_encoder
 from xmlib.errors import InputError
@@ -22,7 +22,7 @@ from xmlib.neighborhoods.neighbors import Neighbors
 from xmlib.neighborhoods.pixel_encoders import WEIGHTS, PixelEncoder, RandomMirror, ResNetEncoder, resized, weights_file
 from xmlib.neighborhoods.scalars import Scalars
 from xmlib.neighborhoods.text_encoders import HIDDEN, Vocabulary, WordEncoder, init_projection
-from xmlib.neighborhoods.training import NeighborhoodTraining
+from xmlib.neighborhoods.training import NeighborhoodObjective, reduce_on_plateau
 from xmlib.profiles import Settings, choose
 from xmlib.runs import embeddings, experiments, records
 from xmlib.runs.experiments import Run
@@ -261,7 +261,8 @@ def run(notebook: str, parameters: dict, splits: Splits, space: TextSpace, s: Se
     fit.check_splits(own, s)
     model = build(method, s, seed, space, *encoders)
     checkpoint = records.checkpoint_path(own, method, s, seed, device)
-    training = NeighborhoodTraining(model, own, method, s, seed, device, space.near)
+    objective = NeighborhoodObjective(own, s, seed, device, space.near)
+    training = fit.Training(model, own, objective, s, seed, device, reduce_on_plateau)
     with Scalars(checkpoint.parent / "tensorboard") as scalars:
         fit.run(training, checkpoint, lambda row: scalars.write(row["epoch"], scalars_of(row)))
     x, y = fit.embed(model, own.test, device)
@@ -299,7 +300,7 @@ def coherences(split: Split, vectors: np.ndarray, x: Tensor, y: Tensor, k: int =
     result["text_before"] = {"text": 1.0}  # by definition
     if split.labels is not None:
         shares = (split.labels[near] == split.labels[:, None]).mean(1)
-        interval = list(intervals.bootstrap_interval(shares, split.groups))
+        interval = list(evaluate.bootstrap_interval(shares, split.groups))
         result["text_before"] |= {"label": float(shares.mean()), "label_interval": interval}
     return result
 

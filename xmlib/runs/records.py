@@ -42,7 +42,7 @@ CODE = {
     "methods": "methods",
     "fit": "fit",
     "evaluate": "evaluate",
-    "intervals": "intervals",
+    "intervals": "scoring/intervals",
     "hubness": "scoring/hubness",
     "relevance": "scoring/relevance",
     "data/augment": "data/audio_score/augment",

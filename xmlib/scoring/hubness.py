@@ -16,9 +16,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from xmlib import evaluate, intervals
+from xmlib import evaluate
 from xmlib.errors import InputError
 from xmlib.evaluate import TIE, Correction, score_chunks
+from xmlib.scoring import intervals
 
 
 def csls(bank: Tensor, candidates: Tensor, k: int = 10, chunk: int | None = None) -> Correction:
@@ -105,7 +106,7 @@ def _scores(query: Tensor, candidates: Tensor, correct: Correction, plain, group
     better, tied, skewness = evaluate.standing_and_hubness(query, candidates, correct=correct)
     reciprocal = evaluate.reciprocal_ranks(better, tied)
     return evaluate.metrics_of(better, tied) | {
-        "mrr_interval": list(intervals.bootstrap_interval(reciprocal, groups)),
+        "mrr_interval": list(evaluate.bootstrap_interval(reciprocal, groups)),
         "mrr_gain": float((reciprocal - plain).mean()),
         "mrr_gain_interval": list(intervals.paired_interval(reciprocal, plain, groups)),
         "hubness": skewness,

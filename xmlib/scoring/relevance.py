@@ -11,7 +11,7 @@ import torch
 from scipy.special import gammaln
 from torch import Tensor
 
-from xmlib import evaluate, intervals
+from xmlib import evaluate
 from xmlib.errors import InputError
 from xmlib.evaluate import CUTOFFS, DIRECTIONS, TIE, Correction, score_chunks
 
@@ -86,7 +86,7 @@ def mean_average_precision(x: Tensor, y: Tensor, labels, groups=None) -> dict:
         values = average_precisions(query, candidates, labels, labels)
         result[direction] = {
             "map": float(values.mean()),
-            "map_interval": list(intervals.bootstrap_interval(values, groups)),
+            "map_interval": list(evaluate.bootstrap_interval(values, groups)),
             "map_chance": float(chance_precisions(labels, labels).mean()),
         }
     return result
@@ -172,7 +172,7 @@ def twins(x: Tensor, y: Tensor, groups, texts: np.ndarray) -> dict:
     result: dict = {"metrics": {}, "standing": {}}
     for direction, (query, candidates) in zip(DIRECTIONS, ((x, y), (y, x)), strict=True):
         standing = standing_of_any(query, candidates, groups, groups)
-        interval = intervals.bootstrap_interval(reciprocal_ranks_of_any(*standing), groups)
+        interval = evaluate.bootstrap_interval(reciprocal_ranks_of_any(*standing), groups)
         result["metrics"][direction] = any_right_metrics(*standing) | {"mrr_interval": list(interval)}
         result["standing"][direction] = [counts.tolist() for counts in standing]
     alike = _occurrences(texts.reshape(len(texts), -1))
@@ -235,7 +235,7 @@ def coherence(x: Tensor, neighbours=None, labels=None, k: int = 10, groups=None,
         shares["label"] = (_share(x, lambda i: codes[i, None] == codes, k, chunk), others / (n - 1))
     result = {}
     for name, (values, chance) in shares.items():
-        interval = list(intervals.bootstrap_interval(values, groups))
+        interval = list(evaluate.bootstrap_interval(values, groups))
         result |= {name: float(values.mean()), f"{name}_interval": interval, f"{name}_chance": chance}
         result[f"{name}_shares"] = values.tolist()
     return result
@@ -294,7 +294,7 @@ def pool_accuracy(x: Tensor, y: Tensor, ways: int = 5, groups=None) -> dict:
         result[direction] = {
             "ways": ways,
             "accuracy": float(values.mean()),
-            "accuracy_interval": list(intervals.bootstrap_interval(values, groups)),
+            "accuracy_interval": list(evaluate.bootstrap_interval(values, groups)),
             "accuracy_chance": 100 / ways,
         }
     return result

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xmlib import evaluate, intervals
+from xmlib import evaluate
 from xmlib.data import Split, Splits
 from xmlib.runs.experiments import USUAL
-from xmlib.scoring import relevance
+from xmlib.scoring import intervals, relevance
 from xmlib.show.figures import METHOD_NAMES
 
 METRICS = {"r1": "R@1", "r10": "R@10", "r25": "R@25", "median_rank": "median rank", "mrr": "MRR", "map": "mAP"}

@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 
 from book.make import markdown
 from book.make.results import tables
-from xmlib import evaluate, intervals
+from xmlib import evaluate
 from xmlib.methods import IMAGE_METHODS
+from xmlib.scoring import intervals
 from xmlib.show import summaries, units
 from xmlib.show.figures import METHOD_COLORS, METHOD_NAMES
 

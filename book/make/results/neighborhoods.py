@@ -11,11 +11,12 @@ from matplotlib.figure import Figure
 from book.make import markdown
 from book.make.results import image_text, tables
 from book.make.templates import fill
-from xmlib import evaluate, intervals
-from xmlib.intervals import Mean
+from xmlib import evaluate
 from xmlib.methods import METHODS
 from xmlib.neighborhoods import neighborhood_summaries as own
 from xmlib.neighborhoods.study import CONFIGURATIONS, RELEASED
+from xmlib.scoring import intervals
+from xmlib.scoring.intervals import Mean
 from xmlib.show import summaries
 from xmlib.show.figures import METHOD_COLORS, METHOD_NAMES
 

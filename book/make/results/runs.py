@@ -7,9 +7,9 @@ from itertools import combinations
 import numpy as np
 
 from xmlib.evaluate import recorded_reciprocal_ranks
-from xmlib.intervals import Interval, mean_interval, paired_interval, paired_mean
 from xmlib.methods import METHODS
 from xmlib.runs.records import ending
+from xmlib.scoring.intervals import Interval, mean_interval, paired_interval, paired_mean
 
 NOT_CONVERGED = "not converged"
 PROFILES = ("full", "medium", "quick")  # longest first; toy runs are for tests and never shown

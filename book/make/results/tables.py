@@ -8,14 +8,13 @@ import numpy as np
 
 from book.make import markdown
 from book.make.results.runs import BASELINES, PROFILES, Runs, differences, rivals, title
-from xmlib import intervals
 from xmlib.data import audio_score
 from xmlib.encoders import filters
 from xmlib.evaluate import DIRECTIONS, chance_metrics
-from xmlib.intervals import Interval
 from xmlib.profiles import settings
 from xmlib.runs import fingerprint, records
-from xmlib.scoring import baselines
+from xmlib.scoring import baselines, intervals
+from xmlib.scoring.intervals import Interval
 from xmlib.show.units import duration
 
 CUTOFFS = {"r1": "R@1 (%)", "r5": "R@5", "r10": "R@10", "r25": "R@25"}

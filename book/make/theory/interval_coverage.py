@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xmlib.intervals import crossed_mean, seed_interval
+from xmlib.scoring.intervals import crossed_mean, seed_interval
 
 TABLES = 2000  # of each kind
 

@@ -10,8 +10,7 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from xmlib.errors import InputError
-
-Interval = tuple[float, float]
+from xmlib.evaluate import Interval, bootstrap_interval
 
 
 class Mean(NamedTuple):
@@ -82,21 +81,6 @@ def mean_interval(values, groups=None, level: float = 0.95) -> Interval:
     if np.ndim(values) == 2 and len(values) > 1:
         return crossed_mean(values, groups).interval(level)
     return bootstrap_interval(np.ravel(values), groups, level)
-
-
-def bootstrap_interval(values, groups=None, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Interval:
-    """Percentile bootstrap interval (low, high) of the mean of per-query `values`, (n,).
-
-    `groups`: (n,) labels; whole groups are drawn, because queries from one tune rise and fall together.
-    None draws single queries.
-    """
-    values = np.asarray(values, dtype=float)
-    _, member = np.unique(np.arange(len(values)) if groups is None else np.asarray(groups), return_inverse=True)
-    sizes = np.bincount(member)
-    draws = np.random.default_rng(seed).integers(len(sizes), size=(resamples, len(sizes)))
-    means = np.bincount(member, weights=values)[draws].sum(1) / sizes[draws].sum(1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
 
 
 def paired_mean(a, b, groups=None) -> Mean:

@@ -5,13 +5,14 @@ import pytest
 from scipy import stats
 
 from book.make.theory import interval_coverage
-from xmlib import intervals
+from xmlib import evaluate
 from xmlib.errors import InputError
+from xmlib.scoring import intervals
 
 
 def test_the_bootstrap_interval_matches_the_normal_one_where_that_holds():
     values = np.random.default_rng(0).normal(size=4000)
-    low, high = intervals.bootstrap_interval(values)
+    low, high = evaluate.bootstrap_interval(values)
     expected = 1.96 * values.std() / 4000**0.5
     assert values.mean() - low == pytest.approx(expected, rel=0.1)
     assert high - values.mean() == pytest.approx(expected, rel=0.1)
@@ -20,7 +21,7 @@ def test_the_bootstrap_interval_matches_the_normal_one_where_that_holds():
 def test_queries_that_move_together_widen_the_interval():
     groups = np.repeat(np.arange(50), 20)
     values = np.random.default_rng(0).normal(size=50)[groups]
-    alone, together = intervals.bootstrap_interval(values), intervals.bootstrap_interval(values, groups)
+    alone, together = evaluate.bootstrap_interval(values), evaluate.bootstrap_interval(values, groups)
     assert (together[1] - together[0]) > 3 * (alone[1] - alone[0])
 
 
@@ -120,8 +121,8 @@ def test_intervals_over_seeds_alone_miss_the_truth_of_other_queries():
 
 def test_the_interval_of_one_seed_is_the_bootstrap_over_its_queries_and_of_several_that_of_both():
     values, member = table(np.random.default_rng(0))
-    assert intervals.mean_interval(values[:1], member) == intervals.bootstrap_interval(values[0], member)
-    assert intervals.mean_interval(values[0], member) == intervals.bootstrap_interval(values[0], member)
+    assert intervals.mean_interval(values[:1], member) == evaluate.bootstrap_interval(values[0], member)
+    assert intervals.mean_interval(values[0], member) == evaluate.bootstrap_interval(values[0], member)
     assert intervals.mean_interval(values, member) == intervals.crossed_mean(values, member).interval()
 
 
@@ -160,7 +161,7 @@ def test_a_paired_comparison_sees_what_an_unpaired_one_does_not():
     better = base + 0.05 + 0.01 * rng.normal(size=500)
     low, _ = intervals.paired_interval(better, base)
     assert low > 0
-    assert intervals.bootstrap_interval(better)[0] < base.mean()
+    assert evaluate.bootstrap_interval(better)[0] < base.mean()
 
 
 def test_comparing_methods_on_different_queries_is_refused():
