@@ -96,7 +96,7 @@ def test_whatever_xmlib_imports_is_a_dependency_in_pyproject():
     owners = metadata.packages_distributions()
     wanted = {name: set(map(canonicalize_name, owners[name])) for name in imported() - {"xmlib"} if name in owners}
     declared = {canonicalize_name(Requirement(r).name) for r in PROJECT["dependencies"]}
-    declared.add("lameenc")  # of the extra `book`: only the explorer's sounds need it, and they say so
+    declared |= {"lameenc", "pyarrow"}  # of extras: the explorer's sounds and Parquet tables need them, and say so
     assert {name for name, packages in wanted.items() if not packages & declared} == set()
 
 
