@@ -24,7 +24,7 @@ from xmlib.neighborhoods.scalars import Scalars
 from xmlib.neighborhoods.text_encoders import HIDDEN, Vocabulary, WordEncoder, init_projection
 from xmlib.neighborhoods.training import NeighborhoodObjective, reduce_on_plateau
 from xmlib.profiles import Settings, choose
-from xmlib.runs import embeddings, experiments, records
+from xmlib.runs import experiments, records
 from xmlib.runs.experiments import Run
 from xmlib.scoring import baselines, relevance
 
@@ -265,20 +265,15 @@ def run(notebook: str, parameters: dict, splits: Splits, space: TextSpace, s: Se
     training = fit.Training(model, own, objective, s, seed, device, reduce_on_plateau)
     with Scalars(checkpoint.parent / "tensorboard") as scalars:
         fit.run(training, checkpoint, lambda row: scalars.write(row["epoch"], scalars_of(row)))
-    x, y = fit.embed(model, own.test, device)
-    test = relevance.both_ways(x, y, splits.test.labels, splits.test.groups)
-    test |= baselines.near_twins(own.test, x, y)
-    chance = baselines.chance(len(splits.test), splits.test.labels, splits.test.groups)
-    sides = {"chance": chance, "linear_cca": baselines.linear_cca(splits)}
     shown = replace(own, digest=splits.digest)  # that of the pairs, which other methods share
-    record = records.make(notebook, parameters, shown, s, training, test, sides, variant(parameters, s))
+    linear = baselines.linear_cca(splits)
+    record, x, y = experiments.scored(notebook, parameters, shown, s, training, linear, variant(parameters, s))
     record["neighbors"] = space.searched | {"left_out": space.left_out, "words": len(space.word_vectors)}
     record["coherence"] = coherences(splits.test, space.vectors["test"], x, y)
     record["pools"] = relevance.pool_accuracy(x, y, min(POOL, len(x)), splits.test.groups)
     if splits.test.image_of_text is not None:
         record["captions"] = captions(splits.test, x, y)
-    embeddings.save(record, x, y)
-    return Run(record, records.save(record, experiments.place(record, parameters["record"])), model, x, y)
+    return experiments.written(record, parameters["record"], model, x, y)
 
 
 def scalars_of(row: dict) -> dict[str, float]:

@@ -102,7 +102,7 @@ def run(notebook: str, parameters: dict, splits: Splits, settings: Settings, dev
     linear, named = linear_cca(parameters, splits), variant(parameters)
     record, x, y = scored(notebook, parameters, splits, settings, training, linear, named)
     record["corrections"] = hubness.corrected(x, y, *fit.embed(model, splits.train, device))
-    return Run(record, records.save(record, place(record, parameters["record"])), model, x, y)
+    return written(record, parameters["record"], model, x, y)
 
 
 def untrained(method: str, settings: Settings, seed: int, splits: Splits) -> TwoView:
@@ -160,6 +160,11 @@ def scored(
     record = records.make(notebook, parameters, splits, settings, training, test | twins, sides, variant)
     embeddings.save(record, x, y)
     return record, x, y
+
+
+def written(record: dict, asked: str, model: TwoView, x: Tensor, y: Tensor) -> Run:
+    """The run of that record, which now lies where `place` says."""
+    return Run(record, records.save(record, place(record, asked)), model, x, y)
 
 
 def linear_cca(parameters: dict[str, Any], splits: Splits) -> dict:
