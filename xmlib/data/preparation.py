@@ -18,6 +18,8 @@ from xmlib.errors import InputError
 KINDS = {  # name → module and class, imported when it is needed
     "numbers": ("xmlib.data.preparation", "Numbers"),
     "texts": ("xmlib.data.preparation", "Texts"),
+    "images": ("xmlib.data.pictures.preparation", "Images"),
+    "audio": ("xmlib.data.own.sounds", "Sounds"),
     "prepared": ("xmlib.data.preparation", "Prepared"),
 }
 CHUNK = 1024  # items looked at together, which bounds the memory for a file larger than that

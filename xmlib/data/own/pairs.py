@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from xmlib.data.own import arrays, sides, spreadsheet, table
+from xmlib.data.own import arrays, sides, sounds, spreadsheet, table
 from xmlib.data.own.divide import NAMES
 from xmlib.data.own.sides import AUDIO, KINDS, Pairs, Side
 from xmlib.data.own.table import PICTURES
+from xmlib.data.pictures import preparation as images
 from xmlib.errors import InputError
 
 ROLES = {  # what a column is called that is no view
@@ -24,6 +25,7 @@ VIEWS = (  # columns that are taken for views if there are more than two others
     ("image", "image_path", "picture", "audio", "audio_path", "path", "file", "filename", "view1", "x"),
     ("text", "caption", "description", "title", "view2", "y"),
 )
+FAULTS = {"images": images.faults, "audio": sounds.faults}
 TABLES = (*spreadsheet.SUFFIXES, ".jsonl", ".parquet")
 OF_SUFFIX = {**dict.fromkeys(PICTURES, "images"), **dict.fromkeys(AUDIO, "audio"), ".txt": "texts"}
 
@@ -72,11 +74,20 @@ def read(
         pairs = _of_folders(view1, view2 if _given(view2) else view1, kind1, kind2)
     else:
         pairs = _of_arrays(view1, view2, encoding, **ways)
-    whole = sides.check(pairs, missing)
+    whole = _of_sound_files(sides.check(pairs, missing), missing)
     whole.found.extend(_findings(whole))
     if not quiet:
         print("\n".join(whole.found))
     return whole
+
+
+def _of_sound_files(pairs: Pairs, missing: str) -> Pairs:
+    """The pairs without those whose image or sound is damaged, or might do harm."""
+    reasons: dict[int, str] = {}
+    for side in (pairs.view1, pairs.view2):
+        if side.kind in FAULTS:
+            reasons |= FAULTS[side.kind](side.items)
+    return sides.check(pairs.without(reasons, missing), missing) if reasons else pairs
 
 
 def _given(value: Any) -> bool:
