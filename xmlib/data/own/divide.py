@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from typing import Protocol
 
 import numpy as np
 
-from xmlib.data.own.items import Items
 from xmlib.errors import InputError
 
 NAMES = {
@@ -17,15 +17,27 @@ NAMES = {
 CROSSING = ("stop", "warn")
 
 
+class Divisible(Protocol):
+    """Items with group numbers (n,), a name and a given split ("" if none) each."""
+
+    @property
+    def groups(self) -> np.ndarray: ...
+    @property
+    def ids(self) -> list[str]: ...
+    @property
+    def splits(self) -> list[str]: ...
+
+
 def divide(
-    items: Items,
+    items: Divisible,
     seed: int,
     *,
     test_share: float = 0.2,
     valid_share: float = 0.1,
     crossing: str = "stop",
+    called: str = "pictures",
 ) -> np.ndarray:
-    """(n,) "train", "valid" or "test" for each picture.
+    """(n,) "train", "valid" or "test" for each picture, or whatever the items are `called`.
 
     A split that is given stays. A test or validation split that is not given is drawn from the training pictures, whole
     groups at a time; `test_share` and `valid_share` are of all pictures, at most. Test pictures are drawn first, by
@@ -33,8 +45,8 @@ def divide(
     group is in two given splits. Raises InputError where a split would be empty.
     """
     _check(test_share, valid_share, crossing)
-    groups, names = items.groups, _named(items.splits)
-    _cross(items, names, crossing)
+    groups, names = items.groups, _named(items.splits, called)
+    _cross(items, names, crossing, called)
     for stream, (name, share) in enumerate((("test", test_share), ("valid", valid_share))):
         if name not in names:
             free = np.flatnonzero(names == "train")
@@ -43,8 +55,8 @@ def divide(
     counts = {name: int((names == name).sum()) for name in ("train", "valid", "test")}
     if min(counts.values()) == 0:
         raise InputError(
-            f"{len(names)} pictures in {len(np.unique(groups))} groups make {counts['train']} for training, "
-            f"{counts['valid']} for validation and {counts['test']} for the test; give more pictures, smaller groups, "
+            f"{len(names)} {called} in {len(np.unique(groups))} groups make {counts['train']} for training, "
+            f"{counts['valid']} for validation and {counts['test']} for the test; give more {called}, smaller groups, "
             f"or other shares than test_share={test_share} and valid_share={valid_share}."
         )
     return names
@@ -58,7 +70,7 @@ def _check(test_share: float, valid_share: float, crossing: str) -> None:
         raise InputError(f"crossing {crossing!r} is unknown; choose one of: {', '.join(CROSSING)}.")
 
 
-def _named(given: list[str]) -> np.ndarray:
+def _named(given: list[str], called: str) -> np.ndarray:
     """The given splits by our names; "train" for all where none is given."""
     if not any(given):
         return np.full(len(given), "train", dtype="<U5")
@@ -66,13 +78,13 @@ def _named(given: list[str]) -> np.ndarray:
     if wrong:
         said = repr(wrong[0]) if wrong[0] else "empty"
         raise InputError(
-            f"{sum(name in wrong for name in given)} pictures have a split that is {said}; "
-            "write train, valid or test for every picture, or leave all empty."
+            f"{sum(name in wrong for name in given)} {called} have a split that is {said}; "
+            "write train, valid or test for every one, or leave all empty."
         )
     return np.array([NAMES[name.lower()] for name in given], dtype="<U5")
 
 
-def _cross(items: Items, names: np.ndarray, crossing: str) -> None:
+def _cross(items: Divisible, names: np.ndarray, crossing: str, called: str) -> None:
     """Stop or warn when a group is in two splits."""
     both = np.unique(np.stack([items.groups, np.unique(names, return_inverse=True)[1]]), axis=1)
     crossed = np.flatnonzero(np.bincount(both[0]) > 1)
@@ -81,7 +93,7 @@ def _cross(items: Items, names: np.ndarray, crossing: str) -> None:
     members = np.flatnonzero(items.groups == crossed[0])
     one, other = members[0], members[names[members] != names[members[0]]][0]
     message = (
-        f"{len(crossed)} groups of related pictures lie in more than one given split, the first with {items.ids[one]} "
+        f"{len(crossed)} groups of related {called} lie in more than one given split, the first with {items.ids[one]} "
         f"in {names[one]} and {items.ids[other]} in {names[other]}, so that the test is too easy"
     )
     if crossing == "stop":

@@ -69,11 +69,11 @@ def gather(
     number = {image: i for i, image in enumerate(images)}
     image_of_text = np.array([number[row.image] for row in whole])
     paths, every = [folder / image for image in images], np.arange(len(images))
-    tied = [(every, [row.group for row in images.values()]), (every, _contents(paths))]
+    tied = [(every, [row.group for row in images.values()]), (every, contents(paths))]
     if same_text_groups:
         tied.append((image_of_text, [" ".join(row.text.casefold().split()) for row in whole]))
     return Items(
-        paths, [_printable(image) for image in images], _groups(len(images), tied),
+        paths, [_printable(image) for image in images], connected(len(images), tied),
         [row.label for row in images.values()], [row.split for row in images.values()],
         [_printable(row.text) for row in whole], image_of_text, len(given) - len(whole),
     )  # fmt: skip
@@ -150,7 +150,7 @@ def _printable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _contents(paths: list[Path]) -> list[str]:
+def contents(paths: list[Path]) -> list[str]:
     """A name for the content of each file, "" where no other file has the same; only files of one size are read."""
     of_size: dict[int, list[int]] = defaultdict(list)
     for i, path in enumerate(paths):
@@ -163,7 +163,7 @@ def _contents(paths: list[Path]) -> list[str]:
     return names
 
 
-def _groups(n: int, tied: list[tuple[np.ndarray, list[str]]]) -> np.ndarray:
+def connected(n: int, tied: list[tuple[np.ndarray, list[str]]]) -> np.ndarray:
     """(n,) numbers from 0: pictures that share a name in any of the lists, directly or by way of others, are together.
 
     `tied`: lists of names, each with the number of the picture that a name belongs to; "" ties nothing.

@@ -1,0 +1,118 @@
+"""Pairs of one's own made ready for training: divided by group, then prepared with what training items alone teach."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from xmlib.data import preparation
+from xmlib.data.own.divide import divide
+from xmlib.data.own.items import connected, contents
+from xmlib.data.own.sides import Pairs, Side
+from xmlib.data.preparation import Preparation
+from xmlib.data.splits import Split, Splits, View
+
+PARTS = ("train", "valid", "test")
+ITEMS = 0.5  # share of distinct texts or numbers from which on they are items; below they are labels, and tie nothing
+
+
+@dataclass
+class Ready:
+    """`pairs` as `splits`: `rows` of the pairs in each part, and the fitted `preparations` of both views."""
+
+    pairs: Pairs
+    splits: Splits
+    rows: dict[str, np.ndarray]
+    preparations: tuple[Preparation, Preparation]
+
+
+def ready(
+    pairs: Pairs,
+    seed: int = 1,
+    *,
+    test_share: float = 0.2,
+    valid_share: float = 0.1,
+    preparations: tuple[Preparation | None, Preparation | None] = (None, None),
+) -> Ready:
+    """The pairs as three splits of prepared views.
+
+    A given split stays; otherwise whole groups are drawn, see `groups_of` and `divide`. `preparations`: others than
+    those of the kinds of the views. Raises `InputError` where a split would be empty or a view is unfit for training.
+    """
+    names = divide(_Divided(pairs), seed, test_share=test_share, valid_share=valid_share, called="pairs")
+    rows = {part: np.flatnonzero(names == part) for part in PARTS}
+    groups = groups_of(pairs)
+    views, fitted = [], []
+    for side, given in zip((pairs.view1, pairs.view2), preparations, strict=True):
+        made = (given or preparation.of_kind(side.kind)()).fit(preparation.take(side.items, rows["train"]))
+        views.append(made.transform(side.items))
+        fitted.append(made)
+    train, valid, test = (_part(pairs, chosen, groups, *views) for chosen in rows.values())
+    settings = {"kinds": [pairs.view1.kind, pairs.view2.kind], "test_share": test_share, "valid_share": valid_share}
+    splits = Splits("own", "", seed, settings, _digest(names, *views), train, valid, test)
+    return Ready(pairs, splits, rows, (fitted[0], fitted[1]))
+
+
+class _Divided:
+    """What `divide` looks at."""
+
+    def __init__(self, pairs: Pairs) -> None:
+        given = any(pairs.splits)
+        # in a given split the user's own groups may not be torn apart; what else looks alike is reported, not refused
+        self.groups = connected(len(pairs), [_own(pairs)]) if given else groups_of(pairs)
+        self.ids, self.splits = pairs.ids, pairs.splits
+
+
+def groups_of(pairs: Pairs) -> np.ndarray:
+    """(n,) numbers: pairs with equal ones belong together, by their group or by equal items in either view.
+
+    Equal files always tie. Equal texts or numbers do unless fewer than half of them are distinct, which makes them
+    labels: tied by these, all pairs of a class would lie in one split.
+    """
+    return connected(len(pairs), [_own(pairs), *(_tied(side) for side in (pairs.view1, pairs.view2))])
+
+
+def _own(pairs: Pairs) -> tuple[np.ndarray, list[str]]:
+    return np.arange(len(pairs)), pairs.groups
+
+
+def _tied(side: Side) -> tuple[np.ndarray, list[str]]:
+    names = names_of(side)
+    if side.kind in ("texts", "numbers") and len(set(names)) < ITEMS * len(names):
+        names = [""] * len(names)
+    return np.arange(len(names)), names
+
+
+def names_of(side: Side) -> list[str]:
+    """A name for the content of each item: equal for equal files, numbers, and texts apart from case and spaces."""
+    if side.kind == "numbers":
+        return [hashlib.sha256(np.ascontiguousarray(row).data).hexdigest() for row in side.items]
+    if side.kind == "texts":
+        return [" ".join(text.casefold().split()) for text in side.items]
+    return contents(side.items)
+
+
+def _part(pairs: Pairs, rows: np.ndarray, groups: np.ndarray, view1: Any, view2: Any) -> Split:
+    labels = np.array([pairs.labels[i] for i in rows]) if any(pairs.labels) else None
+    texts = next((side.items for side in (pairs.view2, pairs.view1) if side.kind == "texts"), None)
+    said = [texts[i] for i in rows] if texts else None
+    return Split(_view(view1, rows), _view(view2, rows), [pairs.ids[i] for i in rows], groups[rows], labels, said)
+
+
+def _view(prepared: Any, rows: np.ndarray) -> View:
+    """A view of some prepared items; sparse ones become dense batch by batch."""
+    if sparse.issparse(prepared):
+        return View(len(rows), prepared.shape[1:], lambda chosen: prepared[rows[chosen]].toarray())
+    return View(len(rows), prepared.shape[1:], lambda chosen: prepared[rows[chosen]])
+
+
+def _digest(names: np.ndarray, *views: Any) -> str:
+    whole = hashlib.sha256("".join(name[1] for name in names).encode())
+    for view in views:
+        for array in (view.data, view.indices, view.indptr) if sparse.issparse(view) else (view,):
+            whole.update(np.ascontiguousarray(array).data)
+    return whole.hexdigest()
