@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from scipy import sparse
 
+from xmlib.data.texts import LEFT_OUT
 from xmlib.errors import InputError
 
 KINDS = {  # name → module and class, imported when it is needed
@@ -181,8 +182,9 @@ def _numbers(rows: Any, start: int) -> Any:
 class Texts:
     """Tf-idf weights of the words that training texts use, CSR of (n, words), rows of length 1.
 
-    Words are runs of letters and digits of any script, in lower case; scripts without spaces (Chinese, Japanese, Thai)
-    count by characters. `words`: how many are kept, the most frequent; `least`: training texts that a word must be in.
+    Words are runs of letters and digits of any script, in lower case, but for the commonest English ones
+    (`texts.LEFT_OUT`); scripts without spaces (Chinese, Japanese, Thai) count by characters. `words`: how many are
+    kept, the most frequent; `least`: training texts that a word must be in.
     """
 
     kind: ClassVar[str] = "texts"
@@ -237,7 +239,7 @@ def tokens(text: str) -> list[str]:
     """The words of a text: runs of letters, marks and digits in lower case; one character each without spaces."""
     plain = unicodedata.normalize("NFKC", text).casefold()
     found = "".join(c if unicodedata.category(c)[0] in "LMN" else " " for c in plain).split()
-    return [part for word in found for part in (word if _unspaced(word[0]) else [word])]
+    return [part for word in found if word not in LEFT_OUT for part in (word if _unspaced(word[0]) else [word])]
 
 
 def _unspaced(character: str) -> bool:

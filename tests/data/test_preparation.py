@@ -81,7 +81,7 @@ def test_a_view_of_another_width_is_refused():
 def test_texts_get_the_tf_idf_weights_of_scikit_learn():
     ours = Texts().fit(TEXTS)
     theirs = TfidfVectorizer(analyzer=preparation.tokens, min_df=2).fit(TEXTS)
-    assert ours.vocabulary == ["a", "fox", "house", "red", "the"]
+    assert ours.vocabulary == ["fox", "house", "red"]
     new = [*TEXTS, "red red fox", "unseen"]
     np.testing.assert_allclose(ours.transform(new).toarray(), theirs.transform(new).toarray(), rtol=1e-6)
 

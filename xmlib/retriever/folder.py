@@ -1,0 +1,106 @@
+"""A folder that is written whole or not at all, with a manifest by which a changed one is known.
+
+No file in it is code or a pickle: numbers are safetensors, the rest is JSON.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from xmlib.errors import InputError
+from xmlib.files import PART
+
+FORMAT = 1  # of the folder; raise it when this version can no longer be read, and go on reading older ones
+MANIFEST = "manifest.json"
+
+
+@contextmanager
+def written(folder: Path | str, kind: str) -> Iterator[Path]:
+    """An empty folder to be filled inside the `with`, which then stands at `folder` with a manifest.
+
+    What was saved there before is replaced. Raises `InputError` where something else lies there.
+    """
+    folder = Path(folder).expanduser()
+    _check_place(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=PART))
+    try:
+        part = work / "new"
+        part.mkdir()
+        yield part
+        _write_manifest(part, kind)
+        if folder.exists():
+            folder.rename(work / "old")
+        part.rename(folder)
+    finally:
+        shutil.rmtree(work)
+
+
+def _check_place(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        return
+    if folder.exists() and not (folder / MANIFEST).is_file():
+        raise InputError(f"{folder} is there and holds something else than a saved model: choose another folder.")
+
+
+def _write_manifest(part: Path, kind: str) -> None:
+    files = {path.relative_to(part).as_posix(): _hash(path) for path in sorted(part.rglob("*")) if path.is_file()}
+    content: dict[str, Any] = {"format": FORMAT, "kind": kind, "files": files}
+    (part / MANIFEST).write_text(json.dumps(content | {"sha256": _own_hash(content)}, indent=1), "utf-8")
+    for path in part.rglob("*"):  # the bytes reach the disk before the name does, and others may read them
+        if path.is_file():
+            path.chmod(0o644)
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+
+
+def checked(folder: Path | str, kind: str) -> Path:
+    """The folder, every file of which is as it was written; raises `InputError` where one is not."""
+    folder = Path(folder).expanduser()
+    if not (folder / MANIFEST).is_file():
+        raise InputError(f"{folder} holds no saved {kind}, since {MANIFEST} is not there: give the folder of one.")
+    content = _manifest(folder)
+    if content["kind"] != kind:
+        raise InputError(f"{folder} holds a saved {content['kind']}, and a {kind} was wanted: give another folder.")
+    for name, written_hash in content["files"].items():
+        if not (folder / name).is_file():
+            raise InputError(f"{name} is missing from {folder}: copy the whole folder again, or save it anew.")
+        if _hash(folder / name) != written_hash:
+            raise InputError(
+                f"{name} in {folder} is cut short or was changed since it was saved: copy the whole folder again, or "
+                "save it anew."
+            )
+    return folder
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    """What the manifest says; a newer format is named before anything else in it is looked at."""
+    changed = f"{MANIFEST} in {folder} is cut short or was changed since it was saved: copy the folder again."
+    try:
+        content = json.loads((folder / MANIFEST).read_text("utf-8"))
+        newer, own = int(content["format"]) > FORMAT, content.pop("sha256", None)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(changed) from None
+    if newer:
+        raise InputError(
+            f"{folder} was saved by a newer version in format {content['format']}, and this one reads up to {FORMAT}: "
+            "update xmlib."
+        )
+    if own != _own_hash(content):
+        raise InputError(changed)
+    return content
+
+
+def _own_hash(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
