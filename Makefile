@@ -43,7 +43,7 @@ serve: .venv/.installed  ## show the site on this machine at http://127.0.0.1:80
 medium: sync  ## the grid at half the width, to the end of its schedule, hours (ARGS=--dry-run says what is left)
 	@$(GRID) medium $(ARGS)
 
-openclipart: sync  ## the runs on Openclipart, after `python -m xmlib.data download openclipart`
+openclipart: sync  ## the runs on Openclipart, after `.venv/bin/xm data download openclipart`
 	@$(GRID) openclipart $(ARGS)
 
 ablation: sync  ## the ablation of the neighbourhood terms, emoji and Openclipart (hours)

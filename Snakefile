@@ -110,7 +110,7 @@ rule quick:
 rule toy:
     input: records("toy"), "runs/built/toy-linear"
 
-# Hours long and committed, so only those that are missing; `python -m xmlib.runs.records list` says which are of old code.
+# Hours long and committed, so only those that are missing; `xm records list` says which are of old code.
 rule medium:
     input: [path for path in records("medium") + variant_records() if not Path(path).exists()]
 
@@ -132,7 +132,7 @@ rule pairs:
     wildcard_constraints: profile="toy|quick"
     threads: workflow.cores
     priority: 3  # first of all: it wants every core at once, and the longest runs wait for it
-    shell: f"{shlex.quote(sys.executable)} -m xmlib.data audio_score --profile {{wildcards.profile}} > {{log}} 2>&1"
+    shell: f"{shlex.quote(sys.executable)} -m xmlib data audio_score --profile {{wildcards.profile}} > {{log}} 2>&1"
 
 # Linear CCA before the runs, which all show it.
 rule linear:
@@ -141,7 +141,7 @@ rule linear:
     message: "Linear CCA, profile {wildcards.profile}"
     log: "runs/logs/{profile}/linear.log"
     priority: 3  # or the first runs would each compute it
-    shell: f"{shlex.quote(sys.executable)} -m xmlib.scoring.baselines {{wildcards.profile}} > {{log}} 2>&1"
+    shell: f"{shlex.quote(sys.executable)} -m xmlib prepare audio_score --profile {{wildcards.profile}} > {{log}} 2>&1"
 
 # Made again whenever the notebook or the code has changed.
 rule short_run:
@@ -189,7 +189,7 @@ rule emoji:
     log: "runs/logs/{profile}/emoji.log"
     wildcard_constraints: profile="toy|quick"
     priority: 1  # before the short jobs without a profile, which fill the core that the last run leaves
-    shell: f"{shlex.quote(sys.executable)} -m xmlib.runs.experiments {{wildcards.profile}} emoji > {{log}} 2>&1"
+    shell: f"{shlex.quote(sys.executable)} -m xmlib prepare emoji --profile {{wildcards.profile}} > {{log}} 2>&1"
 
 rule emoji_runs:
     message: "Training {wildcards.method} on emoji, all seeds"

@@ -13,6 +13,7 @@ import pytest
 
 from book.make import notebooks
 from xmlib import methods, paths
+from xmlib.commands import app
 from xmlib.errors import InputError
 from xmlib.runs import experiments, parameters, records
 
@@ -86,7 +87,7 @@ def test_edits_to_both_twins_stop_and_say_so(twins):
 
 
 def assert_repeated(record):
-    command = [sys.executable, "-m", "xmlib.runs.records", "rerun", str(record)]
+    command = [sys.executable, "-m", "xmlib", "records", "rerun", str(record)]
     run = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr[-2000:]
     assert "Equal" in run.stdout
@@ -284,5 +285,5 @@ def test_a_file_that_is_no_record_is_refused_with_exit_status_2(tmp_path, capsys
     path = tmp_path / "r.json"
     if content:
         path.write_text(content)
-    assert records.main(["rerun", str(path)]) == 2
+    assert app.main(["records", "rerun", str(path)]) == 2
     assert words in capsys.readouterr().err

@@ -20,7 +20,7 @@ from music21 import converter
 from scipy.signal import resample_poly
 
 from xmlib import paths
-from xmlib.data import __main__ as command
+from xmlib.commands import app
 from xmlib.data import audio_score, cache, load, workers
 from xmlib.data.audio_score import build, engrave, folk_tunes, melodies, read_abc, relatives, synthesize
 from xmlib.data.audio_score.choose import context, performance, renderings
@@ -77,7 +77,7 @@ def lateness(toy, split, excerpts, onset_columns):
 def cli(data, *arguments, home=None):
     """A build in its own process; its home is another folder too."""
     environment = {**os.environ, "XMLIB_DATA": str(data), "PYTHONPATH": str(paths.ROOT), "HOME": str(home or data)}
-    line = [sys.executable, "-W", "error", "-m", "xmlib.data", "audio_score", "--profile", "toy", *arguments]
+    line = [sys.executable, "-W", "error", "-m", "xmlib", "data", "audio_score", "--profile", "toy", *arguments]
     pipe = subprocess.PIPE
     return subprocess.Popen(line, stdout=pipe, stderr=pipe, text=True, env=environment, cwd=paths.ROOT)
 
@@ -660,13 +660,13 @@ def test_a_cache_that_cannot_be_written_is_an_error_in_one_sentence(tmp_path):
 
 
 def test_the_command_line_prints_the_error_and_exits_with_2(capsys):
-    assert command.main(["audio_score", "--profile", "huge"]) == 2
+    assert app.main(["data", "audio_score", "--profile", "huge"]) == 2
     assert capsys.readouterr().err == "error: profile 'huge' is unknown; choose one of: toy, quick, medium, full.\n"
 
 
 def test_the_command_line_prints_sizes_time_and_digest(home, toy, capsys, monkeypatch):
     monkeypatch.setattr(paths, "DATA", home)
-    assert command.main(["audio_score", "--profile", "toy"]) == 0
+    assert app.main(["data", "audio_score", "--profile", "toy"]) == 0
     said = capsys.readouterr().out
     assert f"digest {toy.digest}" in said
     assert re.search(r"ready in \d+\.\d s", said)

@@ -18,7 +18,7 @@ from test_download import deb
 
 from xmlib import paths
 from xmlib.cca import cca
-from xmlib.data import __main__ as command
+from xmlib.commands import app
 from xmlib.data import cache, duplicates, emoji, image_text, load, openclipart, texts
 from xmlib.data.emoji import emoji_concepts
 from xmlib.data.image_text import Artwork, Items, Size
@@ -392,7 +392,7 @@ def test_an_unknown_option_is_an_error_that_says_what_there_is(home, toy, option
 
 def test_the_command_line_builds_emoji_and_prints_sizes(home, toy, monkeypatch, capsys):
     monkeypatch.setattr(paths, "DATA", home)
-    assert command.main(["emoji", "--profile", "toy"]) == 0
+    assert app.main(["data", "emoji", "--profile", "toy"]) == 0
     said = capsys.readouterr().out
     assert f"train  {len(toy.train):6} pairs in" in said
     assert "view 1 1280, view 2" in said
@@ -679,7 +679,7 @@ def test_clip_art_is_built_once_and_then_needs_no_packages(packages, tmp_path, c
 def test_without_the_packages_the_error_says_how_to_get_them(tmp_path):
     with pytest.raises(InputError) as error:
         load("openclipart", cache_folder=tmp_path)
-    assert "python -m xmlib.data download openclipart" in str(error.value)
+    assert "xm data download openclipart" in str(error.value)
     assert str(tmp_path / "openclipart" / "packages") in str(error.value)
 
 
@@ -779,7 +779,7 @@ def test_a_file_that_is_not_iapr_is_an_error_and_runs_no_code(tmp_path, monkeypa
 
 
 def test_a_missing_or_damaged_iapr_is_an_error_that_says_what_to_do(tmp_path):
-    with pytest.raises(InputError, match="python -m xmlib.data download iapr"):
+    with pytest.raises(InputError, match="xm data download iapr"):
         load("iapr", cache_folder=tmp_path)
     (tmp_path / "iapr.npz").write_bytes(b"PK\x03\x04 half")
     with pytest.raises(InputError, match="no .npz file, or only the beginning of one"):

@@ -16,6 +16,7 @@ from papermill.iorw import read_yaml_file
 from papermill.translators import translate_parameters
 
 from xmlib import evaluate, paths
+from xmlib.commands import app
 from xmlib.errors import InputError
 from xmlib.runs import parameters, record_checks, records
 
@@ -88,7 +89,7 @@ def test_the_declared_parameters_are_those_that_papermill_would_replace(path):
 def test_a_parameter_that_the_notebook_does_not_declare_is_refused(tmp_path, capsys, nothing_runs, name):
     found = record()
     found["parameters"][name] = 1
-    assert records.main(["rerun", str(saved(tmp_path, found))]) == 2
+    assert app.main(["records", "rerun", str(saved(tmp_path, found))]) == 2
     said = capsys.readouterr().err
     assert said.startswith("error: audio_score has no parameter")
     assert said.count("\n") == 1

@@ -1,4 +1,4 @@
-"""Fetches the papers' own files when asked to: `python -m xmlib.data download iapr`.
+"""Fetches the papers' own files when asked to: `xm data download iapr`.
 
 A download that breaks off is kept and goes on where it was, now or in the next call. A file appears at its place only
 when it is whole.

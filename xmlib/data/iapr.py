@@ -33,7 +33,7 @@ def load(
     `RandomState(23).permutation(19996)`, 1,000 for validation, then 2,000 for the test, the rest for training, its
     first 4 once more at the end. Images are divided by their maximum, word weights brought to [0, 1]; both are fitted
     on the training rows, with `released_scaling` on all rows, test included, as in the released code. `dataset_file`:
-    by default where `python -m xmlib.data download iapr` puts it. Captions and classes are not in the file.
+    by default where `xm data download iapr` puts it. Captions and classes are not in the file.
     Raises InputError for a file that is missing, damaged, or not of this form.
     """
     few = PROFILES[one_of("profile", profile, PROFILES)]
@@ -86,7 +86,7 @@ def _read(file: Path) -> tuple[np.ndarray, np.ndarray]:
     """The arrays `images` and `tfidf`, finite numbers in two dimensions."""
     if not file.is_file():
         raise InputError(
-            f"{file} is not there; run: python -m xmlib.data download iapr, or give the path of the released iapr.npz "
+            f"{file} is not there; run: xm data download iapr, or give the path of the released iapr.npz "
             "as dataset_file."
         )
     if not zipfile.is_zipfile(file):

@@ -1,11 +1,10 @@
-"""Whether a later change of code moves a number: `python -m xmlib.runs.confirm book/records/…/RECORD.json`.
+"""Whether a later change of code moves a number: `xm records confirm book/records/…/RECORD.json`.
 
 The first epochs of a record are trained twice on this machine: by the code of its own commit, and by that of this
 checkout. Where both give the same results to the last digit, book/records/equivalent.json keeps that the modules which
 differ count as the same for the runs of that notebook, and these records are not stale by that change.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -20,10 +19,8 @@ from xmlib.errors import InputError
 from xmlib.files import write_text
 from xmlib.runs import fingerprint, records
 
-EPOCHS = 2  # of each training
 
-
-def confirm(path: Path | str, epochs: int = EPOCHS) -> list[str]:
+def confirm(path: Path | str, epochs: int) -> list[str]:
     """The differences between old and new code on a record's first epochs; where there are none, that is kept.
 
     Both follow a plan of `epochs` epochs, with the record's parameters besides. Raises `InputError` where the record's
@@ -104,25 +101,3 @@ def _keep(record: dict, old: dict[str, str], new: dict[str, str], epochs: int) -
         return
     lines = ",\n".join(json.dumps(note) for note in kept)
     write_text(records.EQUIVALENT, f"[\n{lines}\n]\n")
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Command line; exit status 0 where nothing differs, 1 where something does, 2 where nothing could be compared."""
-    parser = argparse.ArgumentParser(prog="python -m xmlib.runs.confirm", description=__doc__.partition("\n\n")[0])
-    parser.add_argument("files", nargs="+", help="records, one a notebook or family of methods")
-    parser.add_argument("--epochs", type=int, default=EPOCHS, help="how many are trained by either code")
-    options = parser.parse_args(arguments)
-    status = 0
-    try:
-        for file in options.files:
-            found = confirm(file, options.epochs)
-            print("\n".join([f"{file}: {len(found)} differences", *found[:20]]) if found else f"{file}: equal")
-            status = max(status, int(bool(found)))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return status
-
-
-if __name__ == "__main__":
-    sys.exit(main())

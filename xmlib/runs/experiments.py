@@ -1,10 +1,5 @@
-"""One training with all that its record holds: of image–text pairs as a whole, of any pairs from the scores on.
+"""One training with all that its record holds: of image–text pairs as a whole, of any pairs from the scores on."""
 
-`python -m xmlib.runs.experiments PROFILE DATASET` builds the pairs of every variant and their linear CCA beforehand, so
-that notebooks side by side find them.
-"""
-
-import sys
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -83,9 +78,13 @@ def _named(changed: dict[str, Any]) -> str:
 
 
 def prepare(profile: str, dataset: str) -> None:
-    """Build the pairs of every variant of a data set, and the linear CCA that they are compared with."""
-    for changed in ({}, *variants(dataset).values()):
-        baselines.linear_cca(pairs({"dataset": dataset, "profile": profile} | changed))
+    """Build the pairs of every variant of a data set, and the linear CCA that they are compared with.
+
+    Notebooks side by side then find them. Raises `InputError` for a data set or a profile that is not there.
+    """
+    changes = variants(dataset).values() if dataset in OPTIONS else ()
+    for changed in ({}, *changes):
+        baselines.linear_cca(data.load(dataset, profile=profile, **changed))
 
 
 def run(notebook: str, parameters: dict, splits: Splits, settings: Settings, device: torch.device) -> Run:
@@ -182,7 +181,3 @@ def place(record: dict, asked: str) -> Path:
     if asked.endswith(".json"):
         return Path(asked)
     return (Path(asked) if asked else paths.RUNS / "records") / records.file_name(record)
-
-
-if __name__ == "__main__":
-    prepare(*sys.argv[1:])

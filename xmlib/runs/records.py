@@ -1,9 +1,5 @@
-"""Records: one JSON file a run, which holds everything that the book says of it and everything to repeat it.
+"""Records: one JSON file a run, which holds everything that the book says of it and everything to repeat it."""
 
-`python -m xmlib.runs.records rerun FILE` runs a record's notebook again and compares; `list` shows what there is.
-"""
-
-import argparse
 import functools
 import hashlib
 import importlib.metadata
@@ -385,28 +381,3 @@ def summary(record: dict) -> str:
         f"{record['profile']:8}{record['method']:14} seed {record['seed']}  MRR {forth:.3f} / {back:.3f}  "
         f"{len(record['history'])} epochs, {record['wall_seconds'] / 60:.0f} min{label}{current}"
     )
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Command line: `rerun FILE` or `list`; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m xmlib.runs.records", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("rerun", help="run a record again and compare").add_argument("file")
-    commands.add_parser("list", help="one line a record in the book")
-    options = parser.parse_args(arguments)
-    try:
-        if options.command == "list":
-            print("\n".join(summary(record) for record in load_all()) or "There are no records yet: run `make book`.")
-            return 0
-        found = rerun(options.file)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    for line in found[:20]:
-        print(line)
-    print(f"{len(found)} differences." if found else "Equal: the record was repeated to the last digit.")
-    return 1 if found else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

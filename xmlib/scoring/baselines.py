@@ -196,5 +196,5 @@ def chance(n: int, labels=None, groups=None) -> dict:
     return result
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # as `xm prepare audio_score`; without these lines every record would count as stale
     linear_cca(load("audio_score", profile=sys.argv[1]))

@@ -149,7 +149,7 @@ def main(arguments: list[str] | None = None) -> int:
             record = records.load(options.weights)
             splits = pairs_of(record)
             if splits is None:
-                raise InputError("The pairs of that record are not built here; python -m xmlib.data builds them.")
+                raise InputError("The pairs of that record are not built here; xm data builds them.")
             target = embeddings.export(record, splits, options.checkpoint)
             print(f"{target}: {target.stat().st_size / 1e6:.2f} MB", file=sys.stderr)
         else:

@@ -31,7 +31,7 @@ def fragments(draw: Callable[[Callable], bytes]) -> dict[str, str | bytes]:
 def _emoji(draw: Callable[[Callable], bytes]) -> dict[str, str | bytes]:
     names = ("emoji_pictures.md", "emoji_sizes.md", "emoji_groups.md")
     if not emoji.is_built():
-        return dict.fromkeys(names, _missing("python -m xmlib.data emoji"))
+        return dict.fromkeys(names, _missing("xm data emoji"))
     splits = {split: load("emoji", split=split) for split in SPLITS}
     other = load("emoji", style="twemoji")
     train = splits["grouped"].train
@@ -51,7 +51,7 @@ def _emoji(draw: Callable[[Callable], bytes]) -> dict[str, str | bytes]:
 def _openclipart(draw: Callable[[Callable], bytes]) -> dict[str, str | bytes]:
     names = ("openclipart_pictures.md", "openclipart_sizes.md", "openclipart_groups.md")
     if not openclipart.is_built():
-        command = "python -m xmlib.data download openclipart` and `python -m xmlib.data openclipart"
+        command = "xm data download openclipart` and `xm data openclipart"
         return dict.fromkeys(names, _missing(command))
     splits = {split: load("openclipart", split=split) for split in SPLITS}
     train = splits["grouped"].train

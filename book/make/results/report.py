@@ -69,7 +69,7 @@ def data_fragments(found: Sequence[dict]) -> dict[str, str | bytes]:
     """
     splits = pages.built_pairs()
     if splits is None:
-        text = "The pairs have not been built on this machine; `python -m xmlib.data audio_score` builds them.\n"
+        text = "The pairs have not been built on this machine; `xm data audio_score` builds them.\n"
         return {"pairs.md": text, "tunes.md": text, "melodies.md": text}
     rows = pages.example_rows(splits)
     return {

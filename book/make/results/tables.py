@@ -286,7 +286,7 @@ def current(found: Sequence[dict]) -> str:
         return f"All {len(found)} records of this book were made by the code that is here.\n"
     return (
         f"Of the {len(found)} records of this book, {other} were made by code that differs from this in a module that "
-        "decides numbers; `python -m xmlib.runs.records list` says which modules. To run one of them again, check out "
+        "decides numbers; `xm records list` says which modules. To run one of them again, check out "
         "its commit first.\n"
     )
 

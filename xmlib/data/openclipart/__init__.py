@@ -32,7 +32,7 @@ def load(
     `mirrored`: every training pair comes once more, its picture mirrored left to right; that needs the packages again.
     `split`, `shuffled`: see `image_text.assemble`. Labels are the folders that the drawings lie in. `cache_folder`:
     default `paths.DATA`. Raises InputError for an unknown option, and where the packages are not there: fetching them
-    takes `python -m xmlib.data download openclipart`.
+    takes `xm data download openclipart`.
     """
     size = PROFILES[one_of("profile", profile, PROFILES)]
     one_of("split", split, SPLITS)

@@ -57,7 +57,7 @@ def find(packages: Path) -> list[Path]:
     found = [next(iter(sorted(packages.glob(f"{name}_*.deb"), reverse=True)), None) for name in PACKAGES]
     if None in found:
         raise InputError(
-            "openclipart is not on this machine; on Debian or Ubuntu run: python -m xmlib.data download openclipart, "
+            "openclipart is not on this machine; on Debian or Ubuntu run: xm data download openclipart, "
             f"elsewhere {debian.by_hand(PACKAGES, packages)}"
         )
     return found

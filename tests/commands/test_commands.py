@@ -1,0 +1,162 @@
+"""The command line `xm`: what it offers, how it calls, and how it ends."""
+
+import importlib
+import inspect
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from xmlib import data, paths
+from xmlib.commands import app
+from xmlib.commands import data as data_commands
+from xmlib.runs import confirm, experiments, records
+
+OWN = ("table", "coco", "good_news", "politics")
+COMMANDS = {command.name: command.callback for command in data_commands.app.registered_commands if command.name}
+COMMANDS |= {c.callback.__name__: c.callback for c in data_commands.app.registered_commands if not c.name}
+
+
+def said(capsys, *arguments: str) -> str:
+    assert app.main(arguments) == 0
+    return capsys.readouterr().out
+
+
+def test_xm_alone_prints_its_help(capsys):
+    assert said(capsys) == said(capsys, "--help")
+
+
+def test_the_help_names_every_group_and_every_data_set(capsys):
+    groups = said(capsys, "--help")
+    assert all(f"\n  {name} " in groups for name in ("data", "records", "prepare"))
+    sets = said(capsys, "data", "--help")
+    assert all(f"\n  {name} " in sets for name in (*data.DATASETS, "download"))
+
+
+@pytest.mark.parametrize("group", [[], ["data"], ["records"]])
+def test_a_list_of_commands_has_whole_sentences_in_plain_text(capsys, group):
+    text = said(capsys, *group, "--help")
+    assert "\x1b" not in text
+    assert "..." not in text.split("Commands:")[1]
+
+
+def test_help_comes_without_pytorch():
+    code = "import sys; from xmlib.commands.app import main; main(['records', '--help']); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=paths.ROOT)
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_python_with_the_name_of_the_package_is_the_same_command(capsys):
+    line = [sys.executable, "-m", "xmlib", "data", "nothing"]
+    done = subprocess.run(line, capture_output=True, text=True, check=False, cwd=paths.ROOT)
+    assert (app.main(["data", "nothing"]), capsys.readouterr().err) == (done.returncode, done.stderr)
+
+
+def test_the_package_installs_the_command_under_its_name():
+    scripts = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    module, name = scripts["xm"].split(":")
+    assert getattr(importlib.import_module(module), name) is app.main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nothing"], "No such command 'nothing' (see xm --help)"),
+        (["data"], "Missing command (see xm data --help)"),
+        (["data", "emojis"], "Did you mean 'emoji'?"),
+        (["data", "emoji", "--colour", "red"], "No such option: --colour (see xm data emoji --help)"),
+        (["data", "emoji", "--seed", "x"], "Invalid value for '--seed'"),
+        (["data", "emoji", "--sha256", "0"], "No such option: --sha256"),
+        (["data", "table"], "Missing argument 'FILE' (see xm data table --help)"),
+        (["records", "rerun", "a", "b"], "unexpected extra argument"),
+        (["records", "rerun", "nowhere.json"], "There is no record 'nowhere.json'"),
+        (["records", "confirm", "nowhere.json", "--epochs", "0"], "Invalid value for '--epochs'"),
+        (["prepare", "nothing"], "data set 'nothing' is unknown"),
+        (["prepare", "emoji", "--profile", "huge"], "profile 'huge' is unknown"),
+    ],
+)
+def test_bad_input_is_one_line_on_stderr_and_exit_status_2(capsys, arguments, words):
+    assert app.main(arguments) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert words in error
+
+
+def test_ctrl_c_ends_with_one_line(capsys, monkeypatch):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(data_commands, "load", stopped)
+    assert app.main(["data", "emoji"]) == 130
+    assert capsys.readouterr() == ("", "stopped; what was finished is kept\n")
+
+
+@pytest.mark.parametrize("name", [name for name in data.DATASETS if name not in OWN])
+def test_options_of_a_data_set_and_their_defaults_are_those_of_its_function(name):
+    function = inspect.signature(data.DATASETS[name]).parameters
+    offered = inspect.signature(COMMANDS[name]).parameters
+    assert {option: one.default for option, one in offered.items()}.items() <= {
+        option: one.default for option, one in function.items()
+    }.items()
+
+
+@pytest.mark.parametrize("name", data.DATASETS)
+def test_every_option_reaches_the_data_set(monkeypatch, name):
+    called = []
+    monkeypatch.setattr(data_commands, "build", lambda name, **options: called.append((name, options)))
+    options = dict.fromkeys(inspect.signature(COMMANDS[name]).parameters, "x")
+    COMMANDS[name](**options)
+    renamed = {"dataset_file" if option == "file" else option: value for option, value in options.items()}
+    assert called == [(name, renamed)]
+
+
+def test_a_list_without_records_says_how_to_make_some(capsys, monkeypatch):
+    monkeypatch.setattr(records, "load_all", list)
+    assert said(capsys, "records", "list") == "There are no records yet: run `make book`.\n"
+
+
+def test_a_list_has_a_line_for_each_record(capsys, monkeypatch):
+    monkeypatch.setattr(records, "load_all", lambda: ["one", "two"])
+    monkeypatch.setattr(records, "summary", str.upper)
+    assert said(capsys, "records", "list") == "ONE\nTWO\n"
+
+
+def test_a_record_that_is_not_repeated_gives_exit_status_1_and_shows_some_differences(capsys, monkeypatch):
+    monkeypatch.setattr(records, "rerun", lambda file: [f"{file.name}[{i}]" for i in range(30)])
+    assert app.main(["records", "rerun", "sent.json"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [*(f"sent.json[{i}]" for i in range(20)), "30 differences."]
+
+
+def test_confirming_goes_through_all_records_and_gives_exit_status_1_if_one_differs(capsys, monkeypatch):
+    monkeypatch.setattr(confirm, "confirm", lambda file, epochs: ["loss"] * epochs if file.stem == "b" else [])
+    assert app.main(["records", "confirm", "a.json", "b.json", "c.json", "--epochs", "3"]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "a.json: equal",
+        "b.json: 3 differences",
+        *["loss"] * 3,
+        "c.json: equal",
+    ]
+    assert app.main(["records", "confirm", "a.json"]) == 0
+
+
+@pytest.mark.parametrize(("dataset", "variants"), [("emoji", 7), ("openclipart", 4), ("audio_score", 0)])
+def test_preparing_fits_linear_cca_to_the_pairs_and_to_each_variant_of_them(monkeypatch, dataset, variants):
+    loaded = []
+    monkeypatch.setattr(experiments.data, "load", lambda name, **options: (name, options))
+    monkeypatch.setattr(experiments.baselines, "linear_cca", loaded.append)
+    assert app.main(["prepare", dataset, "--profile", "toy"]) == 0
+    assert loaded[0] == (dataset, {"profile": "toy"})
+    assert len({str(one) for one in loaded}) == 1 + variants
+
+
+def test_an_error_that_nobody_expected_keeps_its_traceback(monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(data_commands, "load", broken)
+    with pytest.raises(RuntimeError, match="a mistake of ours"):
+        app.main(["data", "emoji"])

@@ -1,0 +1,46 @@
+"""All groups of commands in one, and how a command ends."""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from xmlib.commands import data, prepare, records
+from xmlib.errors import InputError
+
+app = typer.Typer(
+    help="Build pairs for cross-modal retrieval; list, repeat and compare the records of runs.\n\n"
+    "Pairs are kept in the folder data, runs in runs; XMLIB_DATA and XMLIB_RUNS name other folders.",
+    add_completion=False,
+    rich_markup_mode=None,  # plain text, wherever it goes
+    pretty_exceptions_enable=False,
+)
+app.add_typer(data.app, name="data")
+app.add_typer(records.app, name="records")
+app.command()(prepare.prepare)
+
+STOPPED = 130  # exit status after Ctrl-C
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit status: that of the command, 2 after bad input, 130 after Ctrl-C; either is said in one line."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        status = app(given or ["--help"], prog_name="xm", standalone_mode=False)
+    except InputError as error:
+        return _say(f"error: {error}", 2)
+    except typer.TyperException as error:
+        return _say(f"error: {_sentence(error)}", 2)
+    return _say("stopped; what was finished is kept", STOPPED) if status == STOPPED else status or 0
+
+
+def _say(line: str, status: int) -> int:
+    print(line, file=sys.stderr)
+    return status
+
+
+def _sentence(error: typer.TyperException) -> str:
+    """What is wrong with the words of a command, and where they are explained."""
+    said = " ".join(error.format_message().split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    return f"{said} (see {context.command_path if context else 'xm'} --help)"

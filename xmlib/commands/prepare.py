@@ -1,0 +1,20 @@
+"""`xm prepare`: what runs side by side share, made before them."""
+
+from typing import Annotated
+
+import typer
+
+from xmlib.commands.data import Profile
+
+
+def prepare(
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="The data set: audio_score, emoji or openclipart.")],
+    profile: Profile = "quick",
+) -> None:
+    """Build what the runs on a data set share.
+
+    That is its pairs with all their variants, and the linear CCA that runs are compared with.
+    """
+    from xmlib.runs import experiments  # brings PyTorch
+
+    experiments.prepare(profile, dataset)
