@@ -69,14 +69,16 @@ class Retriever:
         """A retriever trained on pairs: item i of `view1` belongs to item i of `view2`.
 
         `view1`: rows of numbers (dense or sparse), texts, or anything that a preparation takes; or a whole data set,
-        `data.Splits`. `method`: of `METHODS`, or `linear_cca`, which takes seconds. `groups`, (n,): pairs that stay
-        together; `validation`: the share held out to choose the epoch, or a pair of views for that. `d`, `batch`,
-        `epochs`: 0 for what suits the number of pairs; `changes`: other `Settings`. `on_epoch`, `halt`: see `fit.fit`.
+        `data.Splits`, whose views went through `preparations` already, if there are any. `method`: of `METHODS`, or
+        `linear_cca`, which takes seconds. `groups`, (n,): pairs that stay together; `validation`: the share held out to
+        choose the epoch, or a pair of views for that. `d`, `batch`, `epochs`: 0 for what suits the number of pairs;
+        `changes`: other `Settings`. `on_epoch`, `halt`: see `fit.fit`.
         Raises `InputError` for views of unequal lengths, too few or equal pairs, NaN, and settings that do not fit.
         """
         choose("method", method, training.METHODS)
         if isinstance(view1, Splits):
-            splits, prepared = view1, [Prepared(shape) for shape in training.shapes_of(view1)]
+            shapes = training.shapes_of(view1)
+            splits, prepared = view1, [own or Prepared(s) for own, s in zip(preparations, shapes, strict=True)]
         else:
             splits, prepared = _prepared(view1, view2, groups, validation, preparations, seed)
         if method == training.LINEAR:

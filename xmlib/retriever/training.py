@@ -66,21 +66,21 @@ def shapes_of(splits: Splits) -> Shapes:
 def suited(method: str, splits: Splits, d: int = 0, batch: int = 0, epochs: int = 0, **changes: Any) -> Settings:
     """The settings of a method for so many pairs; `d`, `batch` and `epochs` are chosen where they are 0.
 
-    Pictures (1, h, w) get those of the audio–score models. No batch is taken that is larger than the training set, and
-    no embedding with more dimensions than a view varies in or than a quarter of the training pairs.
+    Where a view is pictures (1, h, w) they are those of the quick audio–score models. No batch is taken that is larger
+    than the training set, and no embedding with more dimensions than a view varies in or than a quarter of the pairs.
     Raises `InputError` for a `d` above the features of a view, and what `profiles.settings` raises.
     """
     n, shapes = len(splits.train), shapes_of(splits)
     widths = [shape[0] for shape in shapes if len(shape) == 1]
     if widths and d > min(widths):
         raise InputError(f"d = {d} is more than the {min(widths)} features of a view: lower d.")
-    dataset = "audio_score" if len(widths) < 2 else "iapr" if n >= LARGE else "table"
-    own = profiles.settings("full", dataset, method, **changes)
+    profile, dataset = ("quick", "audio_score") if len(widths) < 2 else ("full", "iapr" if n >= LARGE else "table")
+    own = profiles.settings(profile, dataset, method, **changes)
     batch = batch or min(own.batch, n)
     if not d:
         most = min(own.d, n // experiments.PAIRS_A_DIMENSION, batch - 1)
         d = max(1, min([most, *(_directions(view, most) for view in (splits.train.view1, splits.train.view2))]))
-    return profiles.settings("full", dataset, method, epochs=epochs, batch=batch, d=d, **changes)
+    return profiles.settings(profile, dataset, method, epochs=epochs, batch=batch, d=d, **changes)
 
 
 def _directions(view: View, most: int) -> int:
