@@ -35,8 +35,9 @@ def code(*folders):
 
 
 def templates(folder):
-    """What the pages say around the numbers, by the step that fills them in."""
-    return sorted(str(path) for path in Path("book/make/templates", folder).glob("*.md"))
+    """What the pages say around the numbers, by the step that fills them in, and the pieces that all steps share."""
+    whole = Path("book/make/templates")
+    return sorted(str(path) for path in (*whole.glob("*.md"), *(whole / folder).glob("*.md")))
 
 
 CORE = code("xmlib")

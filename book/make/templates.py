@@ -5,9 +5,15 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, meta
 
-from book.make.markdown import number, with_interval
+from book.make import markdown
+from xmlib.show.units import duration
 
 FOLDER = Path(__file__).parent / "templates"
+FILTERS = (
+    *(markdown.number, markdown.with_interval, markdown.gain, markdown.percent, markdown.thousands, markdown.short),
+    *(markdown.fraction, markdown.setting, markdown.significant, markdown.amount, duration),
+    *(markdown.escape, markdown.one_line, markdown.each),
+)
 
 
 class Missing(StrictUndefined):
@@ -20,9 +26,9 @@ class Missing(StrictUndefined):
 def fill(name: str, /, **values: object) -> str:
     """The text of the template `name`, a path below `templates/`, with these values.
 
-    Numbers are formatted by the filters `number`, `percent`, `thousands`, `short` and `with_interval`. A line with a
-    tag `{% … %}` alone leaves nothing. Raises `jinja2.UndefinedError` for a value that the template names and nobody
-    gave.
+    `FILTERS` write the values, and the macros of `templates/pieces.md` the heads of tables, the figures and what
+    several pages say. A line with a tag `{% … %}` alone leaves nothing. Raises `jinja2.UndefinedError` for a value that
+    the template names and nobody gave.
     """
     return _environment().get_template(name).render(values)
 
@@ -41,26 +47,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {
-        "number": number,
-        "percent": percent,
-        "thousands": thousands,
-        "short": short,
-        "with_interval": with_interval,
-    }
+    made.filters |= {write.__name__: write for write in FILTERS}
     return made
-
-
-def percent(share: float, digits: int = 0) -> str:
-    """`12 %` of 0.12."""
-    return f"{100 * share:.{digits}f} %"
-
-
-def thousands(count: float) -> str:
-    """`12,345`, without decimals."""
-    return f"{count:,.0f}"
-
-
-def short(value: float) -> str:
-    """As few digits as say it: `0.5`, `1`."""
-    return f"{value:g}"
