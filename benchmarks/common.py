@@ -28,7 +28,8 @@ from typing import Any, TypedDict
 import psutil
 import torch
 
-from book.make.results.speed import FORMAT, amount, significant
+from book.make.markdown import amount, significant
+from book.make.results.speed import FORMAT
 from xmlib.files import write_text
 from xmlib.runs import records
 

@@ -3,22 +3,10 @@
 A value of None is an empty cell.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from fractions import Fraction
 
 from xmlib.scoring.intervals import Interval
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[str] = ()) -> str:
-    """A Markdown table; the columns named in `right` are aligned to the right. Cells are used as they are."""
-    right = set(right)
-    marks = ["--:" if name in right else ":--" for name in header]
-    return "".join(f"| {' | '.join(row)} |\n" for row in [header, marks, *rows])
-
-
-def figure(name: str, alt: str, caption: str) -> str:
-    """A figure of book/_generated with its label, `fig-` and the name."""
-    return f"```{{figure}} _generated/{name}.svg\n:name: fig-{name}\n:alt: {alt}\n:width: 100%\n\n{caption}\n```\n"
 
 
 def escape(text: object) -> str:

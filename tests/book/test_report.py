@@ -39,6 +39,16 @@ def cells(markdown: str) -> list[list[str]]:
     return [split[0], *split[2:]]
 
 
+def headline(*found: dict) -> str:
+    """The home page's table of these records, without reported numbers."""
+    return tables.filled("headline", tables.headline(runs.group(found), []))
+
+
+def image_text_shown(name: str, methods: image_text.Methods) -> str:
+    """A fragment on pictures and words."""
+    return tables.filled(f"image_text_{name}", image_text.VALUES[name](methods))
+
+
 def the_row(markdown: str, name: str) -> dict[str, str]:
     header, *rows = cells(markdown)
     return dict(zip(header, next(row for row in rows if name in row[0]), strict=True))
@@ -46,7 +56,7 @@ def the_row(markdown: str, name: str) -> dict[str, str]:
 
 def test_the_table_of_metrics_shows_the_numbers_of_the_records():
     found = [record("ccal_tno", quality=1.4), record("ccal_cont", seed=2)]
-    shown = tables.all_metrics(runs.group(found), BACK)
+    shown = tables.filled("metrics", tables.metrics(runs.group(found))).split("Audio → sheet")[1]
     for item in found:
         expected = item["metrics"][BACK]
         row = the_row(shown, runs.title(item["method"]))
@@ -92,21 +102,21 @@ def test_only_runs_on_the_same_pairs_are_compared():
 
 
 def test_a_run_ended_by_its_epochs_is_labelled_not_converged_and_a_finished_one_is_not():
-    shown = tables.headline(runs.group([record("ccal_tno", "medium"), record("ccal_cont", "quick")]), [])
+    shown = headline(record("ccal_tno", "medium"), record("ccal_cont", "quick"))
     assert runs.NOT_CONVERGED in the_row(shown, runs.title("ccal_cont"))["Profile"]
     assert the_row(shown, runs.title("ccal_tno"))["Profile"] == "medium"
 
 
 def test_a_run_that_went_to_the_end_of_its_plan_is_labelled_with_its_length():
     planned = record("ccal_cont", "quick") | {"stopped": "schedule"}
-    shown = the_row(tables.headline(runs.group([planned]), []), runs.title("ccal_cont"))["Profile"]
+    shown = the_row(headline(planned), runs.title("ccal_cont"))["Profile"]
     assert shown == f"quick, *{len(planned['history'])} epochs*"
     both = runs.group([planned, record("ccal_cont", "quick", seed=2)])
     assert both[0].ending == runs.NOT_CONVERGED
 
 
 def test_one_seed_that_did_not_converge_labels_all_seeds():
-    shown = tables.headline(runs.group([record(seed=1, converged=True), record(seed=2, converged=False)]), [])
+    shown = headline(record(seed=1, converged=True), record(seed=2, converged=False))
     assert runs.NOT_CONVERGED in the_row(shown, runs.title("ccal_cont"))["Profile"]
 
 
@@ -114,7 +124,7 @@ def test_several_seeds_give_their_mean_their_range_and_an_interval_around_the_me
     found = [record(profile="medium", seed=seed) for seed in (1, 2, 3)]
     (run,) = runs.group(reversed(found))
     values = [item["metrics"][FORTH]["mrr"] for item in found]
-    row = the_row(tables.headline([run], []), run.title)
+    row = the_row(headline(*found), run.title)
     low, high = run.interval(FORTH)
     assert row[f"MRR {evaluate.DIRECTIONS[FORTH]}"] == f"{np.mean(values):.3f} [{low:.3f}, {high:.3f}]"
     assert low < np.mean(values) < high
@@ -124,7 +134,7 @@ def test_several_seeds_give_their_mean_their_range_and_an_interval_around_the_me
 def test_the_recorded_ranks_give_the_recorded_mrr_at_ties_too():
     item = record(**scores(1.0, 5, tie=True))
     run = runs.Runs((item,))
-    assert np.mean(run.reciprocal_ranks(FORTH)) == pytest.approx(item["metrics"][FORTH]["mrr"], abs=1e-12)
+    assert np.mean(summaries.reciprocal_ranks(run, FORTH)) == pytest.approx(item["metrics"][FORTH]["mrr"], abs=1e-12)
 
 
 def test_paired_differences_are_the_differences_of_the_recorded_mrr():
@@ -145,7 +155,7 @@ def test_a_method_compared_with_itself_differs_by_exactly_nothing():
 def test_the_method_named_on_the_home_page_is_chosen_by_validation_and_not_by_test():
     better_on_test = record("ccal_cont", quality=3.0) | {"valid_mrr": 0.1}
     chosen = record("ccal_tno", quality=1.0) | {"valid_mrr": 0.2}
-    text = tables.reading(runs.group([better_on_test, chosen]))
+    text = tables.filled("reading", tables.reading(runs.group([better_on_test, chosen])))
     assert f"**{runs.title('ccal_tno')}** has the highest validation MRR" in text
     assert f"{chosen['metrics'][FORTH]['mrr']:.3f}" in text
 
@@ -210,8 +220,8 @@ def test_reported_numbers_have_a_source_and_approximate_ones_are_marked():
     assert all(entry["source"] and entry["cite"] for entry in entries)
     keys = re.findall(r"@\w+\{([^,]+),", (paths.ROOT / "book" / "references.bib").read_text())
     assert {entry["cite"] for entry in entries} <= set(keys)
-    shown = the_row(tables.reported(entries, "audio_score"), runs.title("learned_cont"))["Reported"]
-    assert shown == "MRR ≈ 0.478"
+    shown = tables.filled("reported", tables.reported(entries, "audio_score"))
+    assert the_row(shown, runs.title("learned_cont"))["Reported"] == "MRR ≈ 0.478"
 
 
 def test_the_readme_is_filled_between_its_marks_and_nowhere_else(tmp_path):
@@ -227,7 +237,8 @@ def test_the_readme_is_filled_between_its_marks_and_nowhere_else(tmp_path):
 
 def test_the_readme_table_sets_the_reported_number_beside_ours():
     entries = records.reported()
-    shown = tables.readme(runs.group([record("ccal_cont", "medium"), record("ccal_tno", "medium")]), entries)
+    found = runs.group([record("ccal_cont", "medium"), record("ccal_tno", "medium")])
+    shown = tables.filled("readme", tables.readme(found, entries))
     assert the_row(shown, runs.title("ccal_cont"))["Reported ¹"] == "0.810"
     assert the_row(shown, runs.title("ccal_tno"))["Reported ¹"] == "≈ 0.724"
     assert the_row(shown, runs.title("ccal_tno"))["Time a run"] == "1 h 35 min"
@@ -260,7 +271,7 @@ def rendered_tables(page: Path) -> list[list[str]]:
 def test_the_numbers_of_the_built_book_equal_the_records(direction):
     page = paths.ROOT / "_build" / "html" / "comparison.html"
     paper = [item for item in report.load_records(paths.RECORDS) if item["dataset"] == "audio_score"]
-    found = [item for run in runs.group(paper) for item in run.records]
+    found = [item for run in runs.group(paper) for item in run]
     if not page.exists() or not found:
         absent("the book or its records have not been built (make book)")
     rows = {tuple(row) for row in rendered_tables(page)}
@@ -424,7 +435,7 @@ def test_each_refinement_shows_the_best_of_all_epochs_so_far_and_the_mean_over_s
     ):
         run["settings"]["refinements"] = len(curves) - 1
         run["history"] = [{"phase": i, "valid_mrr": mrr} for i, phase in enumerate(curves) for mrr in phase]
-    shown = image_text.refinements(image_text.by_method([first, second, short], "openclipart"))
+    shown = image_text_shown("refinements", image_text.by_method([first, second, short], "openclipart"))
     row = the_row(shown, runs.title("ccal_tno"))
     assert [row[name] for name in ("first phase", "refinement 1", "refinement 2")] == ["0.2500", "0.3500", "0.4500"]
     assert row["Epochs in all"] == "5"
@@ -447,11 +458,11 @@ def with_twins(item: dict, mrr: float) -> dict:
 def test_the_tables_of_pictures_and_words_count_near_twins_both_ways_and_state_the_ceiling():
     found = [with_twins(record("ccal_tno", dataset="emoji", seed=seed), 0.75) for seed in (1, 2)]
     methods = image_text.by_method(found, "emoji")
-    shown = image_text.results(methods).split("Text → image")[0]
+    shown = image_text_shown("results", methods).split("Text → image")[0]
     assert the_row(shown, runs.title("ccal_tno"))[summaries.ANY].startswith("0.750 [")
     assert the_row(shown, "Linear CCA")[summaries.ANY] == "0.750 [0.650, 0.850]"
     assert the_row(shown, "No function of the words exceeds")["MRR"] == "0.875"
-    text = image_text.twins(methods)
+    text = image_text_shown("twins", methods)
     assert f"{N} of the {N} test items have a near twin" in text
     assert "7 have the very words of another one" in text
     assert "an MRR above 0.875, or an R@1 above 75.0 %" in text
@@ -460,8 +471,8 @@ def test_the_tables_of_pictures_and_words_count_near_twins_both_ways_and_state_t
 
 def test_records_that_count_near_twins_as_wrong_alone_say_so():
     methods = image_text.by_method([record("ccal_tno", dataset="emoji")], "emoji")
-    assert summaries.ANY not in image_text.results(methods)
-    assert "their records keep no other count" in image_text.twins(methods)
+    assert summaries.ANY not in image_text_shown("results", methods)
+    assert "their records keep no other count" in image_text_shown("twins", methods)
     assert summaries.ANY not in summaries.scores(methods["ccal_tno"])
 
 
@@ -477,14 +488,14 @@ def test_a_method_with_more_pictures_is_shown_with_its_own_pairs_and_beside_the_
         "ccal_tno": [usual["metrics"]],
         "linear_nce": [mirrored["metrics"]],
     }
-    shown = image_text.results(methods)
+    shown = image_text_shown("results", methods)
     assert "is trained on every picture and on its mirror image" in shown
     best = mirrored["baselines"]["linear_cca"]["metrics"][FORTH]["mrr"]
     assert the_row(shown.split("Text → image")[0], "Linear CCA")["MRR"].startswith(f"{best:.3f}")
 
 
 def test_a_run_that_differs_from_its_profile_is_no_further_seed_of_it():
-    assert [len(same.records) for same in runs.group([record("ccal_tno"), record("ccal_tno", variant="plain")])] == [1]
+    assert [len(same) for same in runs.group([record("ccal_tno"), record("ccal_tno", variant="plain")])] == [1]
 
 
 def test_every_table_on_the_same_test_pairs_has_the_same_linear_cca(ablated):
@@ -507,7 +518,7 @@ def test_the_order_by_map_is_told_where_it_is_another_than_by_mrr():
     for item, precision in ((one, 0.1), (other, 0.3)):
         for metrics in item["metrics"].values():
             metrics["map"] = precision
-    told = image_text.orders(image_text.by_method([one, other], "emoji"))
+    told = image_text_shown("results", image_text.by_method([one, other], "emoji"))
     names = runs.title("ccal_tno"), runs.title("ccal_cont")
     assert f"is: {names[0]}; {names[1]}." in told
     assert f"it is another: {names[1]}; {names[0]}." in told
@@ -528,12 +539,12 @@ def test_a_correction_for_hubs_shows_its_gain_with_the_paired_interval_over_seed
         )
     )
     mean = intervals.paired_mean(own, plain, query_groups())
-    shown = image_text.corrections(image_text.by_method(found, "emoji"))
+    shown = image_text_shown("corrections", image_text.by_method(found, "emoji"))
     assert cells(shown)[2][4] == markdown.with_interval(mean.value, mean.interval(), signed=True)
 
 
 def test_the_filters_of_the_table_are_those_of_the_networks():
-    filters = {row[0]: row[2] for row in cells(tables.profiles())[1:]}
+    filters = {row[0]: row[2] for row in cells(tables.filled("profiles", tables.profiles()))[1:]}
     for name in runs.PROFILES:
         settings = profiles.settings(name)
         layers = [m for m in encoders.ConvEncoder(settings.d, settings.width).modules() if hasattr(m, "out_channels")]
@@ -542,8 +553,10 @@ def test_the_filters_of_the_table_are_those_of_the_networks():
 
 def test_the_book_counts_the_records_that_other_code_has_made():
     today = record("ccal_tno", code=records.code_of("ccal_tno"))
-    assert tables.current([today]) == "All 1 records of this book were made by the code that is here.\n"
-    assert tables.current([today, record("ccal_cont")]).startswith("Of the 2 records of this book, 1 were made by code")
+    shown = tables.filled("current", tables.current([today]))
+    assert shown == "All 1 records of this book were made by the code that is here.\n"
+    shown = tables.filled("current", tables.current([today, record("ccal_cont")]))
+    assert shown.startswith("Of the 2 records of this book, 1 were made by code")
 
 
 def test_the_two_forms_of_the_loss_and_the_text_sides_are_compared_in_short(ablated):
@@ -553,8 +566,7 @@ def test_the_two_forms_of_the_loss_and_the_text_sides_are_compared_in_short(abla
     named = neighborhoods.by_configuration(summaries.one_linear_cca(ablated), "emoji")
     best = [r for r in weighed if r["variant"] == "tfidf"]
     found = summaries.one_linear_cca([*ablated, *weighed, *rival, *linear])
-    others = neighborhoods.by_configuration(found, "emoji", encoder="tfidf")
-    shown = neighborhoods.filled("short", neighborhoods.short(found, "emoji", named, others))
+    shown = neighborhoods.filled("short", neighborhoods.short(neighborhoods.Study.of(found, "emoji")))
     forms = neighborhood_summaries.contrast(named, [("none", "none_released"), ("all", "all_released")])
     assert markdown.with_interval(forms.value, forms.interval(), signed=True) in shown
     gain = np.mean([neighborhood_summaries.difference(best, rival, way)[0] for way in evaluate.DIRECTIONS])
@@ -565,7 +577,8 @@ def test_the_two_forms_of_the_loss_and_the_text_sides_are_compared_in_short(abla
 
 def test_our_validation_mrr_stands_beside_the_reported_one_on_the_home_page_and_in_the_readme():
     found = runs.group([record("ccal_cont", "medium", seed, valid_mrr=0.5 + seed / 100) for seed in (1, 2)])
-    for shown in (tables.headline(found, records.reported()), tables.readme(found, records.reported())):
+    for name, values in (("headline", tables.headline), ("readme", tables.readme)):
+        shown = tables.filled(name, values(found, records.reported()))
         row = the_row(shown, runs.title("ccal_cont"))
         assert (row["Validation MRR ¹"], row["Reported ¹"]) == ("0.515", "0.810")
         assert the_row(shown, "Chance")["Validation MRR ¹"] == f"{evaluate.chance_metrics(50)['mrr']:.3f}"
@@ -573,7 +586,7 @@ def test_our_validation_mrr_stands_beside_the_reported_one_on_the_home_page_and_
 
 def test_what_the_runs_leave_open_is_said_below_the_table_and_only_while_it_is_so():
     one = record("ccal_cont", "medium")
-    told = tables.limits(runs.group([one]))
+    told = tables.filled("limits", tables.limits(runs.group([one])))
     assert "neither confirmed nor refuted" in told
     assert "one seed a method" in told
     assert "refinements of the released schedule" in told
@@ -583,15 +596,25 @@ def test_what_the_runs_leave_open_is_said_below_the_table_and_only_while_it_is_s
     settled = [record("ccal_cont", "medium", seed, best_epoch=2, **today) for seed in (1, 2)]
     for item in settled:
         item["history"] = [row | {"phase": 3} for row in item["history"]]
-    assert tables.limits(runs.group(settled)).strip() == ""
+    assert tables.filled("limits", tables.limits(runs.group(settled))) == ""
 
 
 def test_a_variant_stands_below_its_usual_run_with_what_differs():
     usual = record("ccal_cont", "medium")
     other = copy.deepcopy(usual) | {"variant": "plain", "settings": usual["settings"] | {"lr": 0.5}, "valid_mrr": 0.25}
-    lines = cells(variants.table([other, usual, record("ccal_tno", "quick")]))
+    found = [other, usual, record("ccal_tno", "quick")]
+    lines = cells(tables.filled("variants", variants.variants(found)))
     assert [row[1] for row in lines[1:]] == ["–", "plain"]
     assert "lr 0.5" in lines[2][2]
     assert "lr 0.5" not in lines[1][2]
     assert lines[2][6] == "0.250"
-    assert variants.table([usual]) == "No variant has been run.\n"
+    assert tables.filled("variants", variants.variants([usual])) == "No variant has been run.\n"
+
+
+def test_where_no_correction_has_an_interval_the_page_says_why():
+    item = record("ccal_tno", dataset="emoji")
+    told = "These records keep too little for intervals of the gains."
+    kept = {"mrr_gain": 0.1, "hubness": 1.0, **dict.fromkeys(("r1", "r10", "mrr"), 1.0)}
+    item["corrections"] = {"csls": dict.fromkeys(evaluate.DIRECTIONS, kept)}
+    methods = image_text.by_method([item], "emoji")
+    assert told in image_text_shown("corrections", methods)

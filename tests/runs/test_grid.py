@@ -176,6 +176,7 @@ def test_the_name_of_a_record_decides_what_is_trained(copy, name, parameters):
         ("xmlib/derivations/routes.py", {"gradient": 3, **DRAWN}),
         ("book/make/theory/losses.py", DRAWN),
         ("book/make/templates/theory/noise.md", DRAWN),
+        ("book/make/templates/pieces.md", DRAWN),
         ("book/make/results/tables.py", {}),
     ],
 )

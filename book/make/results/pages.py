@@ -9,8 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from book.make import grid, markdown
+from book.make import grid
 from book.make.results.runs import title
+from book.make.results.tables import filled
 from xmlib import paths
 from xmlib.data import Splits, audio_score, cache, load
 from xmlib.data.audio_score import melodies
@@ -64,7 +65,7 @@ def _title(method: str, name: str) -> str:
 
 
 def _empty(method: str, name: str) -> str:
-    text = f"# {_title(method, name)}\n\nThe notebook has not been run on this machine; `make book` runs it."
+    text = filled("no_notebook", {"title": _title(method, name)}).rstrip()
     cell = {"cell_type": "markdown", "id": "0", "metadata": {}, "source": text}
     return json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, indent=1) + "\n"
 
@@ -86,31 +87,22 @@ def pairs_of(record: dict) -> Splits | None:
     return audio_score.opened(folder, manifest, record["profile"])
 
 
-def melody(splits: Splits, found: Sequence[dict]) -> str:
-    """The sentence on test notes that stand among the same notes in a training tune; `found`: records of the pairs."""
+def melody(splits: Splits, found: Sequence[dict]) -> dict | None:
+    """How many test notes stand among the same notes in a training tune; None where the pairs do not tell.
+
+    `fall`: by how much the test MRR of a record (`found`: those of the pairs) would be lower without them, at worst.
+    """
     shared = melodies.shared(splits)
     if shared is None:
-        return ""
-    same, transposed = (100 * values.mean() for values in shared.values())
-    told = (
-        f"With {len(splits.train):,} training pairs, {same:.1f} % of the {len(splits.test):,} test notes stand among "
-        f"the same three notes before and after in a training tune, and {transposed:.1f} % if the key may be another."
-    )
-    return f"{told} {_without(shared['transposed'], found)}".strip() + "\n"
-
-
-def _without(shared: np.ndarray, found: Sequence[dict]) -> str:
-    """What the test MRR of the records would be without the queries that are shared with training, at worst."""
-    falls = []
-    for record in found:
-        for direction in DIRECTIONS:
-            values = recorded_reciprocal_ranks(record, direction)
-            falls.append(float(values.mean() - values[~shared].mean()))
-    if not falls:
-        return ""
-    most = max(falls, key=abs)
-    change = "lower" if most > 0 else "higher"
-    return f"Without all these the test MRR of a run would be {change} by {markdown.number(abs(most))} at most."
+        return None
+    ranks = [recorded_reciprocal_ranks(record, way) for record in found for way in DIRECTIONS]
+    falls = [float(values.mean() - values[~shared["transposed"]].mean()) for values in ranks]
+    return {
+        "train": len(splits.train),
+        "test": len(splits.test),
+        **{name: float(values.mean()) for name, values in shared.items()},
+        "fall": max(falls, key=abs, default=None),
+    }
 
 
 def example_rows(splits: Splits, count: int = 4) -> np.ndarray:
@@ -141,49 +133,30 @@ def draw_tune(splits: Splits, row: int) -> Figure:
     return figure
 
 
-def pairs(splits: Splits) -> str:
-    """The figures of a tune and of example pairs, with the titles of the tunes."""
+def pairs(splits: Splits) -> dict:
+    """The titles of the tunes that the figures of a tune and of example pairs show."""
     train = splits.train
-    titles = [
-        markdown.escape(train.tunes[train.rows["tune"][row]]["title"].rstrip(".")) for row in example_rows(splits)
-    ]
-    return (
-        "```{figure} _generated/tune.svg\n:name: fig-tune\n:width: 100%\n"
-        ":alt: A staff of music above a spectrogram; two frames on each, alike in colour.\n\n"
-        f"The beginning of *{titles[0]}*. What two pairs cut out is framed, each in one colour.\n```\n\n"
-        "```{figure} _generated/pairs.svg\n:name: fig-pairs\n:width: 100%\n"
-        ":alt: Four snippets of sheet music; below each a spectrogram. A green line marks the note and its onset.\n\n"
-        "Four training pairs: above the snippet, below the excerpt of its sound. "
-        f"The green lines mark the note and its onset. From the tunes {'; '.join(titles)}.\n```\n"
-    )
+    return {"titles": [train.tunes[train.rows["tune"][row]]["title"].rstrip(".") for row in example_rows(splits)]}
 
 
-def tunes(splits: Splits) -> str:
+def tunes(splits: Splits) -> dict:
     """How many tunes, groups and minutes of sound the pairs of each split come from."""
-    header = ["Split", "Pairs", "Tunes", "Groups of related tunes", "Minutes of sound"]
-    rows = []
+    rows = {}
     for name in ("train", "valid", "test"):
         split = getattr(splits, name)
         own = [tune for tune in split.tunes if tune["split"] == name]
         minutes = sum(tune["frames"].shape[1] for tune in own) / FRAMES_PER_MINUTE
-        counts = [len(split), len(own), len(set(split.groups)), round(minutes)]
-        rows.append([name, *(f"{count:,}" for count in counts)])
-    return markdown.table(header, rows, right=header[1:])
+        rows[name] = [len(split), len(own), len(set(split.groups)), minutes]
+    return {"splits": rows}
 
 
-def difficulties() -> str:
-    """What the settings hard and easy fix."""
-    rows = []
-    for name, setting in audio_score.DIFFICULTIES.items():
-        played = [", ".join(audio_score.INSTRUMENTS[i] for i in chosen) for chosen in _splits(setting)]
-        step = "a quarter note lasts 0.5 s" if setting.step is None else _step(*setting.step)
-        rows.append([f"`{name}`", *played, step])
-    return markdown.table(["Difficulty", "Training", "Validation", "Test", "Tempo"], rows)
-
-
-def _splits(setting: audio_score.Difficulty) -> tuple[tuple[int, ...], ...]:
-    return setting.train, setting.valid, setting.test
-
-
-def _step(low: float, high: float) -> str:
-    return f"the commonest note value lasts {low:g} to {high:g} s, differently in every tune"
+def difficulties() -> dict:
+    """What the settings hard and easy fix: the instruments of each split, and the tempo."""
+    splits = ("train", "valid", "test")
+    return {
+        "difficulties": {
+            name: {split: [audio_score.INSTRUMENTS[i] for i in getattr(one, split)] for split in splits}
+            | {"step": one.step}
+            for name, one in audio_score.DIFFICULTIES.items()
+        }
+    }

@@ -1,15 +1,19 @@
 """Records brought together: the seeds of a method, its longest profile, and who may be compared with whom."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import combinations
+from operator import getitem
+from typing import Any
 
 import numpy as np
 
-from xmlib.evaluate import recorded_reciprocal_ranks
+from xmlib.evaluate import chance_metrics, recorded_reciprocal_ranks
 from xmlib.methods import METHODS
 from xmlib.runs.records import ending
-from xmlib.scoring.intervals import Interval, mean_interval, paired_interval, paired_mean
+from xmlib.scoring.intervals import Interval, paired_interval, paired_mean
+from xmlib.show import summaries
 
 NOT_CONVERGED = "not converged"
 PROFILES = ("full", "medium", "quick")  # longest first; toy runs are for tests and never shown
@@ -18,15 +22,12 @@ ORDER = {name: i for i, name in enumerate(METHODS)}  # of the methods in the boo
 Scores = dict[int, np.ndarray]  # seed → one number a test query
 
 
-@dataclass(frozen=True)
-class Runs:
-    """The runs of one method at one profile on the same pairs: one record a seed, in the order of the seeds."""
-
-    records: tuple[dict, ...]
+class Runs(tuple[dict, ...]):
+    """The runs of one method on the same pairs: their records, one a seed, in the order of the seeds."""
 
     @property
     def first(self) -> dict:
-        return self.records[0]
+        return self[0]
 
     @property
     def method(self) -> str:
@@ -41,43 +42,44 @@ class Runs:
         return self.first["data"]["digest"]
 
     @property
-    def groups(self) -> list[int]:
-        return self.first["data"]["test_groups"]
-
-    @property
     def title(self) -> str:
         return title(self.method)
 
     @property
+    def seeds(self) -> list[int]:
+        return [record["seed"] for record in self]
+
+    @property
     def ending(self) -> str:
         """The label of how they ended, see `xmlib.runs.records.ending`; of several the least favourable."""
-        labels = {ending(record) for record in self.records}
-        return max(labels, key=lambda label: (label == NOT_CONVERGED, label))
+        return max({ending(record) for record in self}, key=lambda label: (label == NOT_CONVERGED, label))
 
     @property
     def valid_mrr(self) -> float:
         """The best validation MRR, averaged over the seeds: methods are chosen by it."""
-        return float(np.mean([record["valid_mrr"] for record in self.records]))
+        return self.mean("valid_mrr")
+
+    def mean(self, *keys: str) -> float:
+        """What stands in the records under these keys, averaged over the seeds."""
+        return float(np.mean([reduce(getitem, keys, record) for record in self]))
 
     def mrr(self, direction: str) -> float:
         """The MRR of the test set, averaged over the seeds."""
-        return float(np.mean([record["metrics"][direction]["mrr"] for record in self.records]))
+        return self.mean("metrics", direction, "mrr")
 
     def spread(self, direction: str) -> Interval:
         """The lowest and the highest MRR among the seeds."""
-        values = [record["metrics"][direction]["mrr"] for record in self.records]
+        values = [record["metrics"][direction]["mrr"] for record in self]
         return min(values), max(values)
 
-    def reciprocal_ranks(self, direction: str) -> np.ndarray:
-        """The reciprocal rank of every test query at every seed, (seeds, queries)."""
-        return np.array([recorded_reciprocal_ranks(record, direction) for record in self.records])
-
     def interval(self, direction: str) -> Interval:
-        """The 95 % interval of the MRR over queries and seeds; of one seed that of the record, over queries."""
-        if len(self.records) == 1:
-            low, high = self.first["metrics"][direction]["mrr_interval"]
-            return low, high
-        return mean_interval(self.reciprocal_ranks(direction), self.groups)
+        """The 95 % interval of the MRR, over groups of queries and, of several seeds, over seeds."""
+        return summaries.interval(self, direction)
+
+    def epochs(self) -> list[int]:
+        """How many epochs the shortest and the longest of them took; one number where all took as many."""
+        counts = {len(record["history"]) for record in self}
+        return sorted({min(counts), max(counts)})
 
 
 @dataclass(frozen=True)
@@ -96,31 +98,44 @@ def title(method: str) -> str:
     return METHODS[method].title if method in METHODS else method
 
 
+def grouped(records: Iterable[dict], key: Callable[[dict], Any]) -> dict[Any, Runs]:
+    """Records by their key, in the order of the keys, those of one key in the order of their seeds."""
+    found: dict[Any, list[dict]] = {}
+    for record in sorted(records, key=lambda record: record["seed"]):
+        found.setdefault(key(record), []).append(record)
+    return {name: Runs(found[name]) for name in sorted(found)}
+
+
 def group(records: Iterable[dict]) -> list[Runs]:
     """Runs of the same profile, data and method together; longest profile first, methods in the book's order.
 
     Variants, runs that differ from their profile, are left out.
     """
-    found: dict[tuple, list[dict]] = {}
-    for record in records:
-        if record["profile"] in PROFILES and not record.get("variant"):
-            key = (PROFILES.index(record["profile"]), record["data"]["digest"])
-            found.setdefault((*key, ORDER.get(record["method"], 99), record["method"]), []).append(record)
-    return [Runs(tuple(sorted(found[key], key=lambda r: r["seed"]))) for key in sorted(found)]
+    usual = (record for record in records if record["profile"] in PROFILES and not record.get("variant"))
+    return list(grouped(usual, lambda r: (_profile(r), r["data"]["digest"], place(r["method"]))).values())
 
 
-def rivals_of_variants(records: Iterable[dict]) -> list[list[dict]]:
-    """The records of each method and variant of a profile that has variants, a list for all its seeds.
-
-    Methods are in the book's order; of each the usual runs come first.
-    """
+def with_variants(records: Sequence[dict]) -> list[Runs]:
+    """The runs of every profile that has variants, by method and variant; of each method the usual ones come first."""
     varied = {record["profile"] for record in records if record.get("variant")} & set(PROFILES)
-    found: dict[tuple, list[dict]] = {}
-    for record in records:
-        if record["profile"] in varied:
-            key = (PROFILES.index(record["profile"]), ORDER.get(record["method"], 99), record.get("variant") or "")
-            found.setdefault(key, []).append(record)
-    return [found[key] for key in sorted(found)]
+    shown = (record for record in records if record["profile"] in varied)
+    return list(grouped(shown, lambda r: (_profile(r), place(r["method"]), r.get("variant") or "")).values())
+
+
+def _profile(record: dict) -> int:
+    return PROFILES.index(record["profile"])
+
+
+def place(method: str) -> tuple[int, str]:
+    """Where a method stands in the book: what to sort by."""
+    return ORDER.get(method, len(ORDER)), method
+
+
+def baselines(record: dict) -> dict[str, dict]:
+    """Title → scores, of linear CCA and of chance, whose validation MRR is exact, on the pairs of a record."""
+    found = {title: record["baselines"][name] for name, title in BASELINES.items()}
+    exact = {"valid_mrr": chance_metrics(record["data"]["valid"])["mrr"]}
+    return found | {BASELINES["chance"]: record["baselines"]["chance"] | exact}
 
 
 def longest(runs: Sequence[Runs]) -> list[Runs]:
@@ -128,7 +143,7 @@ def longest(runs: Sequence[Runs]) -> list[Runs]:
     best: dict[str, Runs] = {}
     for run in runs:
         held = best.setdefault(run.method, run)
-        if held.profile == run.profile and len(run.records) > len(held.records):
+        if held.profile == run.profile and len(run) > len(held):
             best[run.method] = run
     return [run for run in runs if best[run.method] is run]
 
@@ -155,8 +170,7 @@ def differences(same_pairs: Sequence[Runs], direction: str) -> list[Difference]:
 
 
 def _by_seed(run: Runs, direction: str) -> Scores:
-    seeds = [record["seed"] for record in run.records]
-    return dict(zip(seeds, run.reciprocal_ranks(direction), strict=True))
+    return dict(zip(run.seeds, summaries.reciprocal_ranks(run, direction), strict=True))
 
 
 def _same_seeds(a: Scores, b: Scores) -> tuple[np.ndarray, np.ndarray]:

@@ -2,53 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
-import numpy as np
-
-from book.make import markdown
-from book.make.results.runs import rivals_of_variants, title
+from book.make.results.runs import with_variants
+from book.make.results.tables import WAYS
 from xmlib.data import audio_score
-from xmlib.evaluate import DIRECTIONS
 from xmlib.profiles import Settings, settings
-from xmlib.show.units import duration
 
 SILENT = {"curve_n", "patience", "refinements", "refine_patience"}  # nothing to see of them in an annealed run
 
 
-def table(found: Sequence[dict]) -> str:
-    """One row a variant and method, the usual runs of the profile above; empty where there is no variant."""
-    rows = []
-    for records in rivals_of_variants(found):
-        first = records[0]
-        scores = [np.mean([r["metrics"][way]["mrr"] for r in records]) for way in DIRECTIONS]
-        cells = [float(np.mean([r["valid_mrr"] for r in records])), *map(float, scores)]
-        rows.append(
-            [
-                title(first["method"]),
-                markdown.escape(first.get("variant") or "–"),
-                markdown.escape(", ".join(differences(first)) or "–"),
-                str(len(records)),
-                "–".join(map(str, sorted({len(r["history"]) for r in records}))),
-                duration(float(np.mean([r["wall_seconds"] for r in records]))),
-                *map(markdown.number, cells),
-            ]
-        )
-    arrows = [f"Test MRR {arrow}" for arrow in DIRECTIONS.values()]
-    header = ["Method", "Variant", "Differs in", "Seeds", "Epochs", "Time a run", "Validation MRR", *arrows]
-    return markdown.table(header, rows, right=header[6:]) if rows else "No variant has been run.\n"
+def variants(found: Sequence[dict]) -> dict:
+    """The runs of each variant and method, the usual ones of the profile above; none where there is no variant."""
+    return {"runs": [(run, differences(run.first)) for run in with_variants(found)], **WAYS}
 
 
-def differences(record: dict) -> list[str]:
-    """What the run had otherwise than its profile has today, a few words each."""
+def differences(record: dict) -> dict[str, Any]:
+    """What the run had otherwise than its profile has today: settings, number of pairs, how often each is played."""
     today, made = asdict(settings(record["profile"])), asdict(Settings()) | record["settings"]
-    told = [f"{name} {_shown(made[name])}" for name in today if name not in SILENT and made[name] != today[name]]
     size = audio_score.PROFILES[record["profile"]]
-    if record["data"]["train"] != size.train:
-        told.append(f"{record['data']['train']:,} pairs")
-    if (played := record["data"].get("settings", {}).get("renderings", 1)) > 1:
-        told.append(f"renderings {played}")
-    return told
-
-
-def _shown(value: object) -> str:
-    return f"{value:g}" if type(value) in (int, float) else str(value)
+    return {
+        "settings": {name: made[name] for name in today if name not in SILENT and made[name] != today[name]},
+        "pairs": None if record["data"]["train"] == size.train else record["data"]["train"],
+        "renderings": record["data"].get("settings", {}).get("renderings", 1),
+    }
