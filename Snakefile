@@ -12,8 +12,8 @@ from xmlib.data.workers import KEEP_MEMORY
 from xmlib.paths import DATA
 
 GRID = yaml.safe_load(Path("notebooks/grid.yml").read_text(encoding="utf-8"))
-AUDIO_SCORE, EMOJI, OPENCLIPART = (GRID[name] for name in ("audio_score", "emoji", "openclipart"))
-NEIGHBORHOOD_RUNS = GRID["neighborhoods"]
+AUDIO_SCORE, NEIGHBORHOOD_RUNS = GRID["audio_score"], GRID["neighborhoods"]
+IMAGE_ROWS = {name: row for name, row in GRID.items() if row["notebook"] == "image_text"}
 VARIANTS = AUDIO_SCORE["variants"]
 RECORD = "book/records/{profile}/audio_score-{method}-seed{seed}.json"
 VARIANT_RECORD = "book/records/medium/audio_score-{variant}-{method}-seed{seed}.json"
@@ -94,6 +94,10 @@ def comparisons(dataset):
     return lambda wildcards: shlex.quote(asked.get(wildcards.method, asked.get("default", "")))
 
 
+def image_notebook(dataset):
+    return lambda wildcards: IMAGE_NOTEBOOK.format(dataset=dataset, profile=wildcards.profile, method=wildcards.method)
+
+
 def ablation_records(dataset):
     names = [f"{dataset}-{name}" if name else dataset for name in CONFIGURATIONS]
     return expand(IMAGE_RECORD, profile="full", dataset=names, method="neighborhoods", seed=NEIGHBORHOOD_RUNS["seeds"]["full"])
@@ -104,7 +108,8 @@ rule book:
 
 rule quick:
     input:
-        records("quick"), "runs/built/quick-linear", image_records("emoji"),
+        records("quick"), "runs/built/quick-linear",
+        [image_records(name) for name, row in IMAGE_ROWS.items() if "quick" in row["seeds"]],
         expand(GRADIENT_NOTEBOOK, part=GRADIENT_PARTS),
         expand(NEIGHBORHOOD_NOTEBOOK, profile="quick", dataset="emoji"), "book/_generated/theory-figures.done",
 
@@ -183,65 +188,43 @@ rule long_run:
     shell: COMMAND
 
 # Features of pictures once, before the runs that share them.
-rule emoji:
+rule features:
     input: PICTURES
-    output: touch("runs/built/{profile}-emoji")
-    message: "Features of the emoji, profile {wildcards.profile}"
-    log: "runs/logs/{profile}/emoji.log"
-    wildcard_constraints: profile="toy|quick"
+    output: touch("runs/built/{profile}-{dataset}")
+    message: "Features of {wildcards.dataset}, profile {wildcards.profile}"
+    log: "runs/logs/{profile}/{dataset}.log"
+    wildcard_constraints: profile="toy|quick", dataset="|".join(IMAGE_ROWS)
     priority: 1  # before the short jobs without a profile, which fill the core that the last run leaves
-    shell: f"{shlex.quote(sys.executable)} -m xmlib prepare emoji --profile {{wildcards.profile}} > {{log}} 2>&1"
+    shell: f"{shlex.quote(sys.executable)} -m xmlib prepare {{wildcards.dataset}} --profile {{wildcards.profile}} > {{log}} 2>&1"
 
-rule emoji_runs:
-    message: "Training {wildcards.method} on emoji, all seeds"
-    input: notebook="notebooks/image_text.ipynb", code=PICTURES, shown=SHOWN, built="runs/built/{profile}-emoji"
-    output:
-        records=expand(IMAGE_RECORD, dataset="emoji", seed=EMOJI["seeds"]["quick"], allow_missing=True),
-        notebook=IMAGE_NOTEBOOK.replace("{dataset}", "emoji"),
-    params:
-        dataset="emoji",
-        notebook=lambda w, output: output.notebook,
-        comparisons=comparisons("emoji"),
-        mirrored=False,
-    log: "runs/logs/{profile}/emoji-{method}.log"
-    wildcard_constraints: profile="toy|quick", method="|".join(EMOJI["methods"])
-    threads: 1
-    priority: 1
-    shell: IMAGE_COMMAND
-
-use rule emoji_runs as emoji_mirrored_runs with:
-    output:
-        records=expand(IMAGE_RECORD, dataset="emoji-mirrored", seed=EMOJI["seeds"]["quick"], allow_missing=True),
-        notebook=IMAGE_NOTEBOOK.replace("{dataset}", "emoji"),
-    params:
-        dataset="emoji",
-        notebook=lambda w, output: output.notebook,
-        comparisons=comparisons("emoji"),
-        mirrored=True,
-    wildcard_constraints: profile="toy|quick", method="|".join(EMOJI["mirrored"])
-
-rule openclipart_runs:
-    message: "Training {wildcards.method} on Openclipart, all seeds"
-    input: notebook=ancient("notebooks/image_text.ipynb")
-    output: records=expand(IMAGE_RECORD, dataset="openclipart", seed=OPENCLIPART["seeds"]["full"], allow_missing=True)
-    params:
-        dataset="openclipart",
-        notebook=lambda w: IMAGE_NOTEBOOK.format(dataset="openclipart", **w),
-        comparisons=comparisons("openclipart"),
-        mirrored=False,
-    log: "runs/logs/{profile}/openclipart-{method}.log"
-    wildcard_constraints: profile="full", method="|".join(OPENCLIPART["methods"])
-    threads: 1
-    shell: IMAGE_COMMAND
-
-use rule openclipart_runs as openclipart_mirrored_runs with:
-    output: records=expand(IMAGE_RECORD, dataset="openclipart-mirrored", seed=OPENCLIPART["seeds"]["full"], allow_missing=True)
-    params:
-        dataset="openclipart",
-        notebook=lambda w: IMAGE_NOTEBOOK.format(dataset="openclipart", **w),
-        comparisons=comparisons("openclipart"),
-        mirrored=True,
-    wildcard_constraints: profile="full", method="|".join(OPENCLIPART["mirrored"])
+# One notebook trains all seeds. Those of the profile quick are made again whenever notebook or code has changed.
+for dataset, row in IMAGE_ROWS.items():
+    ((profile, seeds),) = row["seeds"].items()
+    short = profile == "quick"
+    for mirrored in (False, True):
+        rule:
+            name: f"{dataset}_mirrored_runs" if mirrored else f"{dataset}_runs"
+            message: f"Training {{wildcards.method}} on {dataset}, all seeds"
+            input:
+                notebook="notebooks/image_text.ipynb" if short else ancient("notebooks/image_text.ipynb"),
+                **(dict(code=PICTURES, shown=SHOWN, built=f"runs/built/{{profile}}-{dataset}") if short else {}),
+            output:
+                records=expand(
+                    IMAGE_RECORD, dataset=f"{dataset}-mirrored" if mirrored else dataset, seed=seeds, allow_missing=True
+                ),
+                **(dict(notebook=IMAGE_NOTEBOOK.replace("{dataset}", dataset)) if short else {}),
+            params:
+                dataset=dataset,
+                notebook=image_notebook(dataset),
+                comparisons=comparisons(dataset),
+                mirrored=mirrored,
+            log: f"runs/logs/{{profile}}/{dataset}-{{method}}.log"
+            wildcard_constraints:
+                profile="toy|quick" if short else profile,
+                method="|".join(row["mirrored" if mirrored else "methods"]),
+            threads: 1
+            priority: int(short)
+            shell: IMAGE_COMMAND
 
 rule neighborhoods:
     message: "Training with neighbourhoods on emoji"

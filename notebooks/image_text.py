@@ -50,14 +50,14 @@ import pandas as pd
 import torch
 from IPython.display import Markdown
 
-from xmlib import evaluate, methods, profiles
+from xmlib import data, evaluate, methods, profiles
 from xmlib.runs import experiments
 from xmlib.runs.parameters import checked
 from xmlib.scoring import refit
 from xmlib.show import figures, picture_figures, summaries
 
 # Every parameter as what it is declared to be, or one sentence on what is wrong, before anything is built.
-asked = checked("image_text", globals(), method=methods.IMAGE_METHODS, dataset=experiments.OPTIONS)
+asked = checked("image_text", globals(), method=methods.IMAGE_METHODS, dataset=data.of_notebook("image_text"))
 globals().update(asked)
 parameters = asked | {"seeds": 1, "comparisons": ""}  # of each run
 chosen, others = methods.METHODS[method], experiments.variants(dataset, comparisons)
@@ -77,7 +77,7 @@ Markdown(
 # set that holds features alone, such as `iapr`, has no pictures and texts to look at; the figures of them are left out.
 
 # %%
-splits = experiments.pairs(parameters)
+splits = data.asked(parameters)
 summaries.sizes(splits)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-pictures", "caption": "Eight training pairs: the picture and its text."}}
@@ -213,7 +213,7 @@ summaries.by_known_words(splits.test, found)
 compared = {"as above": found}
 for name, changed in others.items():
     options = parameters | changed
-    run = experiments.run("image_text", options, experiments.pairs(options), settings, on_device)
+    run = experiments.run("image_text", options, data.asked(options), settings, on_device)
     compared[name] = [run.record]
 summaries.compare(compared).style.format(precision=2).format("{:.3f}", subset=["MRR", "linear CCA, MRR"])
 

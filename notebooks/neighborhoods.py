@@ -60,7 +60,7 @@ import pandas as pd
 import torch
 from IPython.display import Markdown
 
-from xmlib import methods, profiles
+from xmlib import data, methods, profiles
 from xmlib.neighborhoods import neighborhood_figures, study
 from xmlib.neighborhoods import neighborhood_summaries as summaries
 from xmlib.runs.parameters import checked
@@ -68,7 +68,7 @@ from xmlib.show import figures
 
 # Every parameter as what it is declared to be, or one sentence on what is wrong, before anything is built.
 asked = checked(
-    "neighborhoods", globals(), method=methods.NEIGHBORHOODS, dataset=study.OPTIONS,
+    "neighborhoods", globals(), method=methods.NEIGHBORHOODS, dataset=data.of_notebook("neighborhoods"),
     image_encoder=study.IMAGE_ENCODERS, text_encoder=study.TEXT_ENCODERS,
     index=("auto", "exact", "hnsw"), empty=("skip", "stop"), missing=("stop", "skip"),
 )  # fmt: skip
@@ -91,7 +91,7 @@ Markdown(f"**This run**: {chosen.title}, data set `{dataset}`, profile `{profile
 # Doc2Vec learns from the training texts alone. Test and validation pairs were set aside before.
 
 # %%
-splits = study.pairs(parameters)
+splits = data.asked(parameters)
 spaces = [study.text_space(splits, seed + i, index, empty, k) for i in range(seeds)]
 space = spaces[0]
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xmlib.data import DATASETS
 from xmlib.errors import InputError
 
 TIE = 1e-6  # embeddings are float32, so cosines closer than this carry no order
@@ -28,7 +29,7 @@ Correction = Callable[[Tensor], Tensor]  # scores of some queries (q, n) → cor
 
 def direction_names(dataset: str) -> dict[str, str]:
     """What readers of a data set call the two directions, by the keys that records use."""
-    view1, view2 = ("sheet", "audio") if dataset == "audio_score" else ("image", "text")
+    view1, view2 = DATASETS[dataset].views if dataset in DATASETS else ("view 1", "view 2")
     return dict(zip(DIRECTIONS, (f"{view1} → {view2}", f"{view2} → {view1}"), strict=True))
 
 

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from xmlib import data
 from xmlib.errors import InputError
 
 
@@ -75,7 +76,7 @@ PROFILES = ("toy", "quick", "medium", "full")
 PRECISIONS = ("float32", "tf32", "bfloat16")
 PARAMETERS = ("epochs", "width", "batch", "d", "precision", "augment")  # settings that a notebook has as parameters
 TERMS = ("sym", "img", "text", "released", "text_encoder")  # and what the notebook neighborhoods has besides
-DATASETS: dict[str, dict[str, dict[str, Any]]] = {
+OF_DATASET: dict[str, dict[str, dict[str, Any]]] = {
     "audio_score": AUDIO_SCORE,
     "iapr": {
         **dict.fromkeys(PROFILES, RELEASED_IAPR),
@@ -83,8 +84,6 @@ DATASETS: dict[str, dict[str, dict[str, Any]]] = {
     },
 }
 TOY: dict[str, Any] = dict(d=8, batch=20, epochs=3, width=1 / 32)  # on the data sets that are in no table
-LARGE = ("coco", "good_news", "politics")  # as large as those of paper B, and trained with its settings
-NAMES = (*DATASETS, "emoji", "openclipart", "table", *LARGE)  # of all data sets; table: any pairs of one's own
 
 
 def choose(kind: str, name: str, table) -> str:
@@ -116,7 +115,7 @@ def settings(
     """
     from xmlib.methods import METHODS, NEIGHBORHOODS  # which needs this module
 
-    choose("data set", dataset, NAMES)
+    choose("data set", dataset, data.DATASETS)
     if method:
         choose("method", method, METHODS)
     base = replace(Settings(), **_own(choose("profile", profile, PROFILES), dataset, method, text_encoder))
@@ -143,11 +142,11 @@ def _own(profile: str, dataset: str, method: str, text_encoder: str) -> dict[str
     """What the settings of a data set's profile have that the defaults have not."""
     from xmlib.methods import METHODS, NEIGHBORHOODS
 
-    if dataset in DATASETS:
-        return DATASETS[dataset][profile]
+    if dataset in OF_DATASET:
+        return OF_DATASET[dataset][profile]
     small = SMALL | dict(METHODS[method].small if method else {})
     if method in NEIGHBORHOODS and text_encoder == "tfidf":
         small |= SMALL_TFIDF
-    if dataset in LARGE and method in NEIGHBORHOODS:
+    if data.DATASETS[dataset].large and method in NEIGHBORHOODS:
         small |= RELEASED_NEIGHBORHOODS | dict(width=1.0, dropout=0.0)
     return small | {"toy": TOY, "quick": QUICK}.get(profile, {})

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from xmlib import evaluate, fit, methods, profiles
+from xmlib import data, evaluate, fit, methods, profiles
 from xmlib.data import Pictures, Split, Splits, View
 from xmlib.errors import InputError
 from xmlib.neighborhoods import neighborhood_summaries, study
@@ -245,7 +245,7 @@ def test_pairs_of_ones_own_go_the_whole_way(dataset, tmp_path, monkeypatch):
         file = tmp_path / "pairs.csv"
         file.write_text("image,text\n" + "".join(f"{name},{texts[0]}\n" for name, texts in said.items()))
     asked = parameters(tmp_path, dataset=dataset, dataset_file=str(file), image_folder="", missing="stop")
-    splits = study.pairs(asked)
+    splits = data.asked(asked)
     space = study.text_space(splits)
     settings = profiles.settings("toy", "emoji", "neighborhoods", epochs=1, batch=16)
     record = study.run("neighborhoods", asked, splits, space, settings, torch.device("cpu")).record

@@ -21,7 +21,7 @@ CONFIGURATIONS += ["-tfidf", *(f"-tfidf-{name}" for name in study.TERMS if name 
 IMAGES = {"emoji_runs": 5, "emoji_mirrored_runs": 1}
 SHOWING = {"short_run": 3, **IMAGES, "neighborhoods": 1, "gradient": 3}  # what a page shows
 DRAWN = {"theory": 1}
-EVERYTHING = {"pairs": 1, "linear": 1, "emoji": 1, **SHOWING, **DRAWN}
+EVERYTHING = {"pairs": 1, "linear": 1, "features": 1, **SHOWING, **DRAWN}
 PAGES = {"report": 1, "explorer": 1, "site": 1}
 
 
@@ -81,7 +81,7 @@ def planned(root, target):
     return {
         rule: int(n)
         for rule, n in re.findall(
-            r"^(pairs|linear|short_run|long_run|variant_run|emoji|\w+_runs|neighborhoods|gradient|theory|report|explorer|site)\s+(\d+)$",
+            r"^(pairs|linear|short_run|long_run|variant_run|features|\w+_runs|neighborhoods|gradient|theory|report|explorer|site)\s+(\d+)$",
             run(root, target),
             re.M,
         )
@@ -171,7 +171,7 @@ def test_the_name_of_a_record_decides_what_is_trained(copy, name, parameters):
     [
         ("xmlib/fit.py", EVERYTHING),
         ("xmlib/neighborhoods/angular.py", {"neighborhoods": 1}),
-        ("xmlib/data/emoji/emoji_concepts.py", {"emoji": 1, **IMAGES, "neighborhoods": 1}),
+        ("xmlib/data/emoji/emoji_concepts.py", {"features": 1, **IMAGES, "neighborhoods": 1}),
         ("xmlib/data/audio_score/engrave.py", {"pairs": 1, "linear": 1, "short_run": 3}),
         ("xmlib/derivations/routes.py", {"gradient": 3, **DRAWN}),
         ("book/make/theory/losses.py", DRAWN),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from xmlib import evaluate, fit, methods, profiles
+from xmlib import data, evaluate, fit, methods, profiles
 from xmlib.cca import cca
 from xmlib.data import Split, Splits, View
 from xmlib.errors import InputError
@@ -149,7 +149,7 @@ def test_a_run_with_more_pictures_is_compared_with_the_linear_cca_that_validatio
 ):
     valid = {"plain": 0.5, "mirrored": 0.7 if better == "mirrored" else 0.3}
     monkeypatch.setattr(baselines, "linear_cca", lambda pairs: {"valid_mrr": valid[pairs]})
-    monkeypatch.setattr(experiments, "pairs", lambda asked: "mirrored" if asked["mirrored"] else "plain")
+    monkeypatch.setattr(data, "asked", lambda asked: "mirrored" if asked["mirrored"] else "plain")
     found = experiments.linear_cca({"dataset": "emoji", "mirrored": True}, "mirrored")
     assert found["valid_mrr"] == expected
 

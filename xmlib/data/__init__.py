@@ -6,14 +6,16 @@ import inspect
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from xmlib.data import audio_score, emoji, iapr, openclipart
 from xmlib.data.audio_score import audio_sheet_music
+from xmlib.data.emoji import emoji_concepts
+from xmlib.data.pictures import image_features
 from xmlib.data.splits import Pictures, Split, Splits, View
 from xmlib.errors import InputError
 
-__all__ = ["DATASETS", "Pictures", "Split", "Splits", "View", "load"]
+__all__ = ["DATASETS", "Dataset", "Pictures", "Split", "Splits", "View", "load"]
 
 
 def _audio_score(
@@ -37,13 +39,39 @@ def _own(form: str, profile: str, seed: int, **options: Any) -> Splits:
     return own_pairs.load(form, profile, seed, **options)
 
 
-DATASETS: dict[str, Callable[..., Splits]] = {
-    "audio_score": _audio_score,
-    "emoji": emoji.load,
-    "openclipart": openclipart.load,
-    "iapr": iapr.load,
-    **{form: partial(_own, form) for form in ("table", "coco", "good_news", "politics")},
-}
+class Dataset(NamedTuple):
+    """What a data set is: the function that makes its pairs, and all that differs from set to set elsewhere."""
+
+    load: Callable[..., Splits]
+    notebooks: tuple[str, ...]  # that train on it
+    options: tuple[str, ...]  # of `load`, as far as these notebooks have them as parameters
+    views: tuple[str, str] = ("image", "text")
+    packages: tuple[str, ...] = ()  # whose versions decide its pairs, besides those in every record
+    large: bool = False  # as large as the sets of paper B, and trained with its settings
+
+
+OWN = partial(Dataset, notebooks=("neighborhoods",), options=("dataset_file", "image_folder", "missing"))
+DATASETS = {
+    "audio_score": Dataset(
+        _audio_score, ("audio_score",), ("difficulty", "train_pairs", "renderings", "dataset_file"), ("sheet", "audio")
+    ),
+    "emoji": Dataset(
+        emoji.load, ("image_text", "neighborhoods"), ("split", "style", "test_style", "mirrored", "shuffled"),
+        packages=(*image_features.PACKAGES, *emoji_concepts.PACKAGES),
+    ),
+    "openclipart": Dataset(
+        openclipart.load, ("image_text", "neighborhoods"), ("split", "mirrored", "shuffled"),
+        packages=image_features.PACKAGES,
+    ),
+    "iapr": Dataset(iapr.load, ("image_text",), ("dataset_file",)),
+    "table": OWN(partial(_own, "table")),
+    **{form: OWN(partial(_own, form), large=True) for form in ("coco", "good_news", "politics")},
+}  # fmt: skip
+
+
+def of_notebook(notebook: str) -> list[str]:
+    """The names of the data sets that a notebook trains on."""
+    return [name for name, row in DATASETS.items() if notebook in row.notebooks]
 
 
 def load(name: str, profile: str = "quick", seed: int = 23, **options: Any) -> Splits:
@@ -55,10 +83,16 @@ def load(name: str, profile: str = "quick", seed: int = 23, **options: Any) -> S
     """
     if name not in DATASETS:
         raise InputError(f"data set {name!r} is unknown; choose one of: {', '.join(DATASETS)}.")
-    known = inspect.signature(DATASETS[name]).parameters.values()
+    known = inspect.signature(DATASETS[name].load).parameters.values()
     if not any(one.kind is one.VAR_KEYWORD for one in known):  # `own_pairs` checks its own
         named = [one.name for one in known if one.kind is one.KEYWORD_ONLY]
         unknown = [option for option in options if option not in named]
         if unknown:
             raise InputError(f"{name} has no option {unknown[0]!r}; it has: {', '.join(named)}.")
-    return DATASETS[name](profile, seed, **options)
+    return DATASETS[name].load(profile, seed, **options)
+
+
+def asked(parameters: dict[str, Any]) -> Splits:
+    """The pairs that the parameters of a notebook ask for: `dataset`, `profile`, and the options of that data set."""
+    own = {name: parameters[name] for name in DATASETS[parameters["dataset"]].options if parameters.get(name)}
+    return load(parameters["dataset"], profile=parameters["profile"], **own)

@@ -28,14 +28,6 @@ from xmlib.runs import experiments, records
 from xmlib.runs.experiments import Run
 from xmlib.scoring import baselines, relevance
 
-OPTIONS = {  # of the data sets, among the parameters of the notebook
-    "emoji": ("split", "style", "test_style"),
-    "openclipart": ("split",),
-    "table": ("dataset_file", "image_folder", "missing"),
-    "coco": ("dataset_file", "image_folder", "missing"),
-    "good_news": ("dataset_file", "image_folder", "missing"),
-    "politics": ("dataset_file", "image_folder", "missing"),
-}
 SIDES = {"pixels": 64, "resnet50": 224}  # of the pictures that an image encoder sees
 IMAGE_ENCODERS = ("features", *SIDES)
 TEXT_ENCODERS = ("words", "tfidf")
@@ -308,10 +300,3 @@ def captions(split: Split, x: Tensor, y: Tensor) -> dict[str, dict]:
     if len(images) == 1000 * FOLDS:
         found["folds"] = relevance.captions_both_ways(images, y, owner, FOLDS)
     return found
-
-
-def pairs(parameters: dict[str, Any]) -> Splits:
-    """The pairs that the parameters of the notebook ask for."""
-    names = OPTIONS[choose("data set", parameters["dataset"], OPTIONS)]
-    options = {name: parameters[name] for name in names if parameters[name]}
-    return data.load(parameters["dataset"], profile=parameters["profile"], **options)

@@ -17,11 +17,6 @@ from xmlib.profiles import Settings, choose
 from xmlib.runs import embeddings, records
 from xmlib.scoring import baselines, hubness, relevance
 
-OPTIONS: dict[str, tuple[str, ...]] = {  # of the data sets, among the parameters of a notebook
-    "emoji": ("split", "style", "test_style", "mirrored", "shuffled"),
-    "openclipart": ("split", "mirrored", "shuffled"),
-    "iapr": ("dataset_file",),
-}
 AUDIO_METHODS = tuple(name for name, row in methods.METHODS.items() if not (row.linear or row.neighborhoods))
 PAIRS_A_DIMENSION = 4  # with fewer, what CCA finds is further from the truth than nothing is (book, statistics)
 USUAL = {"split": "grouped", "style": "openmoji", "test_style": "", "mirrored": False, "shuffled": False}
@@ -47,19 +42,13 @@ class Run:
     y: Tensor
 
 
-def pairs(parameters: dict[str, Any]) -> Splits:
-    """The pairs that the parameters of a notebook ask for: `dataset`, `profile`, and what the data set knows."""
-    options = {name: parameters[name] for name in OPTIONS[parameters["dataset"]] if name in parameters}
-    return data.load(parameters["dataset"], profile=parameters["profile"], **options)
-
-
 def variants(dataset: str, asked: str = "all") -> dict[str, dict[str, Any]]:
     """Of the variants those that a data set has: their names and what they change.
 
     `asked`: all; splits, for those with the same pictures; or names with spaces between. Raises `InputError` for a name
     that the data set has not.
     """
-    known = OPTIONS[dataset]
+    known = data.DATASETS[choose("data set", dataset, data.DATASETS)].options
     found = {name: changed for name, changed in VARIANTS.items() if set(changed) <= set(known)}
     if asked == "splits":
         return {name: changed for name, changed in found.items() if set(changed) <= {"split", "shuffled"}}
@@ -82,9 +71,8 @@ def prepare(profile: str, dataset: str) -> None:
 
     Notebooks side by side then find them. Raises `InputError` for a data set or a profile that is not there.
     """
-    changes = variants(dataset).values() if dataset in OPTIONS else ()
-    for changed in ({}, *changes):
-        baselines.linear_cca(data.load(dataset, profile=profile, **changed))
+    for changed in ({}, *variants(dataset).values()):
+        baselines.linear_cca(data.asked({"dataset": dataset, "profile": profile} | changed))
 
 
 def run(notebook: str, parameters: dict, splits: Splits, settings: Settings, device: torch.device) -> Run:
@@ -172,7 +160,7 @@ def linear_cca(parameters: dict[str, Any], splits: Splits) -> dict:
     Validation decides, so that a method with more pictures is compared with the best linear CCA there is.
     """
     plain = {name: USUAL[name] for name in ("style", "mirrored") if parameters.get(name) in ("both", True)}
-    fits = [baselines.linear_cca(splits)] + ([baselines.linear_cca(pairs(parameters | plain))] if plain else [])
+    fits = [baselines.linear_cca(splits)] + ([baselines.linear_cca(data.asked(parameters | plain))] if plain else [])
     return max(fits, key=lambda fit: fit["valid_mrr"])
 
 

@@ -17,9 +17,7 @@ from pathlib import Path
 import torch
 
 from xmlib import methods, paths, profiles
-from xmlib.data import Splits
-from xmlib.data.emoji import emoji_concepts
-from xmlib.data.pictures import image_features
+from xmlib.data import DATASETS, Splits
 from xmlib.errors import InputError
 from xmlib.files import write_text
 from xmlib.profiles import Settings
@@ -54,7 +52,6 @@ NEIGHBORHOOD_CODE = CODE | {
 }  # of methods with neighbourhoods
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "music21", "verovio", "resvg_py", "midirenderer")
 NEIGHBORHOOD_PACKAGES = (*PACKAGES, "gensim", "nmslib")
-DATA_PACKAGES = {"emoji": (*image_features.PACKAGES, *emoji_concepts.PACKAGES), "openclipart": image_features.PACKAGES}
 RESULTS = (
     "history",
     "best_epoch",
@@ -138,7 +135,8 @@ def make(
     `variant`: names what differs from the usual split or from the profile, such as `zero_shot`; empty for the usual.
     """
     packages = NEIGHBORHOOD_PACKAGES if parameters["method"] in methods.NEIGHBORHOODS else PACKAGES
-    packages = (*packages, *DATA_PACKAGES.get(splits.name, ()))
+    own = DATASETS[splits.name].packages if splits.name in DATASETS else ()
+    packages = (*packages, *own)
     return {
         "format": FORMAT,
         "notebook": notebook,

@@ -20,7 +20,7 @@ from xmlib.data import Splits, audio_score, cache
 from xmlib.errors import InputError
 from xmlib.files import write_bytes
 from xmlib.methods import METHODS
-from xmlib.runs import embeddings, experiments, records
+from xmlib.runs import embeddings, records
 
 VERSION = 1  # raise it when a file may come out differently from the same runs
 BUILT = paths.ROOT / "book" / "assets" / "explorer" / "built"
@@ -131,7 +131,7 @@ def pairs_of(record: dict) -> Splits | None:
 def _pictures_and_texts(parameters: dict) -> Splits | None:
     """These come from packages and not from long runs; None where a file that they need is not here."""
     try:
-        return experiments.pairs(parameters)
+        return data.asked(parameters)
     except InputError as error:
         print(error, file=sys.stderr)
         return None
