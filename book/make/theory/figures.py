@@ -140,7 +140,7 @@ def shares() -> Figure:
     )
     for ax, (letter, values, row) in zip(axes, families, strict=True):
         for value, color, style in zip(values, (RED, ORANGE, BLUE), ("-", "--", "-."), strict=True):
-            found = [losses.share_of_push(lambda s: row(s, value), float(score)) for score in scores]  # noqa: B023
+            found = [losses.share_of_push(row, float(score), value) for score in scores]
             ax.plot(scores, found, style, color=color, label=f"{letter} = {value:g}")
         ax.axvline(0.6, color=GREY, linestyle=":", linewidth=1)
         ax.set(yscale="log", ylim=(1e-5, 1.5), xlabel="score of one wrong answer")

@@ -72,10 +72,10 @@ def crowd(score: float, count: int = 99) -> Tensor:
     return torch.cat([torch.tensor([0.6, score], dtype=torch.float64), 0.25 * torch.special.ndtri(quantiles)])
 
 
-def share_of_push(row, score: float) -> float:
-    """Share of a row's push on wrong answers that falls on the one with that score."""
+def share_of_push(row, score: float, *setting: float) -> float:
+    """Share of a row's push on wrong answers that falls on the one with that score; `setting`: what `row` takes too."""
     scores = crowd(score).requires_grad_()
-    row(scores).backward()
+    row(scores, *setting).backward()
     push = scores.grad[1:]
     return float(push[0] / push.sum().clamp_min(1e-300))
 

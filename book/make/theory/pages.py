@@ -114,7 +114,7 @@ def shares() -> dict:
     right = 0.6
 
     def at(temperature: float) -> dict:
-        share = losses.share_of_push(lambda scores: losses.info_nce_row(scores, temperature), right)
+        share = losses.share_of_push(losses.info_nce_row, right, temperature)
         return {"temperature": temperature, "share": share}
 
     cold, _, warm = losses.TEMPERATURES
