@@ -24,7 +24,7 @@ from xmlib.scoring import hubness
 # in 5 ms, and a graph would have to answer thousands of queries before it has saved the minute that it takes.
 EXACT_UP_TO = 200_000
 GRAPH = {"M": 16, "efConstruction": 200, "post": 0, "indexThreadQty": 1}  # more threads give another graph each time
-SEARCH = 200  # candidates that the graph keeps while it searches; at least 4·k
+SEARCH = 100  # candidates that the graph keeps while it searches; at least 4·k
 STALE = 0.1  # of a graph's items: when so many were added or removed since, it is made anew
 KINDS = ("auto", "exact", "hnsw")
 LARGEST = 0.5  # half a mean of cosines: what a correction takes off at most
@@ -98,8 +98,7 @@ class SearchIndex:
         chunk = evaluate.queries_at_once(len(self))
         answers = [self._answer(queries[i : i + chunk], k) for i in range(0, len(queries), chunk)]
         rows, scores = (np.concatenate(part) for part in zip(*answers, strict=True))
-        named = np.array(self.ids, dtype=None if isinstance(self.ids[0], int) else object)
-        return named[rows], scores
+        return self._named[rows], scores
 
     def _answer(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         if self.graph is None:
@@ -116,10 +115,9 @@ class SearchIndex:
         """Rows (q, k) of the graph's items for every query; by products for those with too few that are still there."""
         asked = min(k + int((~self.alive).sum()), len(self.alive))
         self.graph.setQueryTimeParams({"efSearch": max(SEARCH, 4 * asked)})
-        row_of = np.cumsum(self.alive) - 1
         rows = np.zeros((len(queries), k), dtype=np.int64)
         for i, (found, _) in enumerate(self.graph.knnQueryBatch(self._asked(queries), k=asked, num_threads=1)):
-            there = row_of[found[self.alive[found]]][:k]
+            there = self._row_of[found[self.alive[found]]][:k]
             enough = len(there) == k
             rows[i] = there if enough else _best(queries[i : i + 1], self.vectors[: self.alive.sum()], k)[0][0]
         return rows
@@ -133,7 +131,9 @@ class SearchIndex:
         return np.concatenate([rows, taken_off.numpy().T.astype(np.float32)], axis=1)
 
     def _refresh(self) -> None:
-        """Make the graph where one is wanted and there is none, or one that has become stale."""
+        """Number the items; make the graph where one is wanted and there is none, or one that has become stale."""
+        whole = all(isinstance(one, int) for one in self.ids)
+        self._named = np.array(self.ids, dtype=None if whole else object)
         if self.kind == "exact" or (self.kind == "auto" and len(self) <= EXACT_UP_TO) or not len(self):
             self.graph, self.alive = None, np.zeros(0, dtype=bool)
             return
@@ -143,6 +143,7 @@ class SearchIndex:
             self.graph.addDataPointBatch(self._stored())
             self.graph.createIndex(GRAPH, print_progress=False)
             self.alive = np.ones(len(self), dtype=bool)
+        self._row_of = np.cumsum(self.alive) - 1  # of the graph's items
 
     def _stored(self) -> np.ndarray:
         """The rows as the graph has them: a last column makes all of one length, so that near means large products."""
@@ -184,6 +185,7 @@ class SearchIndex:
         if settings["graph"]:
             made.graph = _nmslib().init(method="hnsw", space="l2")
             made.graph.loadIndex(str(folder / "graph.hnsw"), load_data=False)
+        made._refresh()
         return made
 
 
