@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from xmlib.scoring.intervals import Interval
+from xmlib.show.units import with_interval
 
 
 def escape(text: object) -> str:
@@ -21,17 +22,6 @@ def one_line(text: str) -> str:
     """A paragraph of its lines, with a line break at its end; nothing of nothing."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return " ".join(lines) + "\n" if lines else ""
-
-
-def number(value: float | None, digits: int = 3, signed: bool = False) -> str:
-    """`0.583`, with a minus sign rather than a hyphen; with `signed`, a plus sign too."""
-    return "" if value is None else f"{value:{'+' if signed else ''}.{digits}f}".replace("-", "−")
-
-
-def with_interval(value: float | None, interval: Interval | None, signed: bool = False) -> str:
-    """`0.583 [0.566, 0.600]`; of what is exact, and has no interval, `0.583`."""
-    between = ", ".join(number(end, signed=signed) for end in interval or ())
-    return number(value, signed=signed) + (f" [{between}]" if between else "")
 
 
 def gain(found: tuple[float, Interval]) -> str:

@@ -6,12 +6,12 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, meta
 
 from book.make import markdown
-from xmlib.show.units import duration
+from xmlib.show import units
 
 FOLDER = Path(__file__).parent / "templates"
 FILTERS = (
-    *(markdown.number, markdown.with_interval, markdown.gain, markdown.percent, markdown.thousands, markdown.short),
-    *(markdown.fraction, markdown.setting, markdown.significant, markdown.amount, duration),
+    *(units.number, units.with_interval, markdown.gain, markdown.percent, markdown.thousands, markdown.short),
+    *(markdown.fraction, markdown.setting, markdown.significant, markdown.amount, units.duration),
     *(markdown.escape, markdown.one_line, markdown.each),
 )
 

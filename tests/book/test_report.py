@@ -369,7 +369,7 @@ def test_what_a_term_does_to_neighbours_is_compared_item_by_item_where_the_recor
         [r["coherence"]["image"]["label_shares"] for r in ablated if r["variant"] == name] for name in ("", "none")
     ]
     mean = intervals.paired_mean(*shares, query_groups())
-    expected = markdown.with_interval(mean.value, mean.interval(), signed=True)
+    expected = units.with_interval(mean.value, mean.interval(), signed=True)
     assert expected in [row[4] for row in cells(shown) if row[:2] == ["all terms", "intended"]]
     assert "All intervals are over groups of test items and over seeds" in shown
 
@@ -402,7 +402,7 @@ def test_the_other_text_encoder_has_tables_of_its_own_and_rows_beside_the_releas
     assert {row[0] for row in cells(shown["neighborhoods_emoji_tfidf.md"])} >= {"all terms", "+ sym", "Linear CCA"}
     assert "tf-idf" in alone["neighborhoods_emoji_tfidf.md"]
     best, released = ([r for r in found if r["variant"] == name] for found, name in ((weighed, "tfidf"), (ablated, "")))
-    gain = summaries.shown(*neighborhood_summaries.difference(best, released, FORTH))
+    gain = markdown.gain(neighborhood_summaries.difference(best, released, FORTH))
     assert f"image → text {gain};" in shown["neighborhoods_emoji_tfidf.md"]
     for name in ("ablation", "effects", "coherence"):
         assert shown[f"neighborhoods_emoji_{name}.md"] == alone[f"neighborhoods_emoji_{name}.md"]
@@ -540,7 +540,7 @@ def test_a_correction_for_hubs_shows_its_gain_with_the_paired_interval_over_seed
     )
     mean = intervals.paired_mean(own, plain, query_groups())
     shown = image_text_shown("corrections", image_text.by_method(found, "emoji"))
-    assert cells(shown)[2][4] == markdown.with_interval(mean.value, mean.interval(), signed=True)
+    assert cells(shown)[2][4] == units.with_interval(mean.value, mean.interval(), signed=True)
 
 
 def test_the_filters_of_the_table_are_those_of_the_networks():
@@ -568,9 +568,9 @@ def test_the_two_forms_of_the_loss_and_the_text_sides_are_compared_in_short(abla
     found = summaries.one_linear_cca([*ablated, *weighed, *rival, *linear])
     shown = neighborhoods.filled("short", neighborhoods.short(neighborhoods.Study.of(found, "emoji")))
     forms = neighborhood_summaries.contrast(named, [("none", "none_released"), ("all", "all_released")])
-    assert markdown.with_interval(forms.value, forms.interval(), signed=True) in shown
+    assert units.with_interval(forms.value, forms.interval(), signed=True) in shown
     gain = np.mean([neighborhood_summaries.difference(best, rival, way)[0] for way in evaluate.DIRECTIONS])
-    assert f"{runs.title('learned_nce')} {markdown.number(gain, signed=True)} [" in shown
+    assert f"{runs.title('learned_nce')} {units.number(gain, signed=True)} [" in shown
     assert "Linear CCA " in shown
     assert runs.title("linear_nce") not in shown
 

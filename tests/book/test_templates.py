@@ -4,6 +4,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from book.make import markdown, templates
+from xmlib.show import units
 
 
 def test_a_value_that_a_template_lacks_is_refused():
@@ -29,9 +30,9 @@ def test_the_columns_of_a_table_stand_left_and_then_right():
 
 
 def test_what_has_no_value_is_an_empty_cell_and_what_is_exact_has_no_interval():
-    assert [markdown.number(None), markdown.thousands(None)] == ["", ""]
-    assert markdown.with_interval(0.5, None) == "0.500"
-    assert markdown.with_interval(-0.5, (-0.6, 0.4)) == "−0.500 [−0.600, 0.400]"
+    assert [units.number(None), markdown.thousands(None)] == ["", ""]
+    assert units.with_interval(0.5, None) == "0.500"
+    assert units.with_interval(-0.5, (-0.6, 0.4)) == "−0.500 [−0.600, 0.400]"
 
 
 def test_lines_of_a_paragraph_become_one_and_nothing_stays_nothing():

@@ -12,7 +12,7 @@ import pandas as pd
 from xmlib import evaluate
 from xmlib.neighborhoods.study import RELEASED
 from xmlib.scoring import intervals
-from xmlib.scoring.intervals import Mean
+from xmlib.scoring.intervals import Interval, Mean
 from xmlib.show import summaries
 from xmlib.show.summaries import scores
 
@@ -110,11 +110,9 @@ def several_captions(record: dict) -> str:
     return f"{told}\n\n" + header + "".join(lines) + "\n"
 
 
-def difference(found: Sequence[dict], base: Sequence[dict], direction: str) -> tuple[float, tuple[float, float]]:
+def difference(found: Sequence[dict], base: Sequence[dict], direction: str) -> tuple[float, Interval]:
     """Mean MRR of `found` above that of `base`, of the same seeds, and its paired interval over queries and seeds."""
-    own, other = (summaries.reciprocal_ranks(runs, direction) for runs in (found, base))
-    between = intervals.paired_interval(own, other, found[0]["data"]["test_groups"])
-    return float((own - other).mean()), between
+    return summaries.paired(found, *(summaries.reciprocal_ranks(runs, direction) for runs in (found, base)))
 
 
 def pooled(named: Mapping[str, Sequence[dict]]) -> Mean | None:

@@ -13,7 +13,9 @@ from xmlib import evaluate
 from xmlib.data import Split, Splits
 from xmlib.runs.experiments import USUAL
 from xmlib.scoring import intervals, relevance
+from xmlib.scoring.intervals import Interval
 from xmlib.show.figures import METHOD_NAMES
+from xmlib.show.units import number, with_interval
 
 METRICS = {"r1": "R@1", "r10": "R@10", "r25": "R@25", "median_rank": "median rank", "mrr": "MRR", "map": "mAP"}
 ANY = "MRR, any of group"  # where any member of the group of near twins is a right answer
@@ -117,7 +119,7 @@ def hits(scores: dict, direction: str, k: int = 10) -> np.ndarray:
     return 100 * np.clip((k - better) / tied, 0, 1)
 
 
-def interval(found: Sequence[dict], direction: str) -> tuple[float, float]:
+def interval(found: Sequence[dict], direction: str) -> Interval:
     """The 95 % interval of the MRR over groups of queries and over seeds."""
     return intervals.mean_interval(reciprocal_ranks(found, direction), found[0]["data"]["test_groups"])
 
@@ -128,22 +130,23 @@ def gain(found: Sequence[dict]) -> str:
     for direction, arrow in evaluate.direction_names(first["dataset"]).items():
         mrr = difference(found, direction, evaluate.recorded_reciprocal_ranks)
         r10 = difference(found, direction, hits)
-        parts.append(f"{arrow}: R@10 {shown(*r10, digits=1)}, MRR {shown(*mrr)}")
+        parts.append(
+            f"{arrow}: R@10 {with_interval(*r10, digits=1, signed=True)}, MRR {with_interval(*mrr, signed=True)}"
+        )
     return "Above linear CCA on the same queries, with 95 % intervals – " + "; ".join(parts) + "."
 
 
-def difference(found: Sequence[dict], direction: str, measure) -> tuple[float, tuple[float, float]]:
+def difference(found: Sequence[dict], direction: str, measure) -> tuple[float, Interval]:
     """Mean of `measure` above that of linear CCA, and its paired interval over groups of queries and seeds."""
     own = np.array([measure(record, direction) for record in found])
     linear = np.broadcast_to(measure(found[0]["baselines"]["linear_cca"], direction), own.shape)
-    between = intervals.paired_interval(own, linear, found[0]["data"]["test_groups"])
-    return float((own - linear).mean()), between
+    return paired(found, own, linear)
 
 
-def shown(value: float, between: tuple[float, float], digits: int = 3) -> str:
-    """`+0.031 [+0.010, +0.052]`, with minus signs rather than hyphens."""
-    low, high = between
-    return f"{value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]".replace("-", "−")
+def paired(found: Sequence[dict], own: np.ndarray, other: np.ndarray) -> tuple[float, Interval]:
+    """Mean of `own` above `other`, (seeds, queries) of these records, and its interval over groups and seeds."""
+    between = intervals.paired_interval(own, other, found[0]["data"]["test_groups"])
+    return float((own - other).mean()), between
 
 
 def corrections(found: Sequence[dict]) -> pd.DataFrame:
@@ -165,11 +168,9 @@ def corrections(found: Sequence[dict]) -> pd.DataFrame:
 def _correction_gain(found: Sequence[dict], name: str, direction: str) -> str:
     own = [record["corrections"][name][direction] for record in found]
     if not all("ranks" in one for one in own):
-        return f"{np.mean([one['mrr_gain'] for one in own]):+.3f}".replace("-", "−")
+        return number(float(np.mean([one["mrr_gain"] for one in own])), signed=True)
     corrected = [evaluate.reciprocal_ranks(*evaluate.standing_of(one["ranks"], one["ties"])) for one in own]
-    plain = reciprocal_ranks(found, direction)
-    between = intervals.paired_interval(np.array(corrected), plain, found[0]["data"]["test_groups"])
-    return shown(float((corrected - plain).mean()), between)
+    return with_interval(*paired(found, np.array(corrected), reciprocal_ranks(found, direction)), signed=True)
 
 
 def _hubs(metrics: Sequence[dict]) -> dict[str, float]:
