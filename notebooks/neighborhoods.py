@@ -31,25 +31,27 @@ img: float = 0.3  # weight of the term that keeps neighbours' images near
 text: float = 0.2  # weight of the term that keeps neighbours' texts near
 released: bool = False  # the loss as the released code computes it, with its defects
 ablation: str = "none sym"  # terms to train with instead: all is every choice, in both forms; empty is none
-image_encoder: str = "features"  # features (frozen), pixels (small, from scratch) or resnet50 (needs its weights)
 text_encoder: str = "words"  # words (a GRU over word vectors, as released) or tfidf (as the methods of paper A have)
-weights_file: str = ""  # torchvision's resnet50-*.pth; empty: looked for in data/weights
-index: str = "auto"  # of the search for neighbours: exact, hnsw, or auto for exact where it is as fast
-k: int = 0  # neighbours kept of each text; 0: 200, or as many as there are
-empty: str = "skip"  # training texts without a word: skip leaves them out and counts them; or stop
 split: str = "grouped"  # grouped, random (near duplicates torn apart) or zero_shot (whole classes held out)
-style: str = "openmoji"  # of the emoji: openmoji or twemoji
-test_style: str = ""  # of the test pictures, if another
-dataset_file: str = ""  # of your own data
-image_folder: str = ""  # where its pictures are; empty: beside the file
-missing: str = "stop"  # pictures that are not there: stop, or skip
 epochs: int = 0  # limit on the epochs; 0: the profile's own
-width: float = 0.0  # scales the released GRU of 512; 0: the profile's own
-batch: int = 0  # pairs in a batch; 0: the profile's own
-d: int = 0  # size of the embedding; 0: the profile's own
 device: str = "auto"  # auto, cpu or cuda
 threads: int = 1  # of the processor; other numbers of threads change the last digits
+dataset_file: str = ""  # of your own data
 record: str = ""  # folder for the records; empty: runs/records
+options: dict = {  # seldom varied; those given take the place of these, as in papermill -y "options: {k: 50}"
+    "image_encoder": "features",  # features (frozen), pixels (small, from scratch) or resnet50 (needs its weights)
+    "weights_file": "",  # torchvision's resnet50-*.pth; empty: looked for in data/weights
+    "index": "auto",  # of the search for neighbours: exact, hnsw, or auto for exact where it is as fast
+    "k": 0,  # neighbours kept of each text; 0: 200, or as many as there are
+    "empty": "skip",  # training texts without a word: skip leaves them out and counts them; or stop
+    "style": "openmoji",  # of the emoji: openmoji or twemoji
+    "test_style": "",  # of the test pictures, if another
+    "image_folder": "",  # where the pictures of your own data are; empty: beside the file
+    "missing": "stop",  # pictures that are not there: stop, or skip
+    "width": 0.0,  # scales the released GRU of 512; 0: the profile's own
+    "batch": 0,  # pairs in a batch; 0: the profile's own
+    "d": 0,  # size of the embedding; 0: the profile's own
+}
 
 # %% tags=["hide-input"]
 from dataclasses import asdict, replace
@@ -76,8 +78,8 @@ globals().update(asked)
 parameters = asked | {"seeds": 1, "ablation": ""}  # of each run
 chosen = methods.METHODS[method]
 settings = profiles.settings(
-    profile, dataset, method, epochs=epochs, width=width, batch=batch, d=d, sym=sym, img=img, text=text,
-    released=released, text_encoder=text_encoder,
+    profile, dataset, method, epochs=epochs, sym=sym, img=img, text=text, released=released,
+    text_encoder=text_encoder, **{name: asked[name] for name in ("width", "batch", "d")},
 )  # fmt: skip
 configurations = study.configurations(ablation, released)
 on_device = methods.device(device)
@@ -92,7 +94,7 @@ Markdown(f"**This run**: {chosen.title}, data set `{dataset}`, profile `{profile
 
 # %%
 splits = data.asked(parameters)
-spaces = [study.text_space(splits, seed + i, index, empty, k) for i in range(seeds)]
+spaces = [study.text_space(splits, seed + i, *(asked[name] for name in ("index", "empty", "k"))) for i in range(seeds)]
 space = spaces[0]
 
 # %% tags=["hide-input"]

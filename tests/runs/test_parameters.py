@@ -10,6 +10,10 @@ IMAGES = parameters.defaults(paths.NOTEBOOKS / "image_text.ipynb")
 AUDIO = parameters.defaults(paths.NOTEBOOKS / "audio_score.ipynb")
 
 
+NEIGHBORHOODS = paths.NOTEBOOKS / "neighborhoods.ipynb"
+CELL = {"options": parameters.options(NEIGHBORHOODS)} | parameters.defaults(NEIGHBORHOODS)
+
+
 def images(**changes):
     return parameters.checked("image_text", IMAGES | changes, dataset=("emoji", "openclipart", "iapr"))
 
@@ -78,3 +82,31 @@ def test_a_record_that_cannot_be_written_stops_before_training(tmp_path):
 
 def test_a_negative_number_is_taken_where_it_is_the_default():
     assert parameters.checked("audio_score", AUDIO)["augment"] == -1
+
+
+def test_options_that_are_given_take_the_place_of_the_usual_ones():
+    taken = parameters.checked("neighborhoods", CELL | {"options": {"k": 50, "missing": "skip"}})
+    assert taken == parameters.defaults(NEIGHBORHOODS) | {"k": 50, "missing": "skip"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"options": {"kk": 50}}, "The notebook neighborhoods has no parameter 'kk'; it has: method"),
+        ({"options": {"k": "many"}}, "The parameter k is 'many' of type str; give a int."),
+        ({"options": "k=50"}, "The options are 'k=50'; give a dictionary"),
+        (
+            {"k": 50, "In": ["# Parameters\nk = 50\n"]},
+            "k is one of the options: give them together, as in -y 'options: ",
+        ),
+    ],
+)
+def test_options_are_checked_as_parameters_are(changes, words):
+    with pytest.raises(InputError, match=words):
+        parameters.checked("neighborhoods", CELL | changes)
+
+
+def test_the_parameters_of_a_record_are_nested_as_the_notebook_has_them():
+    own = parameters.nested(NEIGHBORHOODS, {"seed": 2, "k": 50, "style": "openmoji"})
+    assert own == {"seed": 2, "options": {"k": 50, "style": "openmoji"}}
+    assert parameters.nested(paths.NOTEBOOKS / "audio_score.ipynb", {"seed": 2}) == {"seed": 2}

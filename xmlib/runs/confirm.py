@@ -17,7 +17,7 @@ from pathlib import Path
 from xmlib import paths
 from xmlib.errors import InputError
 from xmlib.files import write_text
-from xmlib.runs import fingerprint, records
+from xmlib.runs import fingerprint, parameters, records
 
 
 def confirm(path: Path | str, epochs: int) -> list[str]:
@@ -73,7 +73,8 @@ def _trained(root: Path, notebook: str, record: dict, epochs: int, folder: Path)
     here = folder / ("new" if root == paths.ROOT else "earlier")
     here.mkdir()
     chosen = records.parameters_of(record) | {"epochs": epochs, "record": str(here / "again.json")}
-    (here / "parameters.yml").write_text(yaml.safe_dump(chosen), encoding="utf-8")
+    given = parameters.nested(root / "notebooks" / notebook, chosen)
+    (here / "parameters.yml").write_text(yaml.safe_dump(given), encoding="utf-8")
     command = [sys.executable, "-m", "papermill", "--no-progress-bar", "--log-level", "ERROR"]
     environment = os.environ | {
         "PYTHONPATH": str(root), "XMLIB_RUNS": str(here), "XMLIB_DATA": str(paths.DATA),

@@ -1,4 +1,7 @@
-"""The parameters of a notebook as its own cell declares them. The cell is read and never run."""
+"""The parameters of a notebook as its own cell declares them. The cell is read and never run.
+
+What few readers vary stands in a dictionary, `options`. Here and in records its entries are parameters like others.
+"""
 
 import ast
 import json
@@ -15,23 +18,41 @@ from xmlib.data.image_text import SPLITS
 from xmlib.errors import InputError
 from xmlib.profiles import PRECISIONS, PROFILES, choose
 
+OPTIONS = "options"
 TYPES = {"bool": bool, "int": int, "float": float, "str": str}  # of a parameter that a record can hold
 
 
 def declared(notebook: Path) -> dict[str, str]:
-    """Name → annotated type of every parameter in the cell of an `.ipynb` that is tagged `parameters`."""
-    return {ast.unparse(line.target): ast.unparse(line.annotation) for line in _lines(notebook)}
+    """Name → annotated type of every parameter in the cell of an `.ipynb` that is tagged `parameters`.
+
+    The type of an option is that of its value.
+    """
+    kinds = {name: kind for name, (kind, _) in _cell(notebook).items() if name != OPTIONS}
+    return kinds | {name: type(value).__name__ for name, value in options(notebook).items()}
 
 
 def defaults(notebook: Path) -> dict[str, Any]:
     """Name → value of every parameter as the cell has it."""
-    return {ast.unparse(line.target): ast.literal_eval(line.value) for line in _lines(notebook) if line.value}
+    return {name: value for name, (_, value) in _cell(notebook).items() if name != OPTIONS} | options(notebook)
 
 
-def _lines(notebook: Path) -> list[ast.AnnAssign]:
+def options(notebook: Path) -> dict[str, Any]:
+    """Name → value of those that stand in the dictionary."""
+    return _cell(notebook).get(OPTIONS, ("dict", {}))[1]
+
+
+def nested(notebook: Path, values: Mapping[str, Any]) -> dict[str, Any]:
+    """These parameters as papermill takes them: those that are options in one dictionary."""
+    own = {name: value for name, value in values.items() if name in options(notebook)}
+    return {name: value for name, value in values.items() if name not in own} | ({OPTIONS: own} if own else {})
+
+
+def _cell(notebook: Path) -> dict[str, tuple[str, Any]]:
+    """Name → annotation and value, line by line."""
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     tagged = next(("".join(c["source"]) for c in cells if "parameters" in c["metadata"].get("tags", [])), "")
-    return [line for line in ast.parse(tagged).body if isinstance(line, ast.AnnAssign)]
+    lines = [line for line in ast.parse(tagged).body if isinstance(line, ast.AnnAssign) and line.value]
+    return {ast.unparse(line.target): (ast.unparse(line.annotation), ast.literal_eval(line.value)) for line in lines}
 
 
 def check(notebook: Path, values: Mapping[str, Any]) -> None:
@@ -78,10 +99,11 @@ def checked(notebook: str, namespace: Mapping[str, Any], **choices: Collection[s
     """
     path = paths.NOTEBOOKS / f"{notebook}.ipynb"
     kinds, usual = declared(path), defaults(path)
-    for name in _handed_over(namespace.get("In", [])):
-        if name not in kinds:
+    given = _given_options(path, namespace)
+    for name in [*_handed_over(namespace.get("In", [])), *given]:
+        if name not in kinds and name != OPTIONS:
             raise InputError(f"The notebook {notebook} has no parameter {name!r}; it has: {', '.join(kinds)}.")
-    values = {name: _taken(name, namespace[name], kind) for name, kind in kinds.items()}
+    values = {name: _taken(name, {**namespace, **given}[name], kind) for name, kind in kinds.items()}
     for name, allowed in (CHOICES | choices).items():
         if name in values and not (values[name] == "" and "" in allowed):
             choose(name.replace("_", " "), values[name], [one for one in allowed if one])
@@ -92,6 +114,20 @@ def checked(notebook: str, namespace: Mapping[str, Any], **choices: Collection[s
     if values.get("record"):
         _check_writable(Path(values["record"]))
     return values
+
+
+def _given_options(notebook: Path, namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with those values that the namespace has; `InputError` where one is given as a parameter."""
+    usual = options(notebook)
+    if wrong := set(_handed_over(namespace.get("In", []))) & set(usual):
+        name = min(wrong)
+        raise InputError(f"{name} is one of the options: give them together, as in -y 'options: {{{name}: …}}'.")
+    given = namespace.get(OPTIONS, {}) if usual else {}
+    if type(given) is not dict:
+        raise InputError(
+            f"The options are {str(given)[:80]!r}; give a dictionary, as in -y 'options: {{NAME: VALUE}}'."
+        )
+    return usual | given
 
 
 def _check_writable(record: Path) -> None:

@@ -23,6 +23,7 @@ from xmlib.files import write_text
 from xmlib.profiles import Settings
 from xmlib.runs import fingerprint, record_checks
 from xmlib.runs.parameters import check as check_parameters
+from xmlib.runs.parameters import nested
 
 FORMAT = 2
 EQUIVALENT = paths.RECORDS / "equivalent.json"
@@ -298,7 +299,8 @@ def rerun(path: Path | str) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         again = Path(folder) / "again.json"
         given = Path(folder) / "parameters.yml"  # in JSON, papermill would take 1e-05 for a text
-        given.write_text(yaml.safe_dump(parameters_of(record) | {"record": str(again)}), encoding="utf-8")
+        chosen = nested(notebook, parameters_of(record) | {"record": str(again)})
+        given.write_text(yaml.safe_dump(chosen), encoding="utf-8")
         command = [sys.executable, "-m", "papermill", "--log-level", "ERROR", "-f", str(given), str(notebook)]
         environment = os.environ | {"XMLIB_RUNS": folder, "OMP_NUM_THREADS": str(record["machine"]["threads"])}
         run = subprocess.run([*command, str(Path(folder) / "again.ipynb")], env=environment, check=False)
