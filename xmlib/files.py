@@ -1,5 +1,6 @@
 """Writing files so that a killed process leaves the old one or the new one, never half of one."""
 
+import io
 import os
 import tempfile
 from collections.abc import Callable
@@ -28,6 +29,13 @@ def write(path: Path, fill: Callable[[BinaryIO], Any]) -> None:
 def write_bytes(path: Path, content: bytes) -> None:
     """Replace `path` by a file of that content in one step."""
     write(path, lambda file: file.write(content))
+
+
+def svg(figure: Any) -> bytes:
+    """The SVG of a Matplotlib figure; the same bytes for the same figure, since no date is in it."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
 
 
 def write_text(path: Path, content: str) -> None:

@@ -1,13 +1,12 @@
 """Figures as bytes, and files that are touched only when their bytes change."""
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from xmlib.files import write_bytes
+from xmlib.files import svg, write_bytes
 from xmlib.show import figures
 
 
@@ -16,10 +15,9 @@ def draw(plot: Callable) -> bytes:
     with plt.style.context(figures.STYLE):
         drawn = plot()
         figure = drawn if isinstance(drawn, Figure) else drawn.get_figure()
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
+        content = svg(figure)
         plt.close(figure)
-    return buffer.getvalue()
+    return content
 
 
 def write(path: Path, content: str | bytes) -> bool:

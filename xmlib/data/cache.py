@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from xmlib import files
+from xmlib.errors import InputError
 from xmlib.files import PART, write_text
 
 MANIFEST = "manifest.json"
@@ -42,6 +43,28 @@ def sweep(folder: Path) -> None:
     """Remove what killed builds left half-written. Call it only while no other build runs."""
     for part in folder.rglob(f"{PART}*"):
         part.unlink(missing_ok=True)
+
+
+def built(home: Path, what: str, find: Callable[[], Any], make: Callable[[], Any]) -> Any:
+    """What `find` finds, else what `make` makes while no other process builds in `home`.
+
+    Raises InputError, with `what` in it, where nothing can be written there.
+    """
+    found = find()
+    if found is not None:
+        return found
+    from filelock import FileLock  # only where something is to be built
+
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with FileLock(home / ".lock"):
+            found = find()
+            return make() if found is None else found
+    except OSError as error:
+        raise InputError(
+            f"{what} cannot be built in {home} ({error.strerror or error}); if the disk is full or closed, "
+            "set XMLIB_DATA to another folder."
+        ) from None
 
 
 def publish(folder: Path, fills: Mapping[str, Callable[[BinaryIO], Any]], manifest: dict[str, Any]) -> None:

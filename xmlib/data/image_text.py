@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -236,22 +236,3 @@ def one_of(what: str, value: Any, known: Any) -> Any:
     if value not in known:
         raise InputError(f"{what} {value!r} is unknown; choose one of: {', '.join(known)}.")
     return value
-
-
-def built(home: Path, what: str, find: Callable[[], Any], make: Callable[[], Any]) -> Any:
-    """What `find` finds, else what `make` makes while no other process does."""
-    from filelock import FileLock
-
-    found = find()
-    if found is not None:
-        return found
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        with FileLock(home / ".lock"):
-            found = find()
-            return make() if found is None else found
-    except OSError as error:
-        raise InputError(
-            f"{what} cannot be built in {home} ({error.strerror or error}); if the disk is full or closed, "
-            "set XMLIB_DATA to another folder."
-        ) from None

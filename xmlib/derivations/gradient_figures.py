@@ -1,6 +1,5 @@
 """Figures of the chapters on CCA and its gradient: `f(rows, …) -> Figure` or Axes, rows as pandas data frames."""
 
-import io
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -9,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from xmlib.files import write_bytes
+from xmlib.files import svg, write_bytes
 
 COLORS = {"released recipe": "#D55E00", "implicit, σᵢ² − σⱼ²": "#E69F00", "polar, σᵢ + σⱼ": "#0072B2"}
 MARKERS = dict(zip(COLORS, "svo", strict=True))
@@ -108,6 +107,4 @@ def border(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
 def save(figure: Figure, folder: str, name: str) -> None:
     """Write `figure` as gradient-`name`.svg, the same bytes for the same figure; nothing if `folder` is empty."""
     if folder:
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-        write_bytes(Path(folder) / f"gradient-{name}.svg", buffer.getvalue())
+        write_bytes(Path(folder) / f"gradient-{name}.svg", svg(figure))

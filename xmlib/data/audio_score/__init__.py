@@ -7,6 +7,7 @@ that note's onset.
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,8 @@ def load(
     home = Path(cache_folder or paths.DATA) / "audio_score"
     folder = home / f"pairs-{cache.key(decided)}"
     how = (size, DIFFICULTIES[difficulty], seed, renderings, processes)
-    return opened(folder, cache.published(folder) or _build(folder, home, decided, *how), profile)
+    make = partial(_build, folder, home, decided, *how)
+    return opened(folder, cache.built(home, "The data set", lambda: cache.published(folder), make), profile)
 
 
 def opened(folder: Path, manifest: dict[str, Any], profile: str, packages: dict[str, str] | None = None) -> Splits:
@@ -100,21 +102,11 @@ def _size(profile: str, train_pairs: int) -> Size:
 
 
 def _build(folder: Path, home: Path, decided: dict[str, Any], *arguments: Any) -> dict[str, Any]:
-    """The manifest of a folder built now, or by the process that was building it already."""
-    from filelock import FileLock
-
+    """The manifest of a folder built now; called while no other process builds."""
     from xmlib.data.audio_score import build
 
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        with FileLock(home / ".lock"):
-            cache.sweep(home)
-            return cache.published(folder) or build.build(folder, home, decided, *arguments)
-    except OSError as error:
-        raise InputError(
-            f"The data set cannot be built in {home} ({error.strerror or error}); if the disk is full or closed, "
-            "set XMLIB_DATA to another folder."
-        ) from None
+    cache.sweep(home)
+    return build.build(folder, home, decided, *arguments)
 
 
 def settings(size: Size, seed: int, difficulty: str, renderings: int = 1) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from xmlib import paths
 from xmlib.data import cache, duplicates, texts
 from xmlib.data.emoji import emoji_concepts
 from xmlib.data.emoji.emoji_concepts import STYLES, Concept
-from xmlib.data.image_text import Items, Size, assemble, built, check_seed, mirror, one_of, opened
+from xmlib.data.image_text import Items, Size, assemble, check_seed, mirror, one_of, opened
 from xmlib.data.pictures import image_features, pictures
 from xmlib.data.splits import Splits
 
@@ -43,7 +43,7 @@ def load(
     home = Path(cache_folder or paths.DATA) / "emoji"
     about = {"concepts": settings(), "size": size._asdict()}
     concepts = home / f"concepts-{cache.key([settings(), size.of])}"
-    known = built(home, "emoji", lambda: cache.published(concepts), lambda: _describe(concepts, size.of))
+    known = cache.built(home, "emoji", lambda: cache.published(concepts), lambda: _describe(concepts, size.of))
     drawn = sorted({*styles.values(), second} - {""})
     folders = {name: _artwork(home, name, known["ids"], processes) for name in drawn}
     more = [folders[second]] if second else []
@@ -106,7 +106,8 @@ def group(concepts: list[Concept]) -> np.ndarray:
 def _artwork(home: Path, style: str, ids: list[str], processes: int, mirrored: bool = False) -> Path:
     """The folder with features and thumbnails of all concepts in a style, computed if they are not there."""
     folder = _folder(home, f"{style}-mirrored" if mirrored else style, ids)
-    built(home, "emoji", lambda: cache.published(folder), partial(_compute, folder, style, ids, processes, mirrored))
+    make = partial(_compute, folder, style, ids, processes, mirrored)
+    cache.built(home, "emoji", lambda: cache.published(folder), make)
     return folder
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from xmlib import paths
 from xmlib.data import cache, duplicates, texts
-from xmlib.data.image_text import SPLITS, Items, Size, assemble, built, check_seed, mirror, one_of, opened
+from xmlib.data.image_text import SPLITS, Items, Size, assemble, check_seed, mirror, one_of, opened
 from xmlib.data.openclipart import debian, openclipart_files
 from xmlib.data.openclipart.openclipart_files import PACKAGES, Clip
 from xmlib.data.pictures import image_features
@@ -40,13 +40,13 @@ def load(
     home = folder_of(cache_folder)
     drawn, described = _folders(size, home)
     make = partial(_build, home, drawn, described, size.of, processes)
-    known = built(home, "openclipart", lambda: cache.published(drawn) and cache.published(described), make)
+    known = cache.built(home, "openclipart", lambda: cache.published(drawn) and cache.published(described), make)
     items = Items(known["ids"], known["texts"], np.array(known["labels"]), np.array(known["groups"], np.int64))
     decided = {"items": settings(), "size": size._asdict(), "seed": seed} | mirror(mirrored)
     again = drawn.with_name(f"mirrored-{drawn.name}")
     if mirrored:
         make = partial(_draw_again, home, again, drawn, processes)
-        built(home, "openclipart", lambda: cache.published(again), make)
+        cache.built(home, "openclipart", lambda: cache.published(again), make)
     parts = dict.fromkeys(("train", "valid", "test"), opened(drawn))
     return assemble(
         "openclipart",

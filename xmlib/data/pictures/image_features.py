@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from xmlib import files
-from xmlib.data import cache, image_text, workers
+from xmlib.data import cache, workers
 from xmlib.data.pictures import pictures
 from xmlib.data.pictures.pictures import SIDE, THUMBNAIL, NoPicture
 from xmlib.errors import InputError
@@ -48,7 +48,7 @@ def build(
     A file that cannot be used is left out, with one line on stderr that names it. The folder then has `features.npy`
     (n, 1280) float32, `thumbnails.npy` (n, 96, 96, 3) uint8, and in its manifest the `names` of the n pictures,
     the hash of their bytes as `content`, those `skipped` with the reason, and `about`. `mirrored`: of the pictures
-    mirrored left to right. Call it under a lock, as `image_text.built` does: all builds in a folder share their parts.
+    mirrored left to right. Call it under a lock, as `cache.built` does: all builds in a folder share their parts.
     """
     parts = folder.parent / f"parts-{cache.key([settings(), mirrored])}"
     chunks = [range(start, min(start + PART, len(files))) for start in range(0, len(files), PART)]
@@ -85,7 +85,7 @@ def of_files(files: Sequence[Path], home: Path, processes: int = 0) -> tuple[np.
         cache.sweep(home)  # nobody else writes now
         return build(folder, files, numbers, {}, processes)
 
-    manifest = image_text.built(home, "picture features", lambda: cache.published(folder), make)
+    manifest = cache.built(home, "picture features", lambda: cache.published(folder), make)
     kept = [int(name.split()[0]) for name in manifest["names"]]
     return np.load(folder / "features.npy"), np.load(folder / "thumbnails.npy", mmap_mode="r"), kept
 
