@@ -24,7 +24,8 @@ KINDS = {  # name → module and class, imported when it is needed
     "prepared": ("xmlib.data.preparation", "Prepared"),
 }
 CHUNK = 1024  # items looked at together, which bounds the memory for a file larger than that
-WORDS, LEAST = 2048, 2  # of tf-idf: the most frequent words of training, each in so many of its texts at least
+WORDS = 2048  # of tf-idf, the most frequent in training; as many as the released captions have
+LEAST = 2  # training texts that a word must be in
 CONSTANT = 1e-6  # of a column's size: a spread below that is rounding, and is not scaled up
 
 

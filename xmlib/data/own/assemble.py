@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from xmlib import paths
-from xmlib.data import texts
 from xmlib.data.image_text import check_seed
 from xmlib.data.own.divide import divide
 from xmlib.data.own.items import NAMED, Items, only
 from xmlib.data.pictures import image_features
+from xmlib.data.preparation import Texts
 from xmlib.data.splits import Pictures, Split, Splits, View
 from xmlib.errors import InputError
 
-VERSION = 1  # raise it when splits may come out differently
-WORDS = 2048  # of tf-idf, the most frequent in training; as many as the released captions have
-LEAST = 2  # training texts that a word must be in
+VERSION = 2  # raise it when splits may come out differently
 
 
 def splits_of(
@@ -51,9 +48,9 @@ def splits_of(
         items = only(items, kept, _unusable(items, kept, missing))
         split_of_image = divide(items, seed, **sharing)
     rows = {part: np.flatnonzero(split_of_image[items.image_of_text] == part) for part in ("train", "valid", "test")}
-    weights = _tfidf([items.texts[i] for i in rows["train"]], items.texts)
+    weights = Texts().fit([items.texts[i] for i in rows["train"]]).transform(items.texts)
     parts = {part: _part(items, chosen, features, thumbnails, weights) for part, chosen in rows.items()}
-    decided = {**settings, **sharing, "features": image_features.settings(), "assembly": [VERSION, texts.VERSION]}
+    decided = {**settings, **sharing, "features": image_features.settings(), "assembly": [VERSION]}
     digest = _digest(decided, items, split_of_image)
     return Splits(
         name,
@@ -75,20 +72,6 @@ def _unusable(items: Items, kept: list[int], missing: str) -> str:
     if missing == "stop":
         raise InputError(f"{found}; repair or remove them, or pass missing='skip' to go on without them.")
     return found
-
-
-def _tfidf(training: Sequence[str], every: Sequence[str]) -> Any:
-    """Sparse (n, words) float32 for every text; the training texts give the words and their weights."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    vectorizer = TfidfVectorizer(analyzer=texts.words, min_df=LEAST, max_features=WORDS, dtype=np.float32)
-    try:
-        vectorizer.fit(training)
-    except ValueError:  # scikit-learn: empty vocabulary, or none of the words frequent enough
-        raise InputError(
-            f"no word is in at least {LEAST} of the {len(training)} training texts; give longer texts, or more of them."
-        ) from None
-    return vectorizer.transform(every).tocsr()
 
 
 def _part(items: Items, rows: np.ndarray, features: np.ndarray, thumbnails: np.ndarray, weights: Any) -> Split:
