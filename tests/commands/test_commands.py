@@ -72,7 +72,7 @@ def test_the_package_installs_the_command_under_its_name():
         (["records", "rerun", "a", "b"], "unexpected extra argument"),
         (["records", "rerun", "nowhere.json"], "There is no record 'nowhere.json'"),
         (["records", "confirm", "nowhere.json", "--epochs", "0"], "Invalid value for '--epochs'"),
-        (["prepare", "nothing"], "data set 'nothing' is unknown"),
+        (["prepare", "nothing"], "data set 'nothing'"),
         (["prepare", "emoji", "--profile", "huge"], "profile 'huge' is unknown"),
     ],
 )
@@ -96,7 +96,7 @@ def test_ctrl_c_ends_with_one_line(capsys, monkeypatch):
 
 @pytest.mark.parametrize("name", [name for name in data.DATASETS if name not in OWN])
 def test_options_of_a_data_set_and_their_defaults_are_those_of_its_function(name):
-    function = inspect.signature(data.DATASETS[name]).parameters
+    function = inspect.signature(data.DATASETS[name].load).parameters
     offered = inspect.signature(COMMANDS[name]).parameters
     assert {option: one.default for option, one in offered.items()}.items() <= {
         option: one.default for option, one in function.items()
