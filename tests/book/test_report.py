@@ -131,6 +131,11 @@ def test_several_seeds_give_their_mean_their_range_and_an_interval_around_the_me
     assert row["Seeds"] == f"3 ({min(values):.3f}–{max(values):.3f})"
 
 
+def test_the_interval_of_one_seed_is_that_of_its_record():
+    item = record(seed=4)
+    assert runs.Runs((item,)).interval(FORTH) == pytest.approx(tuple(item["metrics"][FORTH]["mrr_interval"]), abs=1e-12)
+
+
 def test_the_recorded_ranks_give_the_recorded_mrr_at_ties_too():
     item = record(**scores(1.0, 5, tie=True))
     run = runs.Runs((item,))

@@ -1,5 +1,7 @@
 """Sentences with numbers: values and their digits."""
 
+import re
+
 import pytest
 from jinja2 import UndefinedError
 
@@ -38,3 +40,9 @@ def test_what_has_no_value_is_an_empty_cell_and_what_is_exact_has_no_interval():
 def test_lines_of_a_paragraph_become_one_and_nothing_stays_nothing():
     assert markdown.one_line("One.\n\n  Two.\n") == "One. Two.\n"
     assert markdown.one_line("\n \n") == ""
+
+
+def test_tables_and_figures_begin_by_the_macros_of_pieces_alone():
+    sources = [*templates.FOLDER.rglob("*.md"), *templates.FOLDER.parent.rglob("*.py")]
+    begun = {path.name for path in sources if re.search(r"\{figure\}|-:", path.read_text(encoding="utf-8"))}
+    assert begun == {"pieces.md"}
