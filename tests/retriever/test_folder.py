@@ -1,6 +1,8 @@
 """Folders that are written whole, and known by their manifest when something in them was changed."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -92,3 +94,17 @@ def test_a_failure_while_writing_leaves_the_old_folder(saved):
         (part / "not there" / "half").write_text("c")
     assert (folders.checked(saved, "thing") / "numbers").is_file()
     assert [path.name for path in saved.parent.iterdir()] == ["model"]
+
+
+KILLED = """
+import os, sys
+from xmlib.retriever import folder
+with folder.written(sys.argv[1], "thing") as part:
+    (part / "half").write_text("c")
+    os._exit(9)
+"""
+
+
+def test_a_killed_process_leaves_the_old_folder(saved):
+    assert subprocess.run([sys.executable, "-c", KILLED, str(saved)], check=False).returncode == 9
+    assert (folders.checked(saved, "thing") / "numbers").is_file()

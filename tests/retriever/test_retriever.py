@@ -7,10 +7,12 @@ import sys
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy import sparse
 
 from xmlib import evaluate
 from xmlib.data import preparation
+from xmlib.data.pictures.preparation import Images
 from xmlib.errors import InputError
 from xmlib.methods import METHODS
 from xmlib.retriever import Retriever, moments, training
@@ -250,6 +252,22 @@ def test_evaluation_is_the_books():
     x, y = torch.from_numpy(made.embed1(new[0])), torch.from_numpy(made.embed2(new[1]))
     assert made.evaluate(*new)[FORWARD]["mrr"] == evaluate.mrr(x, y)
     assert made.evaluate(*new)[BACKWARD]["mrr"] == evaluate.mrr(y, x)
+
+
+def test_image_files_are_found_by_their_texts(tmp_path):
+    random, colours = np.random.default_rng(0), ("black", "grey", "white")
+    chosen = random.integers(0, 3, size=60)
+    for number, colour in enumerate(chosen):
+        grey = np.clip(127 * colour + random.integers(-9, 9, size=(16, 16)), 0, 255).astype(np.uint8)
+        Image.fromarray(grey).convert("RGB").save(tmp_path / f"{number}.png")
+    files, texts = [tmp_path / f"{i}.png" for i in range(60)], [f"{colours[i]} square" for i in chosen]
+    made = Retriever.train(files, texts, preparations=(Images(16), None), batch=20, epochs=4, d=2, curve_n=5)
+    made.index(BACKWARD, files[:50], [file.name for file in files[:50]])
+    made = Retriever.load(made.save(tmp_path / "model"))
+    found = made.search("something white", 5, BACKWARD)[0]
+    assert {chosen[int(name.split(".")[0])] for name in found} == {2}
+    made.index(FORWARD, texts)
+    assert texts[made.search(files[55], 1)[0][0]] == texts[55]
 
 
 BAD = views(20)

@@ -35,7 +35,7 @@ def written(folder: Path | str, kind: str) -> Iterator[Path]:
         part.mkdir()
         yield part
         _write_manifest(part, kind)
-        if folder.exists():
+        if folder.exists():  # no folder can be replaced in one step; killed between the two, both are whole in `work`
             folder.rename(work / "old")
         part.rename(folder)
     finally:
