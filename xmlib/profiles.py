@@ -46,7 +46,7 @@ AUDIO_SCORE: dict[str, dict[str, Any]] = {
     "toy": dict(width=1 / 12, epochs=3, batch=40),  # seconds; for the tests
     # Half the width: 8/24/48/48 filters. Refitted on 1,000 pairs after an epoch, as released, and on all in the end.
     "quick": dict(
-        width=1 / 2, epochs=16, lr=4e-3, anneal=0.5, refit_n=1000, curve_n=500
+        width=1 / 2, epochs=14, lr=4e-3, anneal=0.5, refit_n=1000, curve_n=500
     ),  # minutes: from twice the released rate, which falls to 0 in the second half
     # From twice the released rate, which falls to 0 in the second half. The CCA layer averages its statistics over
     # some batches (α), which are noisy alone: on 4,000 pairs that gave a better validation MRR.
