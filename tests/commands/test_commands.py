@@ -14,8 +14,6 @@ from xmlib.commands import data as data_commands
 from xmlib.runs import confirm, experiments, records
 
 OWN = ("table", "coco", "good_news", "politics")
-COMMANDS = {command.name: command.callback for command in data_commands.app.registered_commands if command.name}
-COMMANDS |= {c.callback.__name__: c.callback for c in data_commands.app.registered_commands if not c.name}
 
 
 def said(capsys, *arguments: str) -> str:
@@ -94,23 +92,44 @@ def test_ctrl_c_ends_with_one_line(capsys, monkeypatch):
     assert capsys.readouterr() == ("", "stopped; what was finished is kept\n")
 
 
-@pytest.mark.parametrize("name", [name for name in data.DATASETS if name not in OWN])
-def test_options_of_a_data_set_and_their_defaults_are_those_of_its_function(name):
-    function = inspect.signature(data.DATASETS[name].load).parameters
-    offered = inspect.signature(COMMANDS[name]).parameters
-    assert {option: one.default for option, one in offered.items()}.items() <= {
-        option: one.default for option, one in function.items()
-    }.items()
+@pytest.fixture
+def built(monkeypatch):
+    """The data sets that commands have asked for, with the options."""
+    calls = []
+    monkeypatch.setattr(data_commands, "build", lambda name, **options: calls.append((name, options)))
+    return calls
+
+
+def test_without_options_a_data_set_gets_the_defaults_of_its_function(built):
+    for name, row in data.DATASETS.items():
+        if name in OWN:
+            continue
+        assert app.main(["data", name]) == 0
+        defaults = {n: one.default for n, one in inspect.signature(row.load).parameters.items() if n != "cache_folder"}
+        assert built.pop() == (name, defaults)
+
+
+def test_options_reach_the_data_set_as_what_they_are(built):
+    line = ["data", "emoji", "--style", "twemoji", "--shuffled", "--seed", "5", "--test-style", "openmoji"]
+    assert app.main(line) == 0
+    name, options = built.pop()
+    assert name == "emoji"
+    assert {"style": "twemoji", "shuffled": True, "mirrored": False, "seed": 5, "test_style": "openmoji"}.items() <= (
+        options.items()
+    )
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_the_file_of_a_users_pairs_is_the_first_argument(built, name):
+    assert app.main(["data", name, "pairs.csv", "--missing", "skip"]) == 0
+    assert built == [(name, {"dataset_file": "pairs.csv", **data_commands.OWN, "missing": "skip"})]
 
 
 @pytest.mark.parametrize("name", data.DATASETS)
-def test_every_option_reaches_the_data_set(monkeypatch, name):
-    called = []
-    monkeypatch.setattr(data_commands, "build", lambda name, **options: called.append((name, options)))
-    options = dict.fromkeys(inspect.signature(COMMANDS[name]).parameters, "x")
-    COMMANDS[name](**options)
-    renamed = {"dataset_file" if option == "file" else option: value for option, value in options.items()}
-    assert called == [(name, renamed)]
+def test_every_data_set_and_each_of_its_options_is_explained(name):
+    assert data_commands.SAYS[name]
+    taken = inspect.signature(data_commands.command(name)).parameters
+    assert set(taken) <= set(data_commands.OPTIONS)
 
 
 def test_a_list_without_records_says_how_to_make_some(capsys, monkeypatch):

@@ -1,114 +1,78 @@
 """`xm data`: builds a data set, or fetches what it is made of."""
 
+import inspect
 import time
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 
 from xmlib import paths
-from xmlib.data import Splits, download, load, openclipart
+from xmlib.data import DATASETS, Splits, download, load, openclipart
 from xmlib.errors import InputError
 
 DOWNLOADS = ("openclipart", *download.ADDRESSES)
-Profile = Annotated[str, typer.Option(help="How many pairs: toy, quick, medium or full.")]
-Seed = Annotated[int, typer.Option(help="Decides all that is drawn.")]
-Processes = Annotated[int, typer.Option(help="How many build side by side; 0 is one a core.")]
-Split = Annotated[str, typer.Option(help="What is held out: grouped, random or zero_shot.")]
-Shuffled = Annotated[bool, typer.Option("--shuffled", help="Put the training texts in wrong places.")]
-Own = Annotated[str, typer.Argument(metavar="FILE", help="Where your data are.")]
+SAYS = {
+    "audio_score": "Sheet music and sound: folk tunes, engraved and played.",
+    "emoji": "Drawings of emoji and their names and keywords.",
+    "openclipart": "Clip art with titles and keywords.\n\nIts files come by `xm data download openclipart`.",
+    "iapr": "Photographs and captions, as features.\n\nThe file comes by `xm data download iapr`.",
+    "table": "Your own pairs: a folder or a table.\n\nA table is CSV, TSV, JSON lines or Parquet.",
+    "coco": "Your own pairs, with captions like COCO's.",
+    "good_news": "Your own pairs, articles like GoodNews'.",
+    "politics": "Your own pairs, pickles like those of Politics.",
+}
+OPTIONS = {
+    "profile": "How many pairs: toy, quick, medium or full.",
+    "seed": "Decides all that is drawn.",
+    "processes": "How many build side by side; 0 is one a core.",
+    "difficulty": "How much recordings differ: hard or easy.",
+    "train_pairs": "How many for training; 0 is the profile's number.",
+    "renderings": "How often each training tune is played; 0 is once.",
+    "split": "What is held out: grouped, random or zero_shot.",
+    "shuffled": "Put the training texts in wrong places.",
+    "mirrored": "Give every training pair once more, its picture mirrored.",
+    "style": "Of the drawings: openmoji, twemoji, or both for training.",
+    "test_style": "Of the test pictures, if another.",
+    "dataset_file": "The original file, if not where download puts it.",
+    "released_scaling": "Scale on all rows, those of the test too.",
+    "image_folder": "Where the paths of the pictures begin, if not beside the file.",
+    "missing": "What to do about pictures that are not there: stop or skip.",
+}
+OWN = {"profile": "quick", "seed": 23, "image_folder": "", "missing": "stop", "processes": 0}  # of a user's pairs
+FILE = inspect.Parameter(
+    "dataset_file",
+    inspect.Parameter.KEYWORD_ONLY,
+    annotation=Annotated[str, typer.Argument(metavar="FILE", help="Where your data are.")],
+)
 
 app = typer.Typer(help="Build a data set, or fetch what it is made of.")
 
 
-@app.command("audio_score")
-def audio_score(
-    profile: Profile = "quick",
-    seed: Seed = 23,
-    difficulty: Annotated[str, typer.Option(help="hard, or easy without what recordings differ in.")] = "hard",
-    train_pairs: Annotated[int, typer.Option(help="How many for training; 0 is the profile's number.")] = 0,
-    renderings: Annotated[int, typer.Option(help="How often each training tune is played; 0 is once.")] = 0,
-    dataset_file: Annotated[str, typer.Option(help="The paper's audio_sheet_music.npz, to be used instead.")] = "",
-    processes: Processes = 0,
-) -> None:
-    """Sheet music and sound: folk tunes, engraved and played."""
-    build(
-        "audio_score", profile=profile, seed=seed, difficulty=difficulty, train_pairs=train_pairs,
-        renderings=renderings, dataset_file=dataset_file, processes=processes,
-    )  # fmt: skip
+def command(name: str) -> Callable[..., None]:
+    """What `xm data NAME` calls; it takes the options of the function that makes the data set, with their defaults."""
+
+    def run(**options: Any) -> None:
+        build(name, **options)
+
+    known = inspect.signature(DATASETS[name].load).parameters
+    own = any(one.kind is one.VAR_KEYWORD for one in known.values())
+    taken = OWN if own else {option: one.default for option, one in known.items() if option != "cache_folder"}
+    run.__signature__ = inspect.Signature([FILE] * own + [_option(*one) for one in taken.items()])  # type: ignore[attr-defined]
+    return run
 
 
-@app.command()
-def emoji(
-    profile: Profile = "quick",
-    seed: Seed = 23,
-    style: Annotated[str, typer.Option(help="Of the drawings: openmoji, twemoji, or both for training.")] = "openmoji",
-    test_style: Annotated[str, typer.Option(help="Of the test pictures, if another.")] = "",
-    split: Split = "grouped",
-    shuffled: Shuffled = False,
-    processes: Processes = 0,
-) -> None:
-    """Drawings of emoji and their names and keywords."""
-    build(
-        "emoji", profile=profile, seed=seed, style=style, test_style=test_style, split=split, shuffled=shuffled,
-        processes=processes,
-    )  # fmt: skip
+def _option(name: str, default: Any) -> inspect.Parameter:
+    """`--name`, without a `--no-name` where it is a switch."""
+    says = typer.Option(f"--{name.replace('_', '-')}", help=OPTIONS.get(name))
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[type(default), says]
+    )
 
 
-@app.command("openclipart")
-def clip_art(
-    profile: Profile = "quick",
-    seed: Seed = 23,
-    split: Split = "grouped",
-    shuffled: Shuffled = False,
-    processes: Processes = 0,
-) -> None:
-    """Clip art with titles and keywords.
-
-    Its files come by `xm data download openclipart`.
-    """
-    build("openclipart", profile=profile, seed=seed, split=split, shuffled=shuffled, processes=processes)
-
-
-@app.command()
-def iapr(
-    profile: Profile = "quick",
-    seed: Seed = 23,
-    dataset_file: Annotated[str, typer.Option(help="Where iapr.npz is, if not where download puts it.")] = "",
-    released_scaling: Annotated[bool, typer.Option("--released-scaling", help="Scale on all rows, test too.")] = False,
-) -> None:
-    """Photographs and captions, as features.
-
-    The file comes by `xm data download iapr`.
-    """
-    build("iapr", profile=profile, seed=seed, dataset_file=dataset_file, released_scaling=released_scaling)
-
-
-@app.command()
-def table(file: Own, profile: Profile = "quick", seed: Seed = 23, processes: Processes = 0) -> None:
-    """Your own pairs: a folder or a table.
-
-    A table is CSV, TSV, JSON lines or Parquet; the chapter on your own pictures says which columns.
-    """
-    build("table", profile=profile, seed=seed, dataset_file=file, processes=processes)
-
-
-@app.command()
-def coco(file: Own, profile: Profile = "quick", seed: Seed = 23, processes: Processes = 0) -> None:
-    """Your own pairs, with captions like COCO's."""
-    build("coco", profile=profile, seed=seed, dataset_file=file, processes=processes)
-
-
-@app.command("good_news")
-def good_news(file: Own, profile: Profile = "quick", seed: Seed = 23, processes: Processes = 0) -> None:
-    """Your own pairs, articles like GoodNews'."""
-    build("good_news", profile=profile, seed=seed, dataset_file=file, processes=processes)
-
-
-@app.command()
-def politics(file: Own, profile: Profile = "quick", seed: Seed = 23, processes: Processes = 0) -> None:
-    """Your own pairs, pickles like those of Politics."""
-    build("politics", profile=profile, seed=seed, dataset_file=file, processes=processes)
+for _name in DATASETS:
+    app.command(_name, help=SAYS.get(_name))(command(_name))
 
 
 @app.command("download")

@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from xmlib.commands.data import Profile
+from xmlib.commands.data import OPTIONS
 
 
 def prepare(
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="The data set: audio_score, emoji or openclipart.")],
-    profile: Profile = "quick",
+    profile: Annotated[str, typer.Option(help=OPTIONS["profile"])] = "quick",
 ) -> None:
     """Build what the runs on a data set share.
 
