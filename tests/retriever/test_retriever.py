@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from PIL import Image
@@ -55,11 +56,19 @@ def of_texts(tmp_path_factory):
         return Retriever.train(*texts_and_numbers(), method="linear_cca")
 
 
+@pytest.mark.parametrize("form", [pandas.DataFrame, torch.from_numpy, np.ndarray.tolist, sparse.csr_matrix])
+def test_pairs_come_in_any_form(form):
+    made = Retriever.train(*map(form, views()), method="linear_cca")
+    expected = Retriever.train(*views(), method="linear_cca")
+    np.testing.assert_allclose(made.embed1(form(views()[0])), expected.embed1(views()[0]), atol=2e-5)
+
+
 def test_every_method_finds_new_pairs_far_better_than_chance():
     new = views(100, seed=1)
     chance = evaluate.chance_metrics(100)["mrr"]
     for method in training.METHODS:
-        found = Retriever.train(*views(), method=method, epochs=12, lr=0.01).evaluate(*new)
+        trained_with = {} if method == "linear_cca" else {"epochs": 12, "lr": 0.01}
+        found = Retriever.train(*views(), method=method, **trained_with).evaluate(*new)
         assert min(scores["mrr"] for scores in found.values()) > 4 * chance, method
 
 
@@ -285,6 +294,8 @@ BAD = views(20)
         ((BAD), {"d": 8}, "d = 8 is more than the 7 features"),
         ((BAD), {"d": 8, "method": "linear_cca"}, "d = 8 is more than the 7 directions"),
         ((BAD), {"method": "neighborhoods"}, "no method"),
+        ((BAD), {"ridgee": 1}, "no setting 'ridgee'"),
+        ((BAD), {"lr": 1, "method": "linear_cca"}, "linear_cca has no settings but d"),
         ((BAD), {"groups": np.zeros(20)}, "one group"),
         ((BAD), {"groups": np.zeros(19)}, "19 groups"),
         ((BAD), {"validation": 1.5}, "no share"),

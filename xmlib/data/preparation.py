@@ -67,12 +67,12 @@ def for_items(items: Any) -> Preparation:
 
 
 def take(items: Any, rows: Sequence[int] | np.ndarray) -> Any:
-    """Those items, in that order: of an array, a sparse matrix, a pandas column or table, or a list."""
+    """Those items, in that order: of an array or tensor, a sparse matrix, a pandas column or table, or a list."""
     if hasattr(items, "iloc"):
         return items.iloc[rows]
     if sparse.issparse(items):
         return items.tocsr()[rows]
-    return items[rows] if isinstance(items, np.ndarray) else [items[int(row)] for row in rows]
+    return items[rows] if hasattr(items, "shape") else [items[int(row)] for row in rows]
 
 
 def count(items: Any) -> int:

@@ -76,6 +76,10 @@ class Retriever:
         Raises `InputError` for views of unequal lengths, too few or equal pairs, NaN, and settings that do not fit.
         """
         choose("method", method, training.METHODS)
+        if changes and method == training.LINEAR:
+            raise InputError(f"linear_cca has no settings but d, and so no {next(iter(changes))}: leave it out.")
+        for name in changes:
+            choose("setting", name, Settings.__dataclass_fields__)
         if isinstance(view1, Splits):
             shapes = training.shapes_of(view1)
             splits, prepared = view1, [own or Prepared(s) for own, s in zip(preparations, shapes, strict=True)]
@@ -121,8 +125,8 @@ class Retriever:
     def _features(self, view: int, items: Any) -> Any:
         """What the encoder takes; arrays of numbers are that already, unless numbers are what is to be prepared."""
         prepare = self.preparations[view]
-        numeric = hasattr(items, "dtype") and hasattr(items, "shape") and np.dtype(items.dtype).kind in "fiub"
-        if numeric and prepare.kind != "numbers":
+        array = isinstance(items, np.ndarray) or sparse.issparse(items)
+        if array and items.dtype.kind in "fiub" and prepare.kind != "numbers":
             return preparation.as_features(items, tuple(prepare.shape))
         return prepare.transform(items)
 
