@@ -13,16 +13,6 @@ from xmlib.data import DATASETS, Splits, download, load, openclipart
 from xmlib.errors import InputError
 
 DOWNLOADS = ("openclipart", *download.ADDRESSES)
-SAYS = {
-    "audio_score": "Sheet music and sound: folk tunes, engraved and played.",
-    "emoji": "Drawings of emoji and their names and keywords.",
-    "openclipart": "Clip art with titles and keywords.\n\nIts files come by `xm data download openclipart`.",
-    "iapr": "Photographs and captions, as features.\n\nThe file comes by `xm data download iapr`.",
-    "table": "Your own pairs: a folder or a table.\n\nA table is CSV, TSV, JSON lines or Parquet.",
-    "coco": "Your own pairs, with captions like COCO's.",
-    "good_news": "Your own pairs, articles like GoodNews'.",
-    "politics": "Your own pairs, pickles like those of Politics.",
-}
 OPTIONS = {
     "profile": "How many pairs: toy, quick, medium or full.",
     "seed": "Decides all that is drawn.",
@@ -72,7 +62,7 @@ def _option(name: str, default: Any) -> inspect.Parameter:
 
 
 for _name in DATASETS:
-    app.command(_name, help=SAYS.get(_name))(command(_name))
+    app.command(_name, help=DATASETS[_name].says)(command(_name))
 
 
 @app.command("download")

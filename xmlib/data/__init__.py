@@ -43,6 +43,7 @@ class Dataset(NamedTuple):
     """What a data set is: the function that makes its pairs, and all that differs from set to set elsewhere."""
 
     load: Callable[..., Splits]
+    says: str  # the help of its command
     notebooks: tuple[str, ...]  # that train on it
     options: tuple[str, ...]  # of `load`, as far as these notebooks have them as parameters
     views: tuple[str, str] = ("image", "text")
@@ -50,23 +51,44 @@ class Dataset(NamedTuple):
     large: bool = False  # as large as the sets of paper B, and trained with its settings
 
 
-OWN = partial(Dataset, notebooks=("neighborhoods",), options=("dataset_file", "image_folder", "missing"))
+def _own_pairs(form: str, says: str, large: bool = True) -> Dataset:
+    options = ("dataset_file", "image_folder", "missing")
+    return Dataset(partial(_own, form), f"Your own pairs{says}", ("neighborhoods",), options, large=large)
+
+
 DATASETS = {
     "audio_score": Dataset(
-        _audio_score, ("audio_score",), ("difficulty", "train_pairs", "renderings", "dataset_file"), ("sheet", "audio")
+        _audio_score,
+        "Sheet music and sound: folk tunes, engraved and played.",
+        notebooks=("audio_score",),
+        options=("difficulty", "train_pairs", "renderings", "dataset_file"),
+        views=("sheet", "audio"),
     ),
     "emoji": Dataset(
-        emoji.load, ("image_text", "neighborhoods"), ("split", "style", "test_style", "mirrored", "shuffled"),
+        emoji.load,
+        "Drawings of emoji and their names and keywords.",
+        notebooks=("image_text", "neighborhoods"),
+        options=("split", "style", "test_style", "mirrored", "shuffled"),
         packages=(*image_features.PACKAGES, *emoji_concepts.PACKAGES),
     ),
     "openclipart": Dataset(
-        openclipart.load, ("image_text", "neighborhoods"), ("split", "mirrored", "shuffled"),
+        openclipart.load,
+        "Clip art with titles and keywords.\n\nIts files come by `xm data download openclipart`.",
+        notebooks=("image_text", "neighborhoods"),
+        options=("split", "mirrored", "shuffled"),
         packages=image_features.PACKAGES,
     ),
-    "iapr": Dataset(iapr.load, ("image_text",), ("dataset_file",)),
-    "table": OWN(partial(_own, "table")),
-    **{form: OWN(partial(_own, form), large=True) for form in ("coco", "good_news", "politics")},
-}  # fmt: skip
+    "iapr": Dataset(
+        iapr.load,
+        "Photographs and captions, as features.\n\nThe file comes by `xm data download iapr`.",
+        notebooks=("image_text",),
+        options=("dataset_file",),
+    ),
+    "table": _own_pairs("table", ": a folder or a table.\n\nA table is CSV, TSV, JSON lines or Parquet.", large=False),
+    "coco": _own_pairs("coco", ", with captions like COCO's."),
+    "good_news": _own_pairs("good_news", ", articles like GoodNews'."),
+    "politics": _own_pairs("politics", ", pickles like those of Politics."),
+}
 
 
 def of_notebook(notebook: str) -> list[str]:
