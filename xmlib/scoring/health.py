@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -42,7 +43,7 @@ class Health:
     def markdown(self) -> str:
         """A list of the sentences, those first that ask for something."""
         ordered = sorted(self.findings, key=lambda finding: not finding.bad)
-        return "\n".join(f"- {'**Look at this.** ' if found.bad else ''}{found.sentence}" for found in ordered)
+        return "\n".join(f"- {'**Look at this.** ' * found.bad}{html.escape(found.sentence)}" for found in ordered)
 
 
 def report(ready: Ready) -> Health:
@@ -213,7 +214,7 @@ def _signal(splits: Splits, linear: dict, mixed: dict) -> Iterator[Finding]:
     worst = max((mixed["metrics"][way] for way in evaluate.DIRECTIONS), key=lambda metrics: metrics["mrr"])
     leaks = worst["mrr_interval"][0] > 1.5 * chance
     yield Finding(
-        f"Trained on shuffled pairs it scores MRR {worst['mrr']:.3f}, "
+        "Trained on shuffled pairs it scores MRR {:.3f} [{:.3f}, {:.3f}], ".format(worst["mrr"], *worst["mrr_interval"])
         + ("which is above chance: something in the test gives the answer away." if leaks else "which is chance."),
         leaks,
     )

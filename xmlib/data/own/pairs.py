@@ -25,6 +25,10 @@ VIEWS = (  # columns that are taken for views if there are more than two others
     ("image", "image_path", "picture", "audio", "audio_path", "path", "file", "filename", "view1", "x"),
     ("text", "caption", "description", "title", "view2", "y"),
 )
+OPTIONS = (  # of `read`, each found or usual where it is empty
+    "key1", "key2", "kind1", "kind2", "id_column", "group_column", "label_column", "split_column", "folder",
+    "encoding", "separator", "decimal", "missing",
+)  # fmt: skip
 FAULTS = {"images": images.faults, "audio": sounds.faults}
 TABLES = (*spreadsheet.SUFFIXES, ".jsonl", ".parquet")
 OF_SUFFIX = {**dict.fromkeys(PICTURES, "images"), **dict.fromkeys(AUDIO, "audio"), ".txt": "texts"}
@@ -79,6 +83,20 @@ def read(
     if not quiet:
         print("\n".join(whole.found))
     return whole
+
+
+def example() -> Pairs:
+    """Pairs to try things with: the left and the right halves of scikit-learn's 1,797 written digits, with labels."""
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    left, right = (sides.of_array(half, name) for half, name in _halves(found.images))
+    return _pairs(left, right, {"label": _strings(found.target)}, ["scikit-learn's digits, left and right halves"])
+
+
+def _halves(images: np.ndarray) -> list[tuple[np.ndarray, str]]:
+    middle = images.shape[2] // 2
+    return [(images[:, :, :middle], "left half"), (images[:, :, middle:], "right half")]
 
 
 def _of_sound_files(pairs: Pairs, missing: str) -> Pairs:

@@ -1,0 +1,132 @@
+"""Facts about the choice among methods, and about showing what was found."""
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from xmlib import paths
+from xmlib.data.own import pairs
+from xmlib.data.own.ready import ready
+from xmlib.errors import InputError
+from xmlib.retriever import Retriever, choice
+from xmlib.scoring import health
+from xmlib.show import gallery
+
+N = 300
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "RUNS", tmp_path_factory.mktemp("runs"))
+        draw = np.random.default_rng(0)
+        hidden = draw.normal(size=(N, 6))
+        one, other = (hidden @ draw.normal(size=(6, d)) + 0.5 * draw.normal(size=(N, d)) for d in (20, 12))
+        yield ready(pairs.read(one, other, quiet=True))
+
+
+@pytest.fixture(scope="module")
+def done(data):
+    return choice.trials(data, 1, ("linear_nce", "ccal_cont"), say=lambda line: None, epochs=5)
+
+
+def test_the_best_on_validation_is_chosen_and_all_stand_in_the_table(data, done):
+    assert [trial.method for trial in done] == ["linear_cca", "linear_nce", "ccal_cont"]
+    assert choice.best(done).valid_mrr == max(trial.valid_mrr for trial in done)
+    table = choice.table(done, len(data.splits.test))
+    assert list(table.index)[-1] == "Chance"
+    assert table["validation MRR"].iloc[0] == choice.best(done).valid_mrr
+    assert table.loc["Chance", "MRR, view1 → view2"] < table["MRR, view1 → view2"].iloc[0] / 5
+
+
+def test_test_scores_are_those_of_the_model_on_raw_items(data, done):
+    rows = data.rows["test"]
+    for trial in done:
+        found = trial.retriever.evaluate(data.pairs.view1.items[rows], data.pairs.view2.items[rows])
+        for way, metrics in trial.test["metrics"].items():
+            assert found[way]["mrr"] == pytest.approx(metrics["mrr"], abs=1e-6)
+
+
+def test_the_clock_stops_training_after_an_epoch_and_leaves_out_what_has_no_time(data):
+    said = []
+    found = choice.trials(data, 0, ("ccal_cont", "learned_cont"), say=said.append)
+    assert [trial.method for trial in found] == ["linear_cca", "ccal_cont"]
+    assert (found[1].stopped, len(found[1].retriever.about["history"])) == ("halted", 1)
+    assert "Learned map, ranking loss: left out" in said[-1]
+    assert "stopped by the clock" in said[1]
+
+
+def test_a_d_above_the_features_is_refused_before_anything_is_trained(data):
+    with pytest.raises(InputError, match="d = 13 is more than the 12 features of a view"):
+        choice.trials(data, 1, d=13)
+
+
+def test_the_recommendation_says_how_sure_it_is(data, done):
+    words = choice.recommendation(done, data.splits.test.groups)
+    best = choice.best(done)
+    assert words.startswith(f"**Take {best.title}** (`{best.method}`)")
+    assert f"{best.reciprocal_ranks().mean():.3f} [" in words
+    assert "one seed" in words
+
+
+def test_a_difference_within_the_interval_is_said_to_be_none(data, done):
+    twice = [done[0], replace(done[0], method="ccal_tno")]
+    assert "The test cannot tell it from: CCA layer, trace norm" in choice.recommendation(
+        twice, data.splits.test.groups
+    )
+
+
+def test_the_kept_model_finds_the_ids_of_the_pairs(data, done, tmp_path):
+    choice.keep(choice.best(done), data, tmp_path / "model")
+    ids, scores = Retriever.load(tmp_path / "model").search(data.pairs.view1.items[3], 10)
+    assert set(ids) <= set(data.pairs.ids)
+    assert (np.diff(scores) <= 0).all()
+
+
+def test_the_summary_is_json(data, done):
+    checkup = health.report(data)
+    found = choice.summary({"seed": 1}, data.pairs, checkup, done, "words")
+    assert json.loads(json.dumps(found))["trials"][0]["metrics"] == done[0].test["metrics"]
+
+
+def test_corrections_for_hubs_stand_beside_plain_scores(data, done):
+    table = choice.hubs(choice.best(done), data)
+    plain = choice.best(done).test["metrics"]["view1_to_view2"]
+    assert table.loc[("view1 → view2", "none"), "MRR"] == plain["mrr"]
+    assert {"csls", "query_bank"} <= set(table.index.get_level_values(1))
+
+
+@pytest.fixture
+def shown(tmp_path):
+    """Twelve pairs of sounds and pictures."""
+    for i in range(12):
+        Image.new("RGB", (30, 20), (20 * i, 0, 0)).save(tmp_path / f"{i}<b>.png")
+        soundfile.write(tmp_path / f"{i}<b>.wav", 0.3 * np.sin(np.arange(4000) * (i + 1) / 50), 8000)
+    return pairs.read(tmp_path, quiet=True)
+
+
+def test_pictures_and_players_are_inside_the_page_and_names_are_escaped(shown):
+    page = gallery.examples(shown, [0, 1])
+    assert len(re.findall(r'src="data:image/png;base64,', page)) == 2
+    assert len(re.findall(r'<audio controls [^>]*src="data:audio/mpeg;base64,', page)) == 2
+    assert "<b>" not in page
+    assert "0&lt;b&gt;.wav" in page
+    assert set(re.findall(r'src="(\w+)', page)) == {"data"}
+
+
+def test_the_right_answer_has_the_frame(shown):
+    page = gallery.found(shown, [0], [[2, 0, 1]], [2.0])
+    cells = page.split("<td")[1:]
+    assert [("#009E73" in cell) for cell in cells] == [False, False, True, False]
+    assert "rank 2" in cells[0]
+
+
+def test_texts_and_numbers_are_shown_as_they_are():
+    found = pairs.read([f"<i>fox</i> {i}" for i in range(12)], np.arange(60.0).reshape(12, 5), quiet=True)
+    assert gallery.item(found.view1, 3) == "&lt;i&gt;fox&lt;/i&gt; 3"
+    assert gallery.item(found.view2, 3).count("<polyline") == 1

@@ -1,0 +1,227 @@
+"""Which method suits pairs of one's own: as many as the time allows are trained, and validation chooses."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from xmlib import evaluate, fit, methods
+from xmlib.data.own.ready import Ready
+from xmlib.data.own.sides import Pairs
+from xmlib.errors import InputError
+from xmlib.retriever import training
+from xmlib.retriever.retriever import Retriever
+from xmlib.scoring import baselines, hubness, intervals, relevance
+from xmlib.scoring.health import Health
+
+ORDER = (training.LINEAR, "linear_nce", "ccal_cont", "learned_nce", "ccal_nce", "learned_cont", "ccal_tno")
+REFINEMENTS = 1  # what more of them add to the validation MRR is little (book, pictures and words)
+NAMES = ("view1 → view2", "view2 → view1")
+TITLES = {name: row.title for name, row in methods.METHODS.items()} | {training.LINEAR: "Linear CCA"}
+
+
+@dataclass
+class Trial:
+    """A trained method: the model for raw items, its MRR on validation (mean of both directions), its test scores.
+
+    `x`, `y`: test embeddings (n, k); `test`: what `relevance.both_ways` says of them; `stopped`: why training ended.
+    """
+
+    method: str
+    retriever: Retriever
+    valid_mrr: float
+    seconds: float
+    stopped: str
+    x: Tensor = field(repr=False)
+    y: Tensor = field(repr=False)
+    test: dict[str, Any] = field(repr=False)
+
+    @property
+    def title(self) -> str:
+        return TITLES[self.method]
+
+    def curve(self, seed: int) -> dict[str, Any]:
+        """What `figures.learning_curve` draws."""
+        about = self.retriever.about
+        named = {"method": self.method, "seed": seed, "dataset": "own"}
+        return named | {name: about[name] for name in ("history", "best_epoch", "valid_mrr")}
+
+    def reciprocal_ranks(self) -> np.ndarray:
+        """(n,) of every test pair, the mean of both directions."""
+        return np.mean([evaluate.recorded_reciprocal_ranks(self.test, way) for way in evaluate.DIRECTIONS], axis=0)
+
+
+def trials(
+    ready: Ready,
+    minutes: float,
+    asked: Collection[str] = ORDER,
+    seed: int = 1,
+    device: str = "cpu",
+    say: Callable[[str], None] = print,
+    **changes: Any,
+) -> list[Trial]:
+    """The methods that fit into so many minutes, in `ORDER`; linear CCA is always among them.
+
+    Each may take an equal share of what is left, and what it does not need the next ones get. One that is stopped by
+    the clock keeps its best epoch; the first gets one in any case. `changes`: of the settings of those that are
+    trained, such as `epochs`, `batch`, `d`. Raises `InputError` for settings that do not fit, and for whatever the one
+    method asked for raises; of several, one that fails is left out, which is said.
+    """
+    chosen, done = [name for name in ORDER if name in {training.LINEAR, *asked}], []
+    for method in chosen[1:]:  # settings that do not fit are to show at once
+        training.suited(method, ready.splits, **{name: changes[name] for name in ("d", "batch") if name in changes})
+    end, slowest = time.monotonic() + 60 * minutes, 0.0
+    for i, method in enumerate(chosen):
+        left = end - time.monotonic()
+        if slowest and left < slowest:
+            say(f"{TITLES[method]}: left out, an epoch takes longer than the {max(left, 0):.0f} s that are left")
+            continue
+        try:
+            trial = _trial(ready, method, left / (len(chosen) - i), seed, device, changes)
+        except InputError as error:
+            if len(asked) == 1:
+                raise
+            say(f"{TITLES[method]}: left out, {error}")
+            continue
+        history = trial.retriever.about["history"]
+        slowest = max([slowest, *(row["seconds"] for row in history)])
+        say(f"{trial.title}: validation MRR {trial.valid_mrr:.3f}, {trial.seconds:.0f} s, {_ended(trial)}")
+        done.append(trial)
+    return done
+
+
+def _ended(trial: Trial) -> str:
+    history = trial.retriever.about["history"]
+    if not history:
+        return "nothing to train"
+    ended = {"patience": "ended by its patience", "halted": "stopped by the clock"}.get(trial.stopped, trial.stopped)
+    return f"{len(history)} epochs, {ended}"
+
+
+def _trial(ready: Ready, method: str, seconds: float, seed: int, device: str, changes: dict[str, Any]) -> Trial:
+    start, epochs = time.monotonic(), []
+    own = {"refinements": REFINEMENTS} | changes
+    if method == training.LINEAR:
+        own = {"d": own["d"]} if own.get("d") else {}
+    trained = Retriever.train(
+        ready.splits, method=method, seed=seed, device=device, on_epoch=epochs.append,
+        halt=lambda: bool(epochs) and time.monotonic() - start > seconds, **own,
+    )  # fmt: skip
+    took = time.monotonic() - start
+    valid = np.mean([evaluate.mrr(*pair) for pair in _both(fit.embed(trained.model, ready.splits.valid))])
+    x, y = fit.embed(trained.model, ready.splits.test)
+    test = relevance.both_ways(x, y, ready.splits.test.labels, ready.splits.test.groups)
+    raw = replace(trained, preparations=ready.preparations)
+    return Trial(method, raw, float(valid), took, trained.about.get("stopped", ""), x, y, test)
+
+
+def _both(embeddings: tuple[Tensor, Tensor]) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    return embeddings, embeddings[::-1]
+
+
+def best(done: Sequence[Trial]) -> Trial:
+    """The trial with the best validation MRR, the earlier of two alike; raises `InputError` where there is none."""
+    if not done:
+        raise InputError("No method could be trained in the time given: raise minutes.")
+    return max(done, key=lambda trial: trial.valid_mrr)
+
+
+def table(done: Sequence[Trial], candidates: int) -> pd.DataFrame:
+    """Every method's test scores beside chance, the best on validation first."""
+    rows = [_row(trial.title, trial.test["metrics"], trial.valid_mrr) for trial in done]
+    rows.sort(key=lambda row: -row["validation MRR"])
+    rows.append(_row("Chance", baselines.chance(candidates)["metrics"], float("nan")))
+    return pd.DataFrame(rows).set_index("method")
+
+
+def _row(title: str, metrics: dict[str, dict], valid: float) -> dict[str, Any]:
+    row: dict[str, Any] = {"method": title, "validation MRR": valid}
+    for way, name in zip(evaluate.DIRECTIONS, NAMES, strict=True):
+        found = metrics[way]
+        row |= {f"R@1, {name}": found["r1"], f"R@10, {name}": found["r10"], f"MRR, {name}": found["mrr"]}
+        row[f"95 %, {name}"] = "–".join(f"{end:.3f}" for end in found.get("mrr_interval", ()))
+        if "map" in found:
+            row[f"mAP, {name}"] = found["map"]
+    return row
+
+
+def recommendation(done: Sequence[Trial], groups: Sequence[int]) -> str:
+    """In words: the best on validation, how sure that is, and what else would do; `groups` of the test pairs."""
+    first, own = best(done), best(done).reciprocal_ranks()
+    low, high = intervals.mean_interval(own, groups)
+    said = [
+        f"**Take {first.title}** (`{first.method}`). Validation chose it, with an MRR of {first.valid_mrr:.3f}. On the "
+        f"{len(own):,} test pairs its MRR is {own.mean():.3f} [{low:.3f}, {high:.3f}], the mean of both ways."
+    ]
+    said += [_against(trial, own, groups) for trial in done if trial.method == training.LINEAR and trial is not first]
+    alike = [trial.title for trial in done if trial is not first and _alike(own, trial.reciprocal_ranks(), groups)]
+    if alike:
+        said.append(f"The test cannot tell it from: {', '.join(alike)}. Of these take the one that is simplest to run.")
+    if first.stopped == "halted":
+        said.append("The clock stopped its training: give more minutes.")
+    said.append("All is of one seed and one split; differences smaller than the intervals may turn round with another.")
+    return " ".join(said)
+
+
+def _against(linear: Trial, own: np.ndarray, groups: Sequence[int]) -> str:
+    """The gain over linear CCA on the same queries."""
+    other = linear.reciprocal_ranks()
+    gain, (low, high) = float((own - other).mean()), intervals.paired_interval(own, other, groups)
+    verdict = "which is more than chance gives" if low > 0 else "which may be chance"
+    if high < 0:
+        verdict = "so that linear CCA would have been the better choice: there are few validation pairs"
+    return f"That is {gain:+.3f} [{low:+.3f}, {high:+.3f}] from linear CCA on the same queries, {verdict}."
+
+
+def _alike(own: np.ndarray, other: np.ndarray, groups: Sequence[int]) -> bool:
+    low, high = intervals.paired_interval(own, other, groups)
+    return low <= 0 <= high
+
+
+def hubs(trial: Trial, ready: Ready) -> pd.DataFrame:
+    """What each correction for hubs does to a trial's test scores, in both directions; the bank is training queries."""
+    splits = ready.splits
+    bank1, bank2 = fit.embed(trial.retriever.model, splits.train)
+    corrected = hubness.corrected(trial.x, trial.y, bank1, bank2, splits.test.groups)
+    rows = []
+    for way, name in zip(evaluate.DIRECTIONS, NAMES, strict=True):
+        rows.append({"direction": name, "correction": "none", **_hub_row(trial.test["metrics"][way]), "MRR gain": ""})
+        for correction, found in corrected.items():
+            low, high = found[way]["mrr_gain_interval"]
+            gain = f"{found[way]['mrr_gain']:+.3f} [{low:+.3f}, {high:+.3f}]"
+            rows.append({"direction": name, "correction": correction, **_hub_row(found[way]), "MRR gain": gain})
+    return pd.DataFrame(rows).set_index(["direction", "correction"])
+
+
+def _hub_row(metrics: dict) -> dict[str, float]:
+    return {"R@1": metrics["r1"], "R@10": metrics["r10"], "MRR": metrics["mrr"], "hubness": metrics["hubness"]}
+
+
+def summary(parameters: dict, pairs: Pairs, checkup: Health, done: Sequence[Trial], words: str) -> dict[str, Any]:
+    """All numbers of a run for a file: what JSON can hold."""
+    return {
+        "notebook": "your_pairs", "parameters": parameters, "pairs": len(pairs), "left_out": pairs.left_out,
+        "health": [finding.sentence for finding in checkup.findings], "recommendation": words,
+        "chosen": best(done).method,
+        "trials": [
+            {
+                "method": trial.method, "valid_mrr": trial.valid_mrr, "seconds": trial.seconds,
+                "stopped": trial.stopped, "metrics": trial.test["metrics"],
+            }
+            for trial in done
+        ],
+    }  # fmt: skip
+
+
+def keep(trial: Trial, ready: Ready, folder: Path) -> Path:
+    """The folder with the model of a trial and indexes of all items in both directions, by the ids of their pairs."""
+    for way, side in zip(evaluate.DIRECTIONS, (ready.pairs.view2, ready.pairs.view1), strict=True):
+        trial.retriever.index(way, side.items, ready.pairs.ids)
+    return trial.retriever.save(folder)

@@ -1,0 +1,104 @@
+"""Items of one's own pairs to look at and to listen to: HTML with everything inside, nothing fetched."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from xmlib.data.own import sounds
+from xmlib.data.own.sides import Pairs, Side
+from xmlib.data.pictures import pictures
+
+SECONDS = 5  # of a sound that are played, from its middle
+LETTERS = 160  # of a text that are shown
+WIDTH, HEIGHT = 96, 40  # pixels of a row of numbers
+CELL = "padding:6px;text-align:center;vertical-align:top;max-width:150px;font-size:85%;overflow-wrap:anywhere"
+RIGHT = "outline:3px solid #009E73"  # the colour that frames right answers in every figure
+
+
+def examples(pairs: Pairs, rows: Sequence[int]) -> str:
+    """A table of pairs: their ids, the items of view 1 above those of view 2."""
+    lines = [[html.escape(pairs.ids[i]) for i in rows]]
+    lines += [[item(side, i) for i in rows] for side in (pairs.view1, pairs.view2)]
+    return _table([[(cell, False) for cell in line] for line in lines])
+
+
+def found(
+    pairs: Pairs,
+    queries: Sequence[int],
+    candidates: Sequence[Sequence[int]],
+    ranks: Sequence[float],
+    back: bool = False,
+) -> str:
+    """A table of queries and what they found, best first; the right answer has a green frame.
+
+    `queries`, `candidates`: rows of `pairs`; `ranks`: of the right answers. `back`: view 2 queries view 1.
+    """
+    asking, answering = (pairs.view2, pairs.view1) if back else (pairs.view1, pairs.view2)
+    lines = []
+    for query, answers, rank in zip(queries, candidates, ranks, strict=True):
+        first = f"<b>rank {rank:g}</b><br>{item(asking, query)}"
+        lines.append([(first, False), *((item(answering, int(row)), bool(row == query)) for row in answers)])
+    return _table(lines)
+
+
+def item(side: Side, row: int) -> str:
+    """One item as HTML: a picture, a player, a text, or a row of numbers as a line."""
+    value = side.items[row]
+    if side.kind == "images":
+        return f'<img alt="{html.escape(Path(value).name)}" src="{_address("image/png", _png(value))}">'
+    if side.kind == "audio":
+        player = f'<audio controls style="width:140px" src="{_address("audio/mpeg", _mp3(value))}"></audio>'
+        return f"{player}<br>{html.escape(Path(value).name)}"
+    if side.kind == "texts":
+        return html.escape(value if len(value) <= LETTERS else value[: LETTERS - 1] + "…")
+    return _line(np.ravel(value))
+
+
+def _table(lines: Sequence[Sequence[tuple[str, bool]]]) -> str:
+    """Cells with their content and whether they are the right answer."""
+    rows = ["".join(f'<td style="{CELL};{RIGHT * right}">{cell}</td>' for cell, right in line) for line in lines]
+    return "<table>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
+
+
+def _address(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _png(file: Path) -> bytes:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(pictures.read(file, pictures.THUMBNAIL)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _mp3(file: Path) -> bytes:
+    """The middle of a sound."""
+    import soundfile
+
+    sound = sounds.resampled(*sounds.read(file))
+    most = SECONDS * sounds.RATE
+    start = max(0, len(sound) - most) // 2
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.clip(sound[start : start + most], -1, 1), sounds.RATE, format="MP3")
+    return buffer.getvalue()
+
+
+def _line(values: np.ndarray) -> str:
+    """Numbers as an SVG line; one or two are written."""
+    if len(values) <= 2:
+        return ", ".join(f"{value:.4g}" for value in values)
+    shown = values[np.linspace(0, len(values) - 1, min(len(values), WIDTH)).astype(int)]
+    low, spread = float(shown.min()), float(np.ptp(shown)) or 1.0
+    points = " ".join(
+        f"{x:.1f},{HEIGHT - HEIGHT * (value - low) / spread:.1f}"
+        for x, value in zip(np.linspace(0, WIDTH, len(shown)), shown, strict=True)
+    )
+    line = f'<polyline points="{points}" fill="none" stroke="#0072B2"/>'
+    return f'<svg width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}">{line}</svg>'
