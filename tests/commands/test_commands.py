@@ -127,7 +127,7 @@ def test_the_file_of_a_users_pairs_is_the_first_argument(built, name):
 
 @pytest.mark.parametrize("name", data.DATASETS)
 def test_every_data_set_and_each_of_its_options_is_explained(name):
-    assert DATASETS[name].says
+    assert data.DATASETS[name].says
     taken = inspect.signature(data_commands.command(name)).parameters
     assert set(taken) <= set(data_commands.OPTIONS)
 
