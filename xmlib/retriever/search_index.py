@@ -19,9 +19,9 @@ from xmlib.neighborhoods.neighbors import _nmslib
 from xmlib.retriever import folder as folders
 from xmlib.scoring import hubness
 
-# One thread and 64 dimensions: a query takes 25 µs for every 1,000 items by products, less among many queries, and
-# 0.1 to 0.2 ms by a graph of any size, whose making takes 0.3 s for every 1,000 items. At this size one answer is there
-# in 5 ms, and a graph would have to answer thousands of queries before it has saved the minute that it takes.
+# On one thread, with 64 dimensions (benchmarks/search.py): of 100,000 items a query takes 5 ms by products and 1 ms by a
+# graph, and among a thousand queries 0.6 and 0.3 ms. A graph takes over a minute to make, which is worth it from some
+# 20,000 single queries on. Products grow with the items: up to here an answer is there in about 10 ms.
 EXACT_UP_TO = 200_000
 GRAPH = {"M": 16, "efConstruction": 200, "post": 0, "indexThreadQty": 1}  # more threads give another graph each time
 SEARCH = 100  # candidates that the graph keeps while it searches; at least 4·k
