@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas
@@ -334,3 +335,16 @@ def test_a_row_of_another_width_or_with_nan_is_refused(of_texts, query, said):
     of_texts.index(FORWARD, texts_and_numbers(50)[1])
     with pytest.raises(InputError, match=said):
         of_texts.search(query)
+
+
+def test_a_folder_of_the_first_format_is_read_by_every_later_version():
+    folder = (
+        Path(__file__).parent / "format1"
+    )  # saved once: linear CCA of `texts_and_numbers()`, d = 3, 20 rows indexed
+    made = Retriever.load(folder)
+    assert [prepare.kind for prepare in made.preparations] == ["numbers", "texts"]
+    expected = json.loads((folder.parent / "format1_expected.json").read_text())
+    ids, scores = made.search("a red fox", 3, BACKWARD)
+    assert ids.tolist() == expected["ids"]
+    np.testing.assert_allclose(scores, expected["scores"], atol=1e-5)
+    np.testing.assert_allclose(made.embed1(np.arange(8.0)), expected["row"], atol=1e-5)
