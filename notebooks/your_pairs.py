@@ -18,7 +18,7 @@
 # find the other?
 #
 # This notebook reads your pairs, says how healthy they are, trains the methods that fit into the time you give,
-# recommends one, and leaves a model in a folder. The page {doc}`/your_data` says which files are read. Without any, the
+# recommends one, and leaves a model in a folder. The page {doc}`/your_pairs` says which files are read. Without any, the
 # two halves of handwritten digits stand in.
 
 # %% tags=["parameters"]

@@ -175,6 +175,26 @@ def test_a_packed_array_larger_than_the_memory_is_refused(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("suffix", ["npy", "npz", "mat", "parquet"])
+def test_a_file_with_changed_bytes_is_read_or_refused_in_a_sentence(views, suffix):
+    one, other, folder = views
+    np.savez_compressed(folder / "a.npz", x=one)
+    matlab.savemat(folder / "a.mat", {"x": one}, do_compression=True)
+    pd.DataFrame(one).rename(columns=str).to_parquet(folder / "a.parquet")
+    whole, file, outcomes = (folder / f"a.{suffix}").read_bytes(), folder / f"changed.{suffix}", set()
+    for seed in range(40):
+        draws = np.random.default_rng(seed)
+        content = bytearray(whole)
+        content[int(draws.integers(min(len(whole), 300)))] = int(draws.integers(256))
+        file.write_bytes(content)
+        try:
+            pairs.read(file, other, quiet=True)
+            outcomes.add("read")
+        except InputError:
+            outcomes.add("refused")
+    assert outcomes == {"read", "refused"}
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz", "mat", "parquet"])
 @pytest.mark.parametrize("kept", [0, 10, 200])
 def test_a_file_cut_short_is_refused_in_a_sentence(views, suffix, kept):
     one, other, folder = views

@@ -18,6 +18,7 @@ from xmlib.scoring import baselines
 
 NEAR = 0.1  # of the usual distance to the nearest training item: what is nearer is a near duplicate
 LOOKED_AT = 1000  # test items whose nearest training item is looked for
+MOST_NUMBERS = 50_000_000  # that are looked at together, 200 MB
 COPIED = 0.9999  # correlation of two features from which on one is a copy of the other
 WIDEST = 2048  # features among which copies are looked for
 NOISE = 0.5  # correlation of unrelated views that is too much
@@ -124,9 +125,10 @@ def _near(splits: Splits, view: int) -> float:
 
 
 def _flat(split: Split, view: int, most: int) -> np.ndarray:
-    """(n, features) of at most so many items of a view, evenly chosen."""
+    """(n, features) of at most so many items of a view, evenly chosen, and no more than MOST_NUMBERS in all."""
     items = (split.view1, split.view2)[view]
-    rows = np.unique(np.linspace(0, len(items) - 1, min(len(items), most)).astype(int))
+    most = min(len(items), most, max(MOST_NUMBERS // int(np.prod(items.shape)), 1))
+    rows = np.unique(np.linspace(0, len(items) - 1, most).astype(int))
     return items[rows].reshape(len(rows), -1).astype(np.float32)
 
 

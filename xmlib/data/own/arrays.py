@@ -8,6 +8,7 @@ from __future__ import annotations
 import fnmatch
 import math
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -18,19 +19,10 @@ import numpy as np
 
 from xmlib.errors import InputError
 
-DAMAGES = (
-    ValueError,
-    TypeError,
-    LookupError,
-    OSError,
-    EOFError,
-    MemoryError,
-    RuntimeError,
-    AttributeError,
-    zlib.error,
-    struct.error,
-    zipfile.BadZipFile,
-)  # fmt: skip  what readers of binary formats raise on files that are none, or cut short
+DAMAGES = (  # what readers of binary formats raise on files that are none, or cut short
+    ValueError, TypeError, LookupError, OSError, EOFError, MemoryError, RuntimeError, AttributeError, SyntaxError,
+    zlib.error, struct.error, tokenize.TokenError, zipfile.BadZipFile,
+)  # fmt: skip
 NUMERIC, TEXTS = "biuf", "US"  # kinds of NumPy's types
 BYTES = {"double": 8, "single": 4}  # of a number of MATLAB's
 MATLAB = ("double", "single", "logical", "sparse", "char", *(f"{u}int{b}" for u in ("", "u") for b in (8, 16, 32, 64)))

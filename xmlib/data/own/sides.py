@@ -147,7 +147,7 @@ def _numbers_of_cells(cells: Sequence[str], name: str, decimal: str) -> Side:
 
 def _numbers(values: np.ndarray, name: str) -> Side:
     """A side of numbers, (n,) or (n, features)."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         rows = np.asarray(values, dtype=np.float32)
     rows = rows[:, None] if rows.ndim == 1 else rows
     if not rows.shape[1] and len(rows):
