@@ -15,21 +15,22 @@ from xmlib.errors import InputError
 from xmlib.model import LinearHead
 from xmlib.runs import records
 
-SHAPES = ((1, 40, 50), (1, 92, 42))
+SHAPES = ((1, 16, 24), (1, 32, 16))  # small, but four poolings leave something
+CUT_SHAPES = ((1, 40, 50), (1, 92, 42))  # what is cut out of strips and spectrograms
 
 
-def made_up_split(n, seed, causes=4):
+def made_up_split(n, seed, shapes=SHAPES, causes=4):
     """Pictures of gratings, one spatial frequency a cause; how strong each is, both views share."""
     rng = np.random.default_rng(seed)
     strength = np.exp(rng.normal(size=(n, causes, 1, 1)))
     views = []
-    for _, height, width in SHAPES:
+    for _, height, width in shapes:
         rows, columns = np.arange(height)[:, None], np.arange(width)
         phase = rng.uniform(0, 2 * np.pi, size=(n, causes, 1, 1))
         waves = [np.cos(np.pi * (k + 1) / causes * (rows if k % 2 else columns) + phase[:, k]) for k in range(causes)]
         picture = (strength * np.stack([np.broadcast_to(w, (n, height, width)) for w in waves], axis=1)).sum(1)
         views.append(np.tanh(picture / 4)[:, None].astype(np.float32))
-    view1, view2 = (View(n, shape, v.__getitem__) for shape, v in zip(SHAPES, views, strict=True))
+    view1, view2 = (View(n, shape, v.__getitem__) for shape, v in zip(shapes, views, strict=True))
     return Split(view1, view2, [f"item{i}" for i in range(n)], np.arange(n) // 4)
 
 
@@ -45,8 +46,8 @@ def saved_after_every_epoch(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def changeable(splits):
-    """The same, but the training pairs are cut out of noise and can be changed."""
+def changeable():
+    """Likewise, but the training pairs are cut out of noise and can be changed."""
     n, width, length = 160, 104, 44
     rng = np.random.default_rng(4)
     strips = rng.integers(0, 256, (n * width, 80), dtype=np.uint8)
@@ -57,11 +58,10 @@ def changeable(splits):
     sounding["frame"] = begin + 1
     strip, sound = (np.stack([first, first + size], axis=-1) for first, size in ((width * row, width), (begin, length)))
     own = Augmentation(on_device.Resident(strips), on_device.Resident(frames), strip[:, 0] + 2, strip, sounding, sound)
-    view1 = View(n, SHAPES[0], lambda i: pairs.cut_pictures(strips, own.column[i]))
-    view2 = View(n, SHAPES[1], lambda i: pairs.cut_sounds(frames, sounding["frame"][i, 0]))
-    changed = copy.copy(splits)
-    changed.train = Split(view1, view2, splits.train.ids, splits.train.groups, augmentation=own)
-    return changed
+    view1 = View(n, CUT_SHAPES[0], lambda i: pairs.cut_pictures(strips, own.column[i]))
+    view2 = View(n, CUT_SHAPES[1], lambda i: pairs.cut_sounds(frames, sounding["frame"][i, 0]))
+    train = Split(view1, view2, [f"item{i}" for i in row], row // 4, augmentation=own)
+    return Splits("made_up", "toy", 0, {}, "digest", train, *(made_up_split(50, seed, CUT_SHAPES) for seed in (2, 3)))
 
 
 def train(splits, method="ccal_cont", checkpoint=None, seed=1, on_epoch=lambda row: None, **changes):
@@ -444,7 +444,7 @@ def test_fewer_training_pairs_than_a_batch_are_refused(splits):
             "no method 'nonsense'.*ccal_tno, learned_cont, ccal_cont",
         ),
         (lambda: profiles.settings("huge"), "no profile 'huge'.*toy, quick, medium, full"),
-        (lambda: profiles.settings("toy", "emojis"), "no data set 'emojis'; choose one of audio_score, iapr, emoji, "),
+        (lambda: profiles.settings("toy", "emojis"), "no data set 'emojis'; choose one of audio_score, "),
         (lambda: profiles.settings("toy", "emoji", "ccal"), "no method 'ccal'; choose one of ccal_tno, "),
         (lambda: methods.device("tpu"), "no device 'tpu'.*auto, cpu, cuda"),
         (lambda: profiles.settings("toy", epochs=-3), "epochs = -3 is negative"),
