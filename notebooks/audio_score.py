@@ -56,7 +56,7 @@ from xmlib.scoring import baselines, intervals
 from xmlib.show import figures
 
 # Every parameter as what it is declared to be, or one sentence on what is wrong, before anything is built.
-parameters = checked("audio_score", globals(), method=experiments.AUDIO_METHODS)
+parameters = checked("audio_score", globals(), method=methods.AUDIO_METHODS)
 globals().update(parameters)
 chosen = methods.METHODS[method]
 settings = profiles.settings(

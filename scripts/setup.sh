@@ -63,6 +63,10 @@ if ! cmp -s requirements.lock "$mark"; then
     python=$(choose "$@")
     start=$(date +%s)
     total=$(grep -c '^[^#]' requirements.lock)
+    if [ -L .venv ]; then
+        echo "error: .venv is a link to $(readlink .venv), which would be emptied: remove the link, or install there" >&2
+        exit 2
+    fi
     echo "Installing $total packages of requirements.lock into .venv ($("$python" -V), 2.6 GB): about 2 min"
     "$python" -m venv --clear .venv
     : >"$log"

@@ -129,7 +129,8 @@ METHODS = {
 }
 NEIGHBORHOODS = tuple(name for name, row in METHODS.items() if row.neighborhoods)
 PAPER = ("ccal_tno", "learned_cont", "ccal_cont")  # the three methods of paper A
-IMAGE_METHODS = (*PAPER, "learned_nce", "ccal_nce", "linear_nce")  # what is run on pictures and words
+IMAGE_METHODS = tuple(name for name, row in METHODS.items() if not row.neighborhoods)  # for pictures and words
+AUDIO_METHODS = tuple(name for name in IMAGE_METHODS if not METHODS[name].linear)
 
 
 def build(method: str, s: Settings, seed: int, shapes: Shapes = ((1, 40, 50), (1, 92, 42))) -> TwoView:

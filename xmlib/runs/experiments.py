@@ -17,7 +17,6 @@ from xmlib.profiles import Settings, choose
 from xmlib.runs import embeddings, records
 from xmlib.scoring import baselines, hubness, relevance
 
-AUDIO_METHODS = tuple(name for name, row in methods.METHODS.items() if not (row.linear or row.neighborhoods))
 PAIRS_A_DIMENSION = 4  # with fewer, what CCA finds is further from the truth than nothing is (book, statistics)
 USUAL = {"split": "grouped", "style": "openmoji", "test_style": "", "mirrored": False, "shuffled": False}
 VARIANTS: dict[str, dict[str, Any]] = {  # name → what it changes
