@@ -97,7 +97,7 @@ def names_of(side: Side) -> list[str]:
 
 
 def _part(pairs: Pairs, rows: np.ndarray, groups: np.ndarray, view1: Any, view2: Any) -> Split:
-    labels = np.array([pairs.labels[i] for i in rows]) if any(pairs.labels) else None
+    labels = np.array([pairs.labels[i] for i in rows]) if all(pairs.labels) else None  # a class has all its members
     texts = next((side.items for side in (pairs.view2, pairs.view1) if side.kind == "texts"), None)
     said = [texts[i] for i in rows] if texts else None
     return Split(_view(view1, rows), _view(view2, rows), [pairs.ids[i] for i in rows], groups[rows], labels, said)
