@@ -1,15 +1,12 @@
 """The grid of runs, asked in a copy of the repository what it would do; nothing is trained."""
 
-import json
 import os
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import yaml
+from forked import Forks
 
 from xmlib import methods, paths
 from xmlib.neighborhoods import study
@@ -71,24 +68,22 @@ def built(root):
 
 
 @pytest.fixture(scope="module")
-def snakemake():
-    """The process that answers the dry runs."""
-    command = [sys.executable, Path(__file__).with_name("dry_runs.py")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        yield process
-        process.stdin.close()
+def forks(tmp_path_factory):
+    """Where snakemake has been imported, with its plug-ins and what it imports late."""
+    with Forks(tmp_path_factory.mktemp("said"), "snakemake.cli", "snakemake.report", "smart_open") as forks:
+        yield forks
 
 
 @pytest.fixture
-def run(snakemake, copy):
+def run(forks, copy):
     """What snakemake says that it would do for these arguments in the copy."""
 
     def run(*arguments):
-        print(json.dumps([str(copy), *arguments]), file=snakemake.stdin, flush=True)
-        status = snakemake.stdout.readline().strip()
-        said = (copy / "said").read_text(encoding="utf-8")
-        assert status == "0", said
-        return said
+        environment = os.environ | {"XDG_CACHE_HOME": str(copy / "cache"), "XMLIB_DATA": str(copy / "data")}
+        command = ["-m", "snakemake", "--cores", "2", "--nolock", "--dry-run", *arguments]
+        done = forks.run(*command, cwd=copy, env=environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
 
     return run
 
