@@ -27,7 +27,7 @@ book: sync  ## run what is out of date (profile quick) and build the site in _bu
 	@echo "The book is in _build/html; 'make serve' shows it."
 
 test: .venv/.installed  ## run the tests (ARGS="-k name" for some of them)
-	@$(PY) -m pytest -n $(CORES) --dist loadfile $(ARGS)
+	@$(PY) -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/.installed  ## lint, format, types, layers, notebook pairs
 	@$(PY) -m ruff check --quiet .

@@ -17,6 +17,19 @@ from xmlib import paths
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
+# Files that take long for their number of tests, longest first: one of them begun late would keep a core busy alone.
+FIRST = (
+    "test_notebooks.py", "test_your_pairs.py", "test_side_by_side.py", "test_gradient_notebooks.py", "test_fit.py",
+    "test_audio_score.py", "test_retriever.py", "test_explorer.py", "test_grid.py", "test_your_own_loop.py",
+    "test_confirm.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items):
+    places = {name: place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(FIRST)))
+
+
 @pytest.fixture(autouse=True)
 def same_numbers_every_time():
     random.seed(0)
