@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from dataclasses import replace
 from itertools import combinations
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -30,9 +31,27 @@ TOY_DIGEST = "9dee839910e24939ae6f4f0aa10acc782c27ba7a470d881ebd17f6ea4c87c938"
 SPLITS = ("train", "valid", "test")
 
 
+def files(folder):
+    """All files of a cache but locks, by their paths in it."""
+    return {file.relative_to(folder) for file in folder.rglob("*") if file.is_file() and file.name != ".lock"}
+
+
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
+def built_at_once(tmp_path_factory):
+    """Two builds at once in an empty cache: cache and home, the files they left, exit statuses and output."""
+    folder = tmp_path_factory.mktemp("cache")
+    (folder / "home").mkdir()
+    both = [cli(folder / "data", home=folder / "home") for _ in range(2)]
+    said = [process.communicate() for process in both]
+    statuses = [process.returncode for process in both]
+    return SimpleNamespace(
+        cache=folder / "data", home=folder / "home", files=files(folder / "data"), statuses=statuses, said=said
+    )
+
+
+@pytest.fixture(scope="module")
+def home(built_at_once):
+    return built_at_once.cache
 
 
 @pytest.fixture(scope="module")
@@ -424,19 +443,12 @@ def test_the_toy_pairs_are_the_ones_they_always_were(toy):
     )
 
 
-def test_two_builds_at_once_in_an_empty_cache_give_the_same_bytes_again(home, toy, tmp_path):
-    (tmp_path / "home").mkdir()
-    both = [cli(tmp_path / "data", home=tmp_path / "home") for _ in range(2)]
-    said = [process.communicate() for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
-    assert all(f"digest {toy.digest}" in out for out, _ in said)
-    assert not list((tmp_path / "home").iterdir())  # nothing is written to the user's home
-    folder = tmp_path / "data" / "audio_score"
-    names = {file.relative_to(folder) for file in folder.rglob("*") if file.is_file() and file.name != ".lock"}
-    assert not [name for name in names if name.name.startswith(".")]
-    assert sum(name.name == "manifest.json" for name in names) == 1
-    for name in names:
-        assert (folder / name).read_bytes() == (home / "audio_score" / name).read_bytes()
+def test_two_builds_at_once_in_an_empty_cache_make_one_set_of_pairs_and_nothing_else(built_at_once, toy):
+    assert built_at_once.statuses == [0, 0], built_at_once.said
+    assert all(f"digest {toy.digest}" in out for out, _ in built_at_once.said)
+    assert not list(built_at_once.home.iterdir())  # nothing is written to the user's home
+    assert not [file for file in built_at_once.files if file.name.startswith(".")]
+    assert sum(file.name == "manifest.json" for file in built_at_once.files) == 1
 
 
 def test_a_second_load_reads_the_finished_pairs_and_parses_and_renders_nothing(home, toy):
@@ -446,7 +458,7 @@ def test_a_second_load_reads_the_finished_pairs_and_parses_and_renders_nothing(h
     assert not modules & {"music21", "verovio", "resvg_py", "midirenderer", "xmlib.data.audio_score.build"}
 
 
-def test_a_killed_build_goes_on_where_it_was(toy, tmp_path):
+def test_a_killed_build_goes_on_where_it_was_to_the_same_bytes(built_at_once, toy, tmp_path):
     process = cli(tmp_path)
     while len(list(tmp_path.glob("audio_score/pieces-*/*/*/*.npz"))) < 3 and process.poll() is None:
         time.sleep(0.05)
@@ -457,7 +469,9 @@ def test_a_killed_build_goes_on_where_it_was(toy, tmp_path):
     assert not list(tmp_path.glob("audio_score/pairs-*/manifest.json"))
     assert load("audio_score", "toy", cache_folder=tmp_path).digest == toy.digest
     assert {file: file.stat().st_mtime_ns for file in pieces} == pieces
-    assert not list(tmp_path.rglob(".part-*"))
+    assert files(tmp_path) == built_at_once.files
+    for name in built_at_once.files:
+        assert (tmp_path / name).read_bytes() == (built_at_once.cache / name).read_bytes()
 
 
 @pytest.mark.parametrize("name", ["strips.npy", "rows.npy", "manifest.json"])
