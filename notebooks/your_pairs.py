@@ -60,6 +60,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import seaborn as sns
 import torch
 from IPython.display import HTML, Markdown
 
@@ -134,6 +135,7 @@ curves = [trial for trial in done if trial.retriever.about["history"]]
 if curves:
     ax = figures.learning_curve([trial.curve(seed) for trial in curves])
     ax.set(ylabel="MRR, view 1 → view 2")
+    sns.move_legend(ax, "upper left", bbox_to_anchor=(1, 1))
     plt.show()
 
 # %% [markdown]
@@ -143,7 +145,7 @@ if curves:
 # partner is among the first k. The interval is that of the MRR over groups of queries.
 
 # %% tags=["hide-input"]
-scores = choice.table(done, len(data.splits.test))
+scores = choice.table(done, data.splits.test)
 scores.T.style.format(precision=3, na_rep="")
 
 # %% [markdown]

@@ -38,7 +38,7 @@ def done(data):
 def test_the_best_on_validation_is_chosen_and_all_stand_in_the_table(data, done):
     assert [trial.method for trial in done] == ["linear_cca", "linear_nce", "ccal_cont"]
     assert choice.best(done).valid_mrr == max(trial.valid_mrr for trial in done)
-    table = choice.table(done, len(data.splits.test))
+    table = choice.table(done, data.splits.test)
     assert list(table.index)[-1] == "Chance"
     assert table["validation MRR"].iloc[0] == choice.best(done).valid_mrr
     assert table.loc["Chance", "MRR, view1 → view2"] < table["MRR, view1 → view2"].iloc[0] / 5

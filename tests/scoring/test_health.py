@@ -42,9 +42,9 @@ def test_sound_pairs_have_nothing_bad_and_their_shuffled_ones_score_at_chance():
 
 def test_constant_and_copied_features_are_named():
     one, other = views()
-    one[:, 3], one[:, 9], other[:, 2] = 7, -2 * one[:, 5] + 1, one[:, 0]
+    one[:, 3:6], one[:, 9], other[:, 2] = 7, -2 * one[:, 6] + 1, one[:, 0]
     said = " ".join(bad(found(one, other)))
-    assert "view1: 1 of 20 features are constant (number 4)" in said
+    assert "view1: 3 of 20 features are constant (number 4, 5, 6)" in said
     assert "view1: 1 features are copies of others (number 10)" in said
     assert "feature 1 of view1 is feature 3 of view2), so that the question holds its answer" in said
 

@@ -13,6 +13,7 @@ import pandas as pd
 from torch import Tensor
 
 from xmlib import evaluate, fit, methods
+from xmlib.data import Split
 from xmlib.data.own.ready import Ready
 from xmlib.data.own.sides import Pairs
 from xmlib.errors import InputError
@@ -133,11 +134,11 @@ def best(done: Sequence[Trial]) -> Trial:
     return max(done, key=lambda trial: trial.valid_mrr)
 
 
-def table(done: Sequence[Trial], candidates: int) -> pd.DataFrame:
-    """Every method's test scores beside chance, the best on validation first."""
+def table(done: Sequence[Trial], test: Split) -> pd.DataFrame:
+    """Every method's scores on the test split beside chance, the best on validation first."""
     rows = [_row(trial.title, trial.test["metrics"], trial.valid_mrr) for trial in done]
     rows.sort(key=lambda row: -row["validation MRR"])
-    rows.append(_row("Chance", baselines.chance(candidates)["metrics"], float("nan")))
+    rows.append(_row("Chance", baselines.chance(len(test), test.labels)["metrics"], float("nan")))
     return pd.DataFrame(rows).set_index("method")
 
 

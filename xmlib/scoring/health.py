@@ -20,6 +20,7 @@ NEAR = 0.1  # of the usual distance to the nearest training item: what is nearer
 LOOKED_AT = 1000  # test items whose nearest training item is looked for
 MOST_NUMBERS = 50_000_000  # that are looked at together, 200 MB
 COPIED = 0.9999  # correlation of two features from which on one is a copy of the other
+MANY = 0.1  # share of constant features that is more than the margin of a picture
 WIDEST = 2048  # features among which copies are looked for
 NOISE = 0.5  # correlation of unrelated views that is too much
 
@@ -138,7 +139,8 @@ def _features(ready: Ready, view: int) -> Iterator[Finding]:
     varies = np.flatnonzero(np.ptp(train, axis=0) > 0)
     if len(varies) < train.shape[1]:
         gone = np.setdiff1d(np.arange(train.shape[1]), varies)
-        yield Finding(f"{side.name}: {len(gone):,} of {train.shape[1]:,} features are constant ({_some(gone)}).", True)
+        said = f"{side.name}: {len(gone):,} of {train.shape[1]:,} features are constant ({_some(gone)})."
+        yield Finding(said, len(gone) > MANY * train.shape[1])
     if 1 < len(varies) <= WIDEST:
         alike = np.abs(np.corrcoef(train[:, varies], rowvar=False)) > COPIED
         copies = varies[np.triu(alike, 1).any(0)]

@@ -78,11 +78,15 @@ def read(
         pairs = _of_folders(view1, view2 if _given(view2) else view1, kind1, kind2)
     else:
         pairs = _of_arrays(view1, view2, encoding, **ways)
-    whole = _of_sound_files(sides.check(pairs, missing), missing)
-    whole.found.extend(_findings(whole))
+    return _told(_of_sound_files(sides.check(pairs, missing), missing), quiet)
+
+
+def _told(pairs: Pairs, quiet: bool = False) -> Pairs:
+    """The pairs with what was found of them, which is printed."""
+    pairs.found.extend(_findings(pairs))
     if not quiet:
-        print("\n".join(whole.found))
-    return whole
+        print("\n".join(pairs.found))
+    return pairs
 
 
 def example() -> Pairs:
@@ -91,7 +95,8 @@ def example() -> Pairs:
 
     found = load_digits()
     left, right = (sides.of_array(half, name) for half, name in _halves(found.images))
-    return _pairs(left, right, {"label": _strings(found.target)}, ["scikit-learn's digits, left and right halves"])
+    said = ["scikit-learn's handwritten digits, left and right halves"]
+    return _told(_pairs(left, right, {"label": _strings(found.target)}, said))
 
 
 def _halves(images: np.ndarray) -> list[tuple[np.ndarray, str]]:
