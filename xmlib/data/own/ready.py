@@ -43,9 +43,9 @@ def ready(
     A given split stays; otherwise whole groups are drawn, see `groups_of` and `divide`. `preparations`: others than
     those of the kinds of the views. Raises `InputError` where a split would be empty or a view is unfit for training.
     """
-    names = divide(_Divided(pairs), seed, test_share=test_share, valid_share=valid_share, called="pairs")
-    rows = {part: np.flatnonzero(names == part) for part in PARTS}
     groups = groups_of(pairs)
+    names = divide(_Divided(pairs, groups), seed, test_share=test_share, valid_share=valid_share, called="pairs")
+    rows = {part: np.flatnonzero(names == part) for part in PARTS}
     views, fitted = [], []
     for side, given in zip((pairs.view1, pairs.view2), preparations, strict=True):
         made = (given or preparation.of_kind(side.kind)()).fit(preparation.take(side.items, rows["train"]))
@@ -60,10 +60,9 @@ def ready(
 class _Divided:
     """What `divide` looks at."""
 
-    def __init__(self, pairs: Pairs) -> None:
-        given = any(pairs.splits)
+    def __init__(self, pairs: Pairs, groups: np.ndarray) -> None:
         # in a given split the user's own groups may not be torn apart; what else looks alike is reported, not refused
-        self.groups = connected(len(pairs), [_own(pairs)]) if given else groups_of(pairs)
+        self.groups = connected(len(pairs), [_own(pairs)]) if any(pairs.splits) else groups
         self.ids, self.splits = pairs.ids, pairs.splits
 
 
