@@ -267,11 +267,10 @@ def test_a_template_uses_every_value_that_it_is_given(name):
     assert templates.asked(f"theory/{name}.md") == set(pages.VALUES[name]())
 
 
-@pytest.mark.parametrize("page", [*PAGES, "deviations", "protocol"])
-def test_every_fragment_that_a_page_includes_is_made(page):
-    text = (paths.ROOT / "book" / f"{page}.md").read_text(encoding="utf-8")
-    included = set(re.findall(r"_generated/(theory-[a-z]+\.md)", text))
-    assert included
+def test_every_fragment_that_a_page_includes_is_made():
+    texts = "".join(path.read_text(encoding="utf-8") for path in (paths.ROOT / "book").glob("*.md"))
+    included = set(re.findall(r"_generated/(theory-[a-z]+\.md)", texts))
+    assert len(included) > 5
     assert included <= set(pages.fragments())
 
 
@@ -282,11 +281,3 @@ def test_the_code_of_every_solution_runs(page):
     assert blocks
     for block in blocks:
         exec(block, {})
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_every_equation_of_a_chapter_is_referred_to(page):
-    text = (paths.ROOT / "book" / f"{page}.md").read_text(encoding="utf-8")
-    fragments = "".join(pages.fragments().values())
-    for label in re.findall(r"^\$\$ \(([a-z-]+)\)", text, flags=re.MULTILINE):
-        assert f"{{eq}}`{label}`" in text + fragments, label
