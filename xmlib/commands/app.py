@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import typer
 
-from xmlib.commands import data, prepare, records
+from xmlib.commands import data, model, plot, prepare, records, search
 from xmlib.errors import InputError
 
 app = typer.Typer(
-    help="Build pairs for cross-modal retrieval; list, repeat and compare the records of runs.\n\n"
+    help="Train on pairs of your own, search, evaluate; build data sets; list, repeat and compare records of runs.\n\n"
     "Pairs are kept in the folder data, runs in runs; XMLIB_DATA and XMLIB_RUNS name other folders.",
     add_completion=False,
     rich_markup_mode=None,  # plain text, wherever it goes
@@ -17,7 +17,10 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.add_typer(records.app, name="records")
-app.command()(prepare.prepare)
+for _command in (
+    model.train, model.evaluate, search.embed, search.index, search.search, model.refit, plot.plot, prepare.prepare,
+):  # fmt: skip
+    app.command()(_command)
 
 STOPPED = 130  # exit status after Ctrl-C
 

@@ -17,7 +17,7 @@ from xmlib.data import Split
 from xmlib.data.own.ready import Ready
 from xmlib.data.own.sides import Pairs
 from xmlib.errors import InputError
-from xmlib.retriever import training
+from xmlib.retriever import results_page, training
 from xmlib.retriever.retriever import Retriever
 from xmlib.scoring import baselines, hubness, intervals, relevance
 from xmlib.scoring.health import Health
@@ -66,14 +66,16 @@ def trials(
     seed: int = 1,
     device: str = "cpu",
     say: Callable[[str], None] = print,
+    on_epoch: Callable[[str, dict], None] = lambda method, row: None,
     **changes: Any,
 ) -> list[Trial]:
     """The methods that fit into so many minutes, in `ORDER`; linear CCA is always among them.
 
     Each may take an equal share of what is left, and what it does not need the next ones get. One that is stopped by
     the clock keeps its best epoch; the first gets one in any case. `changes`: of the settings of those that are
-    trained, such as `epochs`, `batch`, `d`. Raises `InputError` for settings that do not fit, and for whatever the one
-    method asked for raises; of several, one that fails is left out, which is said.
+    trained, such as `epochs`, `batch`, `d`. `on_epoch`: called with the method and every row of its history. Raises
+    `InputError` for settings that do not fit, and for whatever the one method asked for raises; of several, one that
+    fails is left out, which is said.
     """
     chosen, done = [name for name in ORDER if name in {training.LINEAR, *asked}], []
     for method in chosen[1:]:  # settings that do not fit are to show at once
@@ -85,7 +87,7 @@ def trials(
             say(f"{TITLES[method]}: left out, an epoch takes longer than the {max(left, 0):.0f} s that are left")
             continue
         try:
-            trial = _trial(ready, method, left / (len(chosen) - i), seed, device, changes)
+            trial = _trial(ready, method, left / (len(chosen) - i), seed, device, on_epoch, changes)
         except InputError as error:
             if len(asked) == 1:
                 raise
@@ -106,13 +108,20 @@ def _ended(trial: Trial) -> str:
     return f"{len(history)} epochs, {ended}"
 
 
-def _trial(ready: Ready, method: str, seconds: float, seed: int, device: str, changes: dict[str, Any]) -> Trial:
+def _trial(
+    ready: Ready, method: str, seconds: float, seed: int, device: str, on_epoch: Callable, changes: dict[str, Any]
+) -> Trial:
     start, epochs = time.monotonic(), []
+
+    def after(row: dict) -> None:
+        epochs.append(row)
+        on_epoch(method, row)
+
     own = {"refinements": REFINEMENTS} | changes
     if method == training.LINEAR:
         own = {"d": own["d"]} if own.get("d") else {}
     trained = Retriever.train(
-        ready.splits, method=method, seed=seed, device=device, on_epoch=epochs.append,
+        ready.splits, method=method, seed=seed, device=device, on_epoch=after,
         halt=lambda: bool(epochs) and time.monotonic() - start > seconds, **own,
     )  # fmt: skip
     took = time.monotonic() - start
@@ -225,4 +234,5 @@ def keep(trial: Trial, ready: Ready, folder: Path) -> Path:
     """The folder with the model of a trial and indexes of all items in both directions, by the ids of their pairs."""
     for way, side in zip(evaluate.DIRECTIONS, (ready.pairs.view2, ready.pairs.view1), strict=True):
         trial.retriever.index(way, side.items, ready.pairs.ids)
+        results_page.remember(trial.retriever, way, side, ready.pairs.ids, folder)
     return trial.retriever.save(folder)

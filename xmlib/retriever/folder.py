@@ -27,7 +27,7 @@ def written(folder: Path | str, kind: str) -> Iterator[Path]:
     What was saved there before is replaced. Raises `InputError` where something else lies there.
     """
     folder = Path(folder).expanduser()
-    _check_place(folder)
+    check_place(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=PART))
     try:
@@ -42,7 +42,8 @@ def written(folder: Path | str, kind: str) -> Iterator[Path]:
         shutil.rmtree(work)
 
 
-def _check_place(folder: Path) -> None:
+def check_place(folder: Path) -> None:
+    """Raise `InputError` where a folder cannot be saved, since something else than a saved one lies there."""
     if folder.is_dir() and not any(folder.iterdir()):
         return
     if folder.exists() and not (folder / MANIFEST).is_file():

@@ -51,6 +51,17 @@ def learning_curve(records: list[dict], ax: Axes | None = None) -> Axes:
     return ax
 
 
+def histories(curves: dict[str, tuple[list[int], list[float]]], key: str, ax: Axes | None = None) -> Axes:
+    """Values of a key per epoch, a line for each named run; `curves`: name → epochs and values."""
+    ax = ax or plt.subplots(figsize=(7, 3.6))[1]
+    for name, (epochs, values) in curves.items():
+        ax.plot(epochs, values, label=name.replace("$", r"\$"))  # a dollar would begin mathematics
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set(xlabel="epoch", ylabel=key.replace("$", r"\$"))
+    ax.legend()
+    return ax
+
+
 def rank_distribution(records: list[dict], ax: Axes | None = None) -> Axes:
     """Share of test queries whose right answer is among the first k, against k; linear CCA and chance beside."""
     ax = ax or plt.subplots(figsize=(7, 3.6))[1]

@@ -1,0 +1,258 @@
+"""The commands that train on a user's pairs, score, embed, index, search and refit, on tiny data."""
+
+import json
+import re
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from xmlib.commands import app, printing
+from xmlib.data.own.sides import Side
+from xmlib.retriever import Retriever, results_page
+
+COLOURS = {"red": (255, 0, 0), "green": (0, 160, 0), "blue": (0, 0, 255), "yellow": (250, 230, 0), "grey": (90, 90, 90)}
+N = 40
+PLANTED = "<script>alert('x')</script>"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """40 pictures with texts in a table, two arrays, and a model of each: `model` and `numbers`."""
+    home = tmp_path_factory.mktemp("pairs")
+    names, lines = list(COLOURS), ["id;image;text"]
+    for i in range(N):
+        left, right = names[i % 5], names[(i // 5) % 5]
+        picture = Image.new("RGB", (40 + i, 32), COLOURS[left])
+        picture.paste(COLOURS[right], (20, 0, 40 + i, 32))
+        picture.save(home / f"p{i}.png")
+        said = f"{left} on the left, {right} on the right, number {i}{PLANTED if i == 3 else ''}"
+        lines.append(f"{PLANTED if i == 3 else f'picture {i}'};p{i}.png;{said}")
+    (home / "pairs.csv").write_text("\n".join(lines))
+    draw = np.random.default_rng(0)
+    hidden = draw.normal(size=(80, 4))
+    for name, d in (("a", 12), ("b", 6)):
+        np.save(home / f"{name}.npy", hidden @ draw.normal(size=(4, d)) + 0.1 * draw.normal(size=(80, d)))
+    train = ["--method", "linear_cca", "--pixels", "32"]
+    assert app.main(["train", f"{home}/model", "--table", f"{home}/pairs.csv", *train]) == 0
+    assert app.main(["train", f"{home}/numbers", *arrays(home), "--method", "linear_cca"]) == 0
+    return home
+
+
+def arrays(home):
+    return ["--view1", f"{home}/a.npy", "--view2", f"{home}/b.npy"]
+
+
+@pytest.fixture
+def copied(folder, tmp_path):
+    """The model of two arrays in a folder of its own, to be changed."""
+    return Retriever.load(folder / "numbers").save(tmp_path / "model")
+
+
+def said(capsys, *arguments) -> str:
+    capsys.readouterr()
+    assert app.main([str(one) for one in arguments]) == 0
+    return capsys.readouterr().out
+
+
+def test_training_prints_test_scores_and_each_epoch_on_a_line_of_its_own(folder, tmp_path, capsys):
+    capsys.readouterr()
+    line = ["train", f"{tmp_path}/m", *arrays(folder), "--method", "linear_nce", "--epochs", "2", "--d", "3"]
+    assert app.main(line) == 0
+    out, error = capsys.readouterr()
+    assert [name in out for name in ("Linear CCA", "Chance", "validation MRR")] == [True] * 3
+    assert max(map(len, out.splitlines()[:-1])) < 100
+    assert re.findall(r"linear_nce: epoch (\d), loss", error) == ["1", "2"]
+    made = Retriever.load(tmp_path / "m")
+    assert (made.method, made.settings.d) == ("linear_nce", 3)
+    assert set(made.indexes) == {"view1_to_view2", "view2_to_view1"}
+
+
+def test_training_as_json_has_the_metrics_of_every_method(folder, tmp_path, capsys):
+    line = ["train", tmp_path / "m", *arrays(folder), "--method", "linear_cca", "--json"]
+    kept = json.loads(said(capsys, *line))
+    assert (kept["chosen"], [trial["method"] for trial in kept["trials"]]) == ("linear_cca", ["linear_cca"])
+    assert kept["trials"][0]["metrics"]["view1_to_view2"]["mrr"] > 0.5
+
+
+def test_a_folder_with_something_else_is_refused_before_training(folder, tmp_path, capsys, monkeypatch):
+    (tmp_path / "mine.txt").write_text("mine")
+    monkeypatch.setattr("xmlib.retriever.choice.trials", None)
+    assert app.main(["train", str(tmp_path), *arrays(folder)]) == 2
+    assert "holds something else than a saved model" in capsys.readouterr().err
+
+
+def test_scores_are_those_of_the_library(folder, capsys):
+    line = ["evaluate", folder / "numbers", *arrays(folder)]
+    found = json.loads(said(capsys, *line, "--json"))
+    own = Retriever.load(folder / "numbers").evaluate(np.load(folder / "a.npy"), np.load(folder / "b.npy"))
+    assert found["metrics"]["view2_to_view1"]["mrr"] == pytest.approx(own["view2_to_view1"]["mrr"], abs=1e-6)
+    assert f"{own['view1_to_view2']['mrr']:.3f}" in said(capsys, *line)
+
+
+def test_scores_of_so_many_pairs_are_of_as_many(folder, capsys):
+    line = ["evaluate", folder / "numbers", *arrays(folder), "--items", "20", "--json"]
+    assert json.loads(said(capsys, *line))["pairs"] == 20
+    assert said(capsys, *line) == said(capsys, *line)
+    assert said(capsys, *line) != said(capsys, *line, "--seed", "1")
+
+
+def test_embeddings_in_both_forms_of_file_are_those_of_the_library(folder, tmp_path, capsys):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    for out in ("e.npy", "e.parquet"):
+        said(capsys, "embed", folder / "numbers", folder / "b.npy", "--view", 2, "--out", tmp_path / out)
+    own = Retriever.load(folder / "numbers").embed2(np.load(folder / "b.npy"))
+    table = parquet.read_table(tmp_path / "e.parquet").to_pydict()
+    np.testing.assert_allclose(np.load(tmp_path / "e.npy"), own, atol=1e-6)  # files are read as float32
+    assert np.array_equal(np.array(table["vector"], dtype=np.float32), np.load(tmp_path / "e.npy"))
+    assert table["id"][:2] == ["row 1", "row 2"]
+
+
+def test_pictures_of_a_folder_and_of_a_table_have_the_same_embeddings(folder, tmp_path, capsys):
+    for source, out in (("", "folder.npy"), ("pairs.csv", "table.npy")):
+        said(capsys, "embed", folder / "model", folder / source, "--view", 1, "--out", tmp_path / out)
+    names = sorted(f"p{i}" for i in range(N))
+    rows = [int(name[1:]) for name in names]
+    np.testing.assert_allclose(np.load(tmp_path / "folder.npy"), np.load(tmp_path / "table.npy")[rows], atol=1e-6)
+
+
+def test_a_text_finds_pictures_by_their_ids(folder, capsys):
+    found = json.loads(said(capsys, "search", folder / "model", "red on the left", "-k", 5, "--json"))
+    assert found["direction"] == "view2_to_view1"
+    assert len({int(one["id"].split()[1]) % 5 for one in found["found"]} & {0}) == 1
+    lines = said(capsys, "search", folder / "model", "red on the left", "-k", 5).splitlines()
+    assert lines[0].split() == ["rank", "id", "score"]
+    assert [line.split("  ")[2] for line in lines[1:]] == [one["id"] for one in found["found"]]
+
+
+def test_a_picture_finds_texts_and_numbers_find_numbers(folder, capsys):
+    found = json.loads(said(capsys, "search", folder / "model", folder / "p7.png", "--json"))
+    assert found["direction"] == "view1_to_view2"
+    own = Retriever.load(folder / "numbers").search(np.load(folder / "a.npy")[7], 10)[0].tolist()
+    typed = ",".join(map(repr, np.load(folder / "a.npy")[7].tolist()))
+    for query in ([typed], [folder / "a.npy", "--row", 8]):
+        found = json.loads(said(capsys, "search", folder / "numbers", *query, "--json"))
+        assert [one["id"] for one in found["found"]] == own
+
+
+def test_the_page_of_results_has_pictures_inside_and_runs_nothing(folder, tmp_path, capsys, monkeypatch):
+    opened = []
+    monkeypatch.setattr("xmlib.commands.search.webbrowser.open", opened.append)
+    page = tmp_path / "found.html"
+    said(capsys, "search", folder / "model", f"red left number {PLANTED}", "-k", N, "--open", "--page", page)
+    text = page.read_text()
+    assert opened == [page.as_uri()]
+    assert text.count("data:image/png") == N
+    assert "<script" not in text
+    assert "&lt;script&gt;alert(&#x27;x&#x27;)" in text
+    assert not re.search(r"(src|href)=\"(?!data:)", text)
+    assert "default-src &#x27;none&#x27;" in text
+
+
+def test_a_planted_script_among_the_texts_found_is_text(folder, tmp_path, capsys):
+    page = tmp_path / "found.html"
+    said(capsys, "search", folder / "model", folder / "p3.png", "-k", N, "--page", page)
+    text = page.read_text()
+    assert "<script" not in text
+    assert text.count("&lt;script&gt;") == 2  # as an id and in the text
+
+
+def test_a_sound_has_a_player_and_a_file_that_is_gone_is_named(folder, tmp_path):
+    import soundfile
+
+    soundfile.write(tmp_path / "tone.wav", np.sin(np.arange(4000) / 10), 8000)
+    (tmp_path / "noise.wav").write_bytes(b"RIFF")
+    model = Retriever.load(folder / "numbers")
+    files = [tmp_path / name for name in ("tone.wav", "gone.wav", "noise.wav")]
+    results_page.remember(model, "view1_to_view2", Side("audio", files, "sounds"), ["a", "b", "c"], tmp_path / "m")
+    query = Side("numbers", np.ones((1, 3), dtype=np.float32), "row 1")
+    text = results_page.page(model, tmp_path / "m", "view1_to_view2", query, ["a", "b", "c", "d"], [0.4, 0.3, 0.2, 0.1])
+    assert text.count("<audio controls") == 1
+    assert "../gone.wav is not there any more" in text
+    assert "../noise.wav cannot be shown" in text
+
+
+def test_without_a_browser_the_page_is_written_beside_the_model(folder, capsys, monkeypatch):
+    monkeypatch.setattr("xmlib.commands.search.webbrowser.open", lambda address: False)
+    assert app.main(["search", f"{folder}/model", "red", "--open"]) == 0
+    assert capsys.readouterr().err.endswith("there is no browser to open it in\n")
+    assert (folder / "model-search.html").is_file()
+
+
+def test_items_replace_those_of_an_index_or_are_added_to_them(folder, copied, tmp_path, capsys):
+    np.save(tmp_path / "few.npy", np.load(folder / "b.npy")[:5])
+    said(capsys, "index", copied, tmp_path / "few.npy", "--view", 2)
+    assert Retriever.load(copied).indexes["view1_to_view2"].ids == [f"row {i}" for i in range(1, 6)]
+    (tmp_path / "more.csv").write_text("id," + ",".join("abcdef") + "\nnew,1,2,3,4,5,6\nnewer,6,5,4,3,2,1.5\n")
+    said(capsys, "index", copied, tmp_path / "more.csv", "--view", 2, "--add")
+    assert Retriever.load(copied).indexes["view1_to_view2"].ids[5:] == ["new", "newer"]
+
+
+def test_refitting_by_command_is_refitting_and_drops_the_indexes(folder, copied, capsys):
+    own = Retriever.load(copied)
+    views = np.load(folder / "a.npy"), np.load(folder / "b.npy")
+    own.refit(*views)
+    assert "80 pairs" in said(capsys, "refit", copied, *arrays(folder))
+    again = Retriever.load(copied)
+    np.testing.assert_allclose(again.embed1(views[0]), own.embed1(views[0]), atol=1e-4)
+    assert not again.indexes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "{}/new"], "view1 is not given"),
+        (["train", "{}/new", "--table", "nowhere.csv"], "'nowhere.csv' is not there"),
+        (["train", "{}/new", "--table", "{}/pairs.csv", "--method", "magic"], "There is no method 'magic'"),
+        (["train", "{}/new", "--table", "{}/pairs.csv", "--d", "-1"], "Invalid value for '--d'"),
+        (["train", "{}/new", "--table", "{}/pairs.csv", "--missing", "no"], "missing 'no' is unknown"),
+        (["evaluate", "{}", "--table", "{}/pairs.csv"], "holds no saved retriever"),
+        (["evaluate", "{}/numbers", "--view1", "{}/b.npy", "--view2", "{}/a.npy"], "12 numbers an item"),
+        (["evaluate", "{}/model", "--table", "{}/pairs.csv", "--split", "test"], "none of the 40 pairs has the split"),
+        (["evaluate", "{}/model", "--table", "{}/pairs.csv", "--items", "41"], "41 pairs were asked for of 40"),
+        (["embed", "{}/numbers", "{}/a.npy", "--view", "1", "--out", "e.txt"], "ends in '.txt'"),
+        (["embed", "{}/numbers", "{}/b.npy", "--view", "1", "--out", "{}/e.npy"], "12 numbers an item"),
+        (["embed", "{}/model", "{}/a.npy", "--view", "1", "--out", "{}/e.npy"], "holds numbers, so its kind is no 'im"),
+        (["embed", "{}/model", "nowhere.csv", "--view", "1", "--out", "{}/e.npy"], "'nowhere.csv' is not there"),
+        (["index", "{}/model", "{}/pairs.csv", "--view", "3"], "Invalid value for '--view'"),
+        (["index", "{}/model", "{}/pairs.csv", "--view", "2", "--key", "words"], "no column 'words'"),
+        (["index", "{}/model", "{}/pairs.csv", "--view", "2", "--add"], "is given twice"),
+        (["search", "{}/model", "red", "-k", "41"], "k = 41 items were asked for of 40"),
+        (["search", "{}/model", "red", "--direction", "up"], "direction 'up' is unknown"),
+        (["search", "{}/model", "zebra"], "no word that training has seen"),
+        (["search", "{}/model", ""], "The query is empty"),
+        (["search", "{}/model", "gone.png"], "there is no file 'gone.png'"),
+        (["search", "{}/model", "red", "--direction", "view1_to_view2"], "is none of the images"),
+        (["search", "{}/numbers", "a red fox"], "is neither numbers nor a file"),
+        (["search", "{}/numbers", "1,2"], "12 numbers an item"),
+        (["search", "{}/numbers", "{}/a.npy", "--row", "81"], "row 81 was asked for of the 80"),
+        (["refit", "{}/numbers", "--view1", "{}/a.npy"], "say by key1 and key2"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_status_2(folder, capsys, arguments, words):
+    capsys.readouterr()
+    assert app.main([one.replace("{}", str(folder)) for one in arguments]) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    last = error.splitlines()[-1]
+    assert last.startswith("error: ")
+    assert words in last
+
+
+def test_on_a_terminal_progress_stays_on_one_line(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    line = printing.Progress()
+    line("epoch 10")
+    line("epoch 2")
+    line.keep("done")
+    assert capsys.readouterr().err == "\repoch 10\repoch 2 \rdone   \n"
+
+
+def test_json_has_null_where_a_number_is_none():
+    given = {"a": float("nan"), "b": [np.float32(0.5), float("inf")], "c": np.int64(3)}
+    assert json.loads(printing.as_json(given)) == {"a": None, "b": [0.5, None], "c": 3}
+
+
+def test_a_table_lets_no_control_code_reach_the_terminal():
+    assert printing.table([{"id": "a\x1b[31m\nb", "score": 0.5}]).splitlines() == ["id        score", "a [31m b  0.500"]

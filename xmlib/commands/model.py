@@ -1,0 +1,158 @@
+"""`xm train`, `evaluate` and `refit`: a model of one's own pairs, made, scored, and its head estimated again."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from xmlib.commands import printing, reading
+from xmlib.errors import InputError
+
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="The folder of a model.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
+COLUMNS = {"r1": "R@1", "r5": "R@5", "r10": "R@10", "median_rank": "median rank", "mrr": "MRR"}
+MOST_THREADS = 1024
+
+
+@reading.options(reading.PAIRS)
+def train(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The folder to be made.")],
+    reading: dict[str, str],
+    method: Annotated[str, typer.Option(help="auto for the best of all on validation, or one of them.")] = "auto",
+    minutes: Annotated[float, typer.Option(min=0, help="For training at most.")] = 10.0,
+    d: Annotated[int, typer.Option(min=0, help="Size of the embedding; 0 is what suits the pairs.")] = 0,
+    batch: Annotated[int, typer.Option(min=0, help="Pairs in a batch; 0 is what suits the pairs.")] = 0,
+    epochs: Annotated[int, typer.Option(min=0, help="At most; 0 is until patience ends.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the split, the weights and the order of the pairs.")] = 1,
+    pixels: Annotated[int, typer.Option(min=0, help="Side of small grey pictures; 0 is pretrained features.")] = 0,
+    test_share: Annotated[float, typer.Option(help="Of the pairs, where no split is given.")] = 0.2,
+    valid_share: Annotated[float, typer.Option(help="Likewise.")] = 0.1,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int, typer.Option(min=1, max=MOST_THREADS, help="Others change the last digits.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model on pairs of your own.
+
+    The folder then holds the model and an index of all items in both directions. Test scores are printed beside those
+    of linear CCA and chance.
+    """
+    import torch
+
+    from xmlib import methods
+    from xmlib.data.own.ready import ready
+    from xmlib.profiles import choose
+    from xmlib.retriever import choice, folder
+
+    choose("method", method, ("auto", *choice.ORDER))
+    torch.set_num_threads(threads)
+    on = methods.device(device).type
+    folder.check_place(model.expanduser())
+    pairs = _pairs(reading)
+    data = ready(
+        pairs, seed, test_share=test_share, valid_share=valid_share, preparations=_pictures(pairs, pixels)
+    )  # fmt: skip
+    asked = choice.ORDER if method == "auto" else (method,)
+    changes = {name: value for name, value in {"d": d, "batch": batch, "epochs": epochs}.items() if value}
+    line = printing.Progress()
+    done = choice.trials(
+        data, minutes, asked, seed, on, line.keep, lambda name, row: line(_epoch(name, row)), **changes
+    )
+    best = choice.best([trial for trial in done if method in ("auto", trial.method)])
+    choice.keep(best, data, model)
+    if as_json:
+        kept = {"model": str(model), "chosen": best.method, "pairs": len(pairs), "left_out": pairs.left_out}
+        trials = [{"method": t.method, "valid_mrr": t.valid_mrr, "metrics": t.test["metrics"]} for t in done]
+        print(printing.as_json(kept | {"trials": trials}))
+        return
+    rows = choice.table(done, data.splits.test).reset_index().to_dict("records")
+    print(printing.table([line for row in rows for line in _both_ways(row, choice.NAMES)]))
+    print(f"{best.title} is in {model}")
+
+
+def _both_ways(row: dict[str, Any], directions: tuple[str, ...]) -> list[dict[str, Any]]:
+    """A row of `choice.table` as a line for each direction, which a terminal is wide enough for."""
+    first = {name: row[name] for name in ("method", "validation MRR")}
+    return [
+        first | {"direction": way} | {name.split(",")[0]: row[name] for name in row if name.endswith(f", {way}")}
+        for way in directions
+    ]
+
+
+def _pairs(options: dict[str, str], model: Any = None) -> Any:
+    return reading.pairs_of(options, model)
+
+
+def _pictures(pairs: Any, pixels: int) -> tuple[Any, Any]:
+    """The preparations of views of pictures as small grey ones, where these are asked for."""
+    from xmlib.data.pictures.preparation import Images
+
+    small = Images(pixels) if pixels else None
+    one, other = (small if side.kind == "images" else None for side in (pairs.view1, pairs.view2))
+    return one, other
+
+
+def _epoch(method: str, row: dict[str, Any]) -> str:
+    return f"{method}: epoch {row['epoch']}, loss {row['loss']:.4g}, validation MRR {row['valid_mrr']:.3f}"
+
+
+@reading.options(reading.PAIRS)
+def evaluate(
+    model: Model,
+    reading: dict[str, str],
+    split: Annotated[str, typer.Option(help="Only pairs of that split: train, valid or test.")] = "",
+    items: Annotated[int, typer.Option(min=0, help="Only so many pairs, drawn at random; 0 is all.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of that draw.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Score a model on pairs.
+
+    Every item of one view queries all items of the other. Give pairs that training has not seen.
+    """
+    from xmlib.data.own.ready import groups_of
+    from xmlib.retriever import Retriever
+
+    loaded = Retriever.load(model)
+    pairs = _some(_pairs(reading, loaded), split, items, seed)
+    found = loaded.evaluate(pairs.view1.items, pairs.view2.items, groups_of(pairs).tolist())
+    if as_json:
+        print(printing.as_json({"pairs": len(pairs), "metrics": found}))
+        return
+    print(printing.table([_scores(way, metrics) for way, metrics in found.items()]))
+
+
+def _some(pairs: Any, split: str, items: int, seed: int) -> Any:
+    """The pairs of a split, and of these so many."""
+    import numpy as np
+
+    rows = [i for i, own in enumerate(pairs.splits) if not split or own == split]
+    if not rows:
+        raise InputError(
+            f"none of the {len(pairs)} pairs has the split {split!r}; leave --split out, or name a column."
+        )
+    if items > len(rows):
+        raise InputError(f"{items} pairs were asked for of {len(rows)}; lower --items.")
+    chosen = np.sort(np.random.default_rng(seed).permutation(rows)[: items or None])
+    return pairs.take(chosen.tolist())
+
+
+def _scores(direction: str, metrics: dict[str, Any]) -> dict[str, Any]:
+    row = {"direction": direction.replace("_to_", " → ")} | {said: metrics[name] for name, said in COLUMNS.items()}
+    return row | {"95 % of MRR": "–".join(f"{end:.3f}" for end in metrics["mrr_interval"])}
+
+
+@reading.options(reading.PAIRS)
+def refit(model: Model, reading: dict[str, str]) -> None:
+    """Estimate the head of a model anew on more pairs.
+
+    The encoders stay. Embeddings change, so that the indexes are dropped: xm index makes them again.
+    """
+    from xmlib.retriever import Retriever, results_page
+
+    loaded = Retriever.load(model)
+    pairs = _pairs(reading, loaded)
+    dropped = list(loaded.indexes)
+    n = loaded.refit(pairs.view1.items, pairs.view2.items)
+    for direction in dropped:
+        results_page.forget(loaded, direction)
+    loaded.save(model)
+    print(f"estimated on {n:,} pairs; indexes dropped: {', '.join(dropped) or 'none'}")

@@ -1,0 +1,74 @@
+"""The options by which commands read a user's pairs or items, which are those of the library's readers."""
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+MISSING = "Items that lack something: stop, or skip, which names them."
+HELP = {
+    "view1": "A file of an array, a .txt with a text a line, or a folder of files.",
+    "view2": "Its partner; not needed where --view1 holds both.",
+    "table": "Instead of the two: a spreadsheet (CSV), JSON lines or Parquet.",
+    "key": "The array or column; 'x*' is all columns that begin with x.",
+    "key1": "Array or column of view 1; 'x*' is all columns that begin with x.",
+    "key2": "Array or column of view 2.",
+    "kind1": "Of view 1: numbers, texts, images or audio.",
+    "kind2": "Of view 2.",
+    "id_column": "The column with the names of the items.",
+    "group_column": "The column whose equal values stay in one split.",
+    "label_column": "The column with classes.",
+    "split_column": "The column that says train, valid or test.",
+    "folder": "Where the paths in a table begin.",
+    "encoding": "Of a spreadsheet.",
+    "separator": "Of its columns.",
+    "decimal": "Its decimal sign.",
+    "missing": MISSING,
+}
+PAIRS = (
+    "view1", "view2", "table", "key1", "key2", "kind1", "kind2", "id_column", "group_column", "label_column",
+    "split_column", "folder", "encoding", "separator", "decimal", "missing",
+)  # fmt: skip
+ITEMS = ("key", "id_column", "folder", "encoding", "separator", "decimal", "missing")
+Command = Callable[..., Any]
+
+
+def options(names: tuple[str, ...]) -> Callable[[Command], Command]:
+    """A command with these options besides its own; it gets them as one dictionary, `reading`."""
+
+    def extended(command: Command) -> Command:
+        def run(**given: Any) -> Any:
+            return command(reading={name: given.pop(name) for name in names}, **given)
+
+        own = [one for one in inspect.signature(command).parameters.values() if one.name != "reading"]
+        parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own] + [_option(n) for n in names]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__name__, run.__doc__ = command.__name__, command.__doc__
+        return run
+
+    return extended
+
+
+def _option(name: str) -> inspect.Parameter:
+    says = typer.Option(f"--{name.replace('_', '-')}", help=HELP[name], show_default=name == "missing")
+    default = "stop" if name == "missing" else ""
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[str, says])
+
+
+def pairs_of(reading: dict[str, str], model: Any = None) -> Any:
+    """The pairs that the options name, with what they were taken for said on stderr.
+
+    `model`: a retriever, whose kinds of views are expected unless others are named.
+    """
+    from xmlib.commands import printing
+    from xmlib.data.own import pairs, sides
+
+    kinds = {}
+    if model is not None:
+        for name, prepare in zip(("kind1", "kind2"), model.preparations, strict=True):
+            if not reading[name] and prepare.kind in sides.KINDS:
+                kinds[name] = prepare.kind
+    found = pairs.read(**{**reading, **kinds}, quiet=True)
+    printing.say("\n".join(found.found))
+    return found

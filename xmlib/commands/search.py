@@ -1,0 +1,109 @@
+"""`xm embed`, `index` and `search`: items of one view as vectors, to be found by items of the other."""
+
+import os
+import webbrowser
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from xmlib.commands import printing, reading
+from xmlib.commands.model import AsJson, Model
+
+View = Annotated[int, typer.Option(min=1, max=2, help="Of which view the items are.")]
+Source = Annotated[str, typer.Argument(metavar="ITEMS", help="A file of an array, a table, or a folder of files.")]
+
+
+@reading.options(reading.ITEMS)
+def embed(
+    model: Model,
+    items: Source,
+    reading: dict[str, str],
+    view: View,
+    out: Annotated[Path, typer.Option(help="A .npy, or a .parquet with columns id and vector.")],
+) -> None:
+    """Write the embeddings of items to a file.
+
+    They are float32 of length 1, a row for each item.
+    """
+    from xmlib.retriever import Retriever
+    from xmlib.retriever.embedding_files import check, write
+
+    check(out)
+    loaded = Retriever.load(model)
+    side, ids = _items(loaded, items, view, reading)
+    vectors = (loaded.embed1, loaded.embed2)[view - 1](side.items)
+    write(out, vectors, ids)
+    print(f"{vectors.shape[0]:,} vectors of {vectors.shape[1]} numbers are in {out}")
+
+
+def _items(model: Any, items: str, view: int, options: dict[str, str]) -> tuple[Any, list[str]]:
+    from xmlib.data.own import one_view
+
+    return one_view.read(items, view, model.preparations[view - 1].kind, **options)
+
+
+@reading.options(reading.ITEMS)
+def index(
+    model: Model,
+    items: Source,
+    reading: dict[str, str],
+    view: View,
+    add: Annotated[
+        bool, typer.Option("--add", help="To the items that are there, in place of replacing them.")
+    ] = False,
+    kind: Annotated[str, typer.Option(help="auto, exact or hnsw.")] = "auto",
+) -> None:
+    """Put items into a model, to be found by xm search.
+
+    Items of view 2 are found by queries of view 1, and the other way round.
+    """
+    from xmlib.data.own.one_query import BACKWARD, FORWARD
+    from xmlib.retriever import Retriever, results_page
+
+    loaded = Retriever.load(model)
+    direction = FORWARD if view == 2 else BACKWARD
+    side, ids = _items(loaded, items, view, reading)
+    if add and direction in loaded.indexes:
+        loaded.indexes[direction].add((loaded.embed1, loaded.embed2)[view - 1](side.items), ids)
+    else:
+        loaded.index(direction, side.items, ids, kind=kind)
+        results_page.forget(loaded, direction)
+    results_page.remember(loaded, direction, side, ids, model)
+    loaded.save(model)
+    print(f"{len(loaded.indexes[direction]):,} items can be searched {direction.replace('_to_', ' → ')}")
+
+
+def search(
+    model: Model,
+    query: Annotated[
+        str, typer.Argument(metavar="QUERY", help="A text, a path, numbers like 0.1,2 or a file of them.")
+    ],
+    k: Annotated[int, typer.Option("-k", min=1, help="How many are found.")] = 10,
+    direction: Annotated[str, typer.Option(help="view1_to_view2 or view2_to_view1; else by the query.")] = "",
+    row: Annotated[int, typer.Option(min=1, help="Which row of a file of numbers is the query.")] = 1,
+    show: Annotated[bool, typer.Option("--open", help="Write a page of the results, and open it.")] = False,
+    page: Annotated[Path | None, typer.Option(help="Where that page goes; else beside the model.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the best items for a query.
+
+    Scores are cosines. The page has pictures and players in it and asks no other machine for anything.
+    """
+    from xmlib.data.own import one_query
+    from xmlib.files import write_text
+    from xmlib.retriever import Retriever, results_page
+
+    loaded = Retriever.load(model)
+    way = direction or one_query.direction(query, loaded.preparations, list(loaded.indexes))
+    side = one_query.read(query, loaded.preparations[one_query.asking(way)].kind, row)
+    ids, scores = loaded.search(side.items, k, way)
+    pairs = zip(range(1, k + 1), ids[0], scores[0], strict=True)
+    found = [{"rank": rank, "id": one, "score": float(score)} for rank, one, score in pairs]
+    print(printing.as_json({"direction": way, "found": found}) if as_json else printing.table(found))
+    if show or page:
+        target = page or Path(os.path.abspath(model.expanduser())).with_name(f"{model.resolve().name}-search.html")
+        write_text(target, results_page.page(loaded, model, way, side, ids[0], scores[0]))
+        printing.say(f"the page is {target}")
+        if show and not webbrowser.open(target.resolve().as_uri()):
+            printing.say("there is no browser to open it in")

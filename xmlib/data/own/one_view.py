@@ -1,0 +1,118 @@
+"""Items of one view alone, to be embedded, indexed or searched with: read as pairs are, from the same forms."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from xmlib.data.own import pairs, sides
+from xmlib.data.own.sides import KINDS, NAMED, Side
+from xmlib.errors import InputError
+
+TABLES = (".csv", ".tsv", ".jsonl", ".parquet")  # .txt has a text a line
+
+
+def read(
+    source: str | Path,
+    view: int,
+    kind: str,
+    *,
+    key: str = "",
+    id_column: str = "",
+    folder: str | Path = "",
+    encoding: str = "",
+    separator: str = "",
+    decimal: str = "",
+    missing: str = "stop",
+) -> tuple[Side, list[str]]:
+    """The items in a file or folder, and an id for each: of a column called id, names of files, or numbers of rows.
+
+    `source`: a folder of files, one image or sound, an array (.npy, .npz, .mat), a .txt with a text a line, or a table,
+    of which `key` names the column (`x*`: all that begin with x). `view`, 1 or 2: by which usual names a column is
+    looked for without `key`. `kind`: what the items are, one of `sides.KINDS`. The rest is as in `pairs.read`.
+    Raises InputError for a file that is not there, items of another kind, and, unless `missing` is "skip", for items
+    that cannot be used.
+    """
+    if kind not in KINDS:
+        raise InputError(f"items of kind {kind!r} cannot be read from files; prepare them in Python.")
+    if missing not in ("stop", "skip"):
+        raise InputError(f"missing {missing!r} is unknown; choose one of: stop, skip.")
+    path = Path(source).expanduser()
+    if path.is_dir():
+        side, ids = _of_folder(path, kind)
+    elif path.suffix.lower() in pairs.OF_SUFFIX and kind in pairs.FAULTS:
+        side, ids = sides.of_files([path], path.name, _same(kind, path), [str(source)]), [path.stem]
+    elif path.suffix.lower() in TABLES:
+        side, ids = _of_table(path, view, kind, key, id_column, folder, encoding, separator, decimal)
+    else:
+        side = sides.of_array(pairs._array(str(path), key, encoding), path.name, kind, decimal)
+        ids = [f"row {i}" for i in range(1, len(side) + 1)]
+    return _whole(side, ids, missing)
+
+
+def _same(kind: str, path: Path) -> str:
+    own = pairs.OF_SUFFIX[path.suffix.lower()]
+    if own != kind:
+        raise InputError(f"{path} is of kind {own}, and {kind} were wanted: give another file.")
+    return kind
+
+
+def _of_folder(folder: Path, kind: str) -> tuple[Side, list[str]]:
+    found = pairs._files(folder)
+    if kind not in found:
+        raise InputError(f"{folder} has no {kind}; it has: {', '.join(found) or 'nothing'}.")
+    files = pairs._by_stem(found[kind], folder)
+    names = [path.relative_to(folder).as_posix() for path in files.values()]
+    return sides.of_files(list(files.values()), f"{kind} in {folder.name}", kind, names), list(files)
+
+
+def _of_table(
+    file: Path, view: int, kind: str, key: str, id_column: str, folder: str | Path, encoding: str, separator: str,
+    decimal: str,
+) -> tuple[Side, list[str]]:  # fmt: skip
+    if not file.is_file():
+        raise InputError(f"{str(file)!r} is not there; give the path of a file or a folder.")
+    cells = pairs._cells(file, encoding, separator)[0]
+    names = list(cells.columns)
+    known = {role: pairs._role(names, role, id_column if role == "id" else "", file) for role in pairs.ROLES}
+    chosen = _columns(file, [name for name in names if name not in known.values()], view, kind, key)
+    home = Path(folder).expanduser() if folder else file.parent
+    side = pairs._of_column(cells, chosen, f"column {'+'.join(chosen[:3])}", kind, home, decimal)
+    if known["id"]:
+        return side, pairs._strings(cells[known["id"]])
+    return side, [f"row {i}" for i in range(2, len(cells) + 2)]  # as the spreadsheet numbers them
+
+
+def _columns(file: Path, names: list[str], view: int, kind: str, key: str) -> list[str]:
+    usual = [name for name in names if str(name).lower() in pairs.VIEWS[view - 1]][:1]
+    chosen = [name for name in names if fnmatch.fnmatchcase(str(name), key)] if key else usual
+    if not key and not usual and (len(names) == 1 or kind == "numbers"):
+        chosen = names
+    if not chosen:
+        wanted = f"no column {key!r}" if key else "several columns"
+        raise InputError(f"{file} has {wanted} (it has: {', '.join(map(str, names)) or 'nothing'}); name one by key.")
+    return chosen
+
+
+def _whole(side: Side, ids: Sequence[str], missing: str) -> tuple[Side, list[str]]:
+    """The items that can be used; those that cannot are an error, or left out with a printed line."""
+    reasons: dict[int, Any] = dict(side.faults)
+    if side.kind in pairs.FAULTS:
+        there = [i for i in range(len(side)) if i not in reasons]
+        found = pairs.FAULTS[side.kind]([side.items[i] for i in there])
+        reasons |= {there[i]: reason for i, reason in found.items()}
+    said = [f"{ids[i]}: {reasons[i]}" for i in sorted(reasons)]
+    if reasons and missing == "stop":
+        named = "; ".join(said[:NAMED]) + "; …" * (len(said) > NAMED)
+        raise InputError(
+            f"{len(said)} of {len(side)} items cannot be used ({named}); "
+            "put that right, or pass missing='skip' to go on without them."
+        )
+    kept = [i for i in range(len(side)) if i not in reasons]
+    if not kept:
+        raise InputError(f"{side.name} has no items that can be used; give one at least.")
+    if said:
+        print("\n".join([f"left out {len(said)}:", *(f"  {line}" for line in said)]))
+    return side.take(kept), [ids[i] for i in kept]
