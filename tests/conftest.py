@@ -21,7 +21,6 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 FIRST = (
     "test_notebooks.py", "test_your_pairs.py", "test_side_by_side.py", "test_gradient_notebooks.py", "test_fit.py",
     "test_audio_score.py", "test_retriever.py", "test_explorer.py", "test_grid.py", "test_your_own_loop.py",
-    "test_confirm.py",
 )  # fmt: skip
 
 

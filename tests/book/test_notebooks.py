@@ -10,6 +10,9 @@ import sys
 import nbformat
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from forked import Forks
+from papermill import cli
 
 from book.make import notebooks
 from xmlib import methods, paths
@@ -31,9 +34,41 @@ def twins(tmp_path):
     return py, {"audio_score": notebooks._digest(py)}
 
 
-def papermill(*arguments, cwd=paths.ROOT, **environment):
-    command = [sys.executable, "-m", "papermill", "--no-progress-bar", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, env=INLINE | environment)
+@pytest.fixture(scope="module")
+def forks(tmp_path_factory):
+    """Where papermill and what the notebooks import from elsewhere have been imported."""
+    modules = ("papermill.cli", "torch", "matplotlib.pyplot", "seaborn", "pandas", "sklearn", "IPython")
+    with Forks(tmp_path_factory.mktemp("said"), *modules) as forks:
+        yield forks
+
+
+@pytest.fixture(scope="module")
+def papermill(forks):
+    """A notebook run by papermill: exit status and what it printed."""
+
+    def run(*arguments, cwd, **environment):
+        return forks.run("-m", "papermill", "--no-progress-bar", *arguments, cwd=cwd, env=INLINE | environment)
+
+    return run
+
+
+@pytest.fixture
+def refused(forks, tmp_path):
+    """What the twin of a notebook, the same lines as a script, says to a value of a parameter that it refuses."""
+
+    def run(notebook, name, value):
+        source, changed = re.subn(
+            rf"(?m)^({name}: str =) .*?  #", rf'\1 "{value}"  #', notebook.with_suffix(".py").read_text()
+        )
+        assert changed == 1
+        (tmp_path / "twin.py").write_text(source)
+        data = {"XMLIB_DATA": str(tmp_path / "data"), "XMLIB_RUNS": str(tmp_path / "runs")}
+        done = forks.run("twin.py", cwd=tmp_path, env=os.environ | data)
+        assert done.returncode != 0
+        assert [path.name for path in tmp_path.iterdir()] == ["twin.py"]  # before any pairs are built
+        return done.stderr
+
+    return run
 
 
 @pytest.mark.parametrize("py", SOURCES, ids=lambda p: p.stem)
@@ -86,13 +121,6 @@ def test_edits_to_both_twins_stop_and_say_so(twins):
     assert (py.read_text(), ipynb.read_text()) == before
 
 
-def assert_repeated(record):
-    command = [sys.executable, "-m", "xmlib", "records", "rerun", str(record)]
-    run = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr[-2000:]
-    assert "Equal" in run.stdout
-
-
 def cell(ipynb, found):
     return next(c.source for c in nbformat.read(ipynb, as_version=4).cells if found(c))
 
@@ -104,7 +132,7 @@ def parameters_of(ipynb) -> list[str]:
 
 @pytest.mark.parametrize("py", SOURCES, ids=lambda p: p.stem)
 def test_every_parameter_is_explained_by_papermills_help(py):
-    shown = papermill("--help-notebook", py.with_suffix(".ipynb")).stdout
+    shown = CliRunner().invoke(cli.papermill, ["--help-notebook", str(py.with_suffix(".ipynb"))]).output
     for line in parameters_of(py.with_suffix(".ipynb")):
         declaration, explanation = line.split("  # ")
         assert f"{declaration.split(':')[0]}: " in shown
@@ -119,18 +147,13 @@ def test_the_record_keeps_every_parameter(ipynb):
     assert re.search(rf'checked\(\s*"{ipynb.stem}", globals\(\)', cell(ipynb, lambda c: "parameters = " in c.source))
 
 
-def test_an_unknown_method_fails_before_any_pairs_are_built_and_lists_the_methods(tmp_path):
-    run = papermill(
-        AUDIO, tmp_path / "out.ipynb", "-p", "method", "nonsense", XMLIB_DATA=str(tmp_path / "data"),
-        XMLIB_RUNS=str(tmp_path / "runs"),
-    )  # fmt: skip
-    assert run.returncode != 0
-    assert "There is no method 'nonsense'; choose one of ccal_tno, learned_cont, ccal_cont" in run.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.ipynb"]
+def test_an_unknown_method_fails_before_any_pairs_are_built_and_lists_the_methods(refused):
+    said = refused(AUDIO, "method", "nonsense")
+    assert "There is no method 'nonsense'; choose one of ccal_tno, learned_cont, ccal_cont" in said
 
 
 @pytest.fixture(scope="module")
-def toy_runs(tmp_path_factory):
+def toy_runs(papermill, tmp_path_factory):
     """One executed notebook and record per method, run side by side from a folder that is not the repository."""
     folder = tmp_path_factory.mktemp("elsewhere")
     records_of = {}
@@ -161,7 +184,7 @@ def test_every_method_runs_on_toy_from_another_folder_and_leaves_a_record(toy_ru
 
 
 @pytest.fixture(scope="module")
-def toy_pictures(tmp_path_factory):
+def toy_pictures(papermill, tmp_path_factory):
     """The notebook of pictures and words, executed with two seeds and all comparisons, from another folder."""
     folder = tmp_path_factory.mktemp("pictures")
     run = papermill(
@@ -182,7 +205,7 @@ def test_pictures_and_words_leave_a_record_for_every_seed_and_comparison(toy_pic
     assert not [o for o in outputs if o.output_type == "stream" and "Warning" in o.text]
 
 
-def test_an_iapr_file_with_a_planted_correlation_goes_through_the_whole_notebook(tmp_path):
+def test_an_iapr_file_with_a_planted_correlation_goes_through_the_whole_notebook(papermill, tmp_path):
     draw = np.random.RandomState(0)
     hidden = draw.randn(19_996, 8)
     images, words = (np.abs(hidden @ draw.randn(8, n) + 0.3 * draw.randn(len(hidden), n)) for n in (60, 40))
@@ -202,11 +225,11 @@ def test_an_iapr_file_with_a_planted_correlation_goes_through_the_whole_notebook
 
 def test_a_record_of_another_split_is_repeated_to_the_last_digit(toy_pictures):
     record = toy_pictures / "records" / "toy" / "emoji-zero_shot-ccal_nce-seed1.json"
-    assert_repeated(record)
+    assert records.rerun(record) == []
 
 
 @pytest.fixture(scope="module")
-def toy_neighborhoods(tmp_path_factory):
+def toy_neighborhoods(papermill, tmp_path_factory):
     """The notebook of neighbourhoods, executed with two configurations of the ablation, from another folder."""
     folder = tmp_path_factory.mktemp("neighborhoods")
     run = papermill(
@@ -229,28 +252,26 @@ def test_neighborhoods_leave_a_record_for_every_configuration(toy_neighborhoods)
 
 def test_a_record_of_the_ablation_is_repeated_to_the_last_digit(toy_neighborhoods):
     record = toy_neighborhoods / "records" / "toy" / "emoji-all_released-neighborhoods-seed1.json"
-    assert_repeated(record)
+    assert records.rerun(record) == []
 
 
-def test_a_record_with_the_other_text_encoder_is_repeated_to_the_last_digit(tmp_path):
+def test_a_record_with_the_other_text_encoder_is_repeated_to_the_last_digit(papermill, tmp_path):
     run = papermill(
         NEIGHBORHOODS, tmp_path / "out.ipynb", "-p", "profile", "toy", "-p", "text_encoder", "tfidf",
-        "-p", "ablation", "none", "-p", "record", tmp_path / "records", XMLIB_RUNS=str(tmp_path / "runs"),
+        "-p", "ablation", "none", "-p", "record", tmp_path / "records", cwd=tmp_path, XMLIB_RUNS=str(tmp_path / "runs"),
     )  # fmt: skip
     assert run.returncode == 0, run.stderr[-3000:]
-    assert_repeated(tmp_path / "records" / "toy" / "emoji-tfidf-none-neighborhoods-seed1.json")
+    assert records.rerun(tmp_path / "records" / "toy" / "emoji-tfidf-none-neighborhoods-seed1.json") == []
 
 
-def test_an_unknown_text_encoder_is_refused_at_once(tmp_path):
-    run = papermill(NEIGHBORHOODS, tmp_path / "out.ipynb", "-p", "text_encoder", "tf-idf")
-    assert run.returncode != 0
-    assert "There is no text encoder 'tf-idf'; choose one of words, tfidf" in run.stderr
+def test_an_unknown_text_encoder_is_refused_at_once(refused):
+    said = refused(NEIGHBORHOODS, "text_encoder", "tf-idf")
+    assert "There is no text encoder 'tf-idf'; choose one of words, tfidf" in said
 
 
-def test_a_method_without_neighbourhoods_is_refused_by_their_notebook(tmp_path):
-    run = papermill(NEIGHBORHOODS, tmp_path / "out.ipynb", "-p", "method", "ccal_tno")
-    assert run.returncode != 0
-    assert "There is no method 'ccal_tno'; choose one of neighborhoods, ccal_neighborhoods" in run.stderr
+def test_a_method_without_neighbourhoods_is_refused_by_their_notebook(refused):
+    said = refused(NEIGHBORHOODS, "method", "ccal_tno")
+    assert "There is no method 'ccal_tno'; choose one of neighborhoods, ccal_neighborhoods" in said
 
 
 def test_the_baselines_of_a_run_do_not_depend_on_its_method(toy_runs):
@@ -267,7 +288,10 @@ def test_a_record_says_how_its_training_pairs_were_changed(toy_runs):
 
 
 def test_a_record_is_repeated_to_the_last_digit_by_the_command(toy_runs):
-    assert_repeated(toy_runs["ccal_cont"])
+    command = [sys.executable, "-m", "xmlib", "records", "rerun", str(toy_runs["ccal_cont"])]
+    run = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr[-2000:]
+    assert "Equal" in run.stdout
 
 
 def test_a_changed_number_in_a_record_is_found(toy_runs):
