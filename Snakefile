@@ -43,7 +43,7 @@ def templates(folder):
 CORE = code("xmlib")
 RUN = [*CORE, *code("xmlib/data", "xmlib/runs", "xmlib/scoring", "xmlib/show")]
 AUDIO = [*RUN, *code("xmlib/data/audio_score")]
-PICTURES = [*RUN, *code("xmlib/data/emoji", "xmlib/data/openclipart", "xmlib/data/pictures")]
+PICTURES = [*RUN, *code(*(str(path) for path in Path("xmlib/data").iterdir() if path.name not in ("audio_score", "own")))]
 NEIGHBORHOODS = [*PICTURES, *code("xmlib/neighborhoods")]
 LIBRARY = sorted({*AUDIO, *NEIGHBORHOODS})
 SHOWN = ["xmlib/show/matplotlibrc", "book/reported.yml", "requirements.lock"]  # what else a notebook's page depends on
@@ -84,13 +84,15 @@ def image_records(dataset):
     row = GRID[dataset]
     ((profile, seeds),) = row["seeds"].items()
     plain = expand(IMAGE_RECORD, profile=profile, dataset=dataset, method=row["methods"], seed=seeds)
-    mirrored = expand(IMAGE_RECORD, profile=profile, dataset=f"{dataset}-mirrored", method=row["mirrored"], seed=seeds)
+    mirrored = expand(
+        IMAGE_RECORD, profile=profile, dataset=f"{dataset}-mirrored", method=row.get("mirrored", []), seed=seeds
+    )
     return plain + mirrored
 
 
 def comparisons(dataset):
     """What a method is trained on besides, as a parameter on the command line."""
-    asked = GRID[dataset]["comparisons"]
+    asked = GRID[dataset].get("comparisons", {})
     return lambda wildcards: shlex.quote(asked.get(wildcards.method, asked.get("default", "")))
 
 
@@ -201,7 +203,7 @@ rule features:
 for dataset, row in IMAGE_ROWS.items():
     ((profile, seeds),) = row["seeds"].items()
     short = profile == "quick"
-    for mirrored in (False, True):
+    for mirrored in (False, True) if "mirrored" in row else (False,):
         rule:
             name: f"{dataset}_mirrored_runs" if mirrored else f"{dataset}_runs"
             message: f"Training {{wildcards.method}} on {dataset}, all seeds"

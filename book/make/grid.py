@@ -18,3 +18,8 @@ def methods(name: str) -> list[str]:
     """The methods of a row, those trained on mirrored pictures last."""
     row = rows()[name]
     return row["methods"] + row.get("mirrored", [])
+
+
+def images(profile: str) -> list[str]:
+    """The data sets of pictures and words that are trained on in that profile."""
+    return [name for name, row in rows().items() if row["notebook"] == "image_text" and profile in row["seeds"]]

@@ -12,15 +12,17 @@ from xmlib import methods, paths
 from xmlib.neighborhoods import study
 
 GRID = yaml.safe_load((paths.NOTEBOOKS / "grid.yml").read_text(encoding="utf-8"))
-METHODS, IMAGE_METHODS = GRID["audio_score"]["methods"], GRID["emoji"]["methods"]
+METHODS = GRID["audio_score"]["methods"]
+QUICK = {name: row for name, row in GRID.items() if row["notebook"] == "image_text" and "quick" in row["seeds"]}
 VARIANTS = 3 * 3 * len(GRID["audio_score"]["variants"])
 LONG = {"long_run": 6, "variant_run": VARIANTS}  # with those that are committed
 CONFIGURATIONS = ["" if name == "all" else f"-{name}" for name in study.CONFIGURATIONS]
 CONFIGURATIONS += ["-tfidf", *(f"-tfidf-{name}" for name in study.TERMS if name != "all")]
-IMAGES = {"emoji_runs": 5, "emoji_mirrored_runs": 1}
+IMAGES = {f"{name}_runs": len(row["methods"]) for name, row in QUICK.items()}
+IMAGES |= {f"{name}_mirrored_runs": len(row["mirrored"]) for name, row in QUICK.items() if "mirrored" in row}
 SHOWING = {"short_run": 3, **IMAGES, "neighborhoods": 1, "gradient": 3}  # what a page shows
 DRAWN = {"theory": 1}
-EVERYTHING = {"pairs": 1, "linear": 1, "features": 1, **SHOWING, **DRAWN}
+EVERYTHING = {"pairs": 1, "linear": 1, "features": len(QUICK), **SHOWING, **DRAWN}
 PAGES = {"report": 1, "explorer": 1, "site": 1}
 
 
@@ -49,17 +51,16 @@ def built(root):
     for method in METHODS:
         touch(root / f"book/records/quick/audio_score-{method}-seed1.json")
         touch(root / f"book/results/quick/audio_score-{method}-seed1.ipynb")
-    touch(root / "runs/built/quick-emoji")
     for part in ("cca", "layer", "precision"):
         touch(root / f"book/results/gradient_{part}.ipynb")
     touch(root / "book/_generated/theory-figures.done")
-    for method in IMAGE_METHODS:
-        touch(root / f"book/results/quick/emoji-{method}.ipynb")
-        for seed in range(1, 6):
-            touch(root / f"book/records/quick/emoji-{method}-seed{seed}.json")
-    touch(root / "book/results/quick/emoji-linear_nce.ipynb")
-    for seed in range(1, 6):
-        touch(root / f"book/records/quick/emoji-mirrored-linear_nce-seed{seed}.json")
+    for name, row in QUICK.items():
+        touch(root / f"runs/built/quick-{name}")
+        for data, trained in ((name, row["methods"]), (f"{name}-mirrored", row.get("mirrored", []))):
+            for method in trained:
+                touch(root / f"book/results/quick/{name}-{method}.ipynb")
+                for seed in row["seeds"]["quick"]:
+                    touch(root / f"book/records/quick/{data}-{method}-seed{seed}.json")
     touch(root / "book/results/quick/emoji-neighborhoods.ipynb")
     for name in ("emoji", "emoji-sym"):
         touch(root / f"book/records/quick/{name}-neighborhoods-seed1.json")
@@ -177,7 +178,7 @@ def test_the_name_of_a_record_decides_what_is_trained(run, name, parameters):
     [
         ("xmlib/fit.py", EVERYTHING),
         ("xmlib/neighborhoods/angular.py", {"neighborhoods": 1}),
-        ("xmlib/data/emoji/emoji_concepts.py", {"features": 1, **IMAGES, "neighborhoods": 1}),
+        ("xmlib/data/emoji/emoji_concepts.py", {"features": len(QUICK), **IMAGES, "neighborhoods": 1}),
         ("xmlib/data/audio_score/engrave.py", {"pairs": 1, "linear": 1, "short_run": 3}),
         ("xmlib/derivations/routes.py", {"gradient": 3, **DRAWN}),
         ("book/make/theory/losses.py", DRAWN),
@@ -207,7 +208,7 @@ def test_the_terms_of_the_grid_are_those_of_the_study():
         assert [weight > 0 for weight in terms[name]] == [term in kept for term in ("sym", "img", "text")]
 
 
-@pytest.mark.parametrize("row", ["audio_score", "emoji"])
+@pytest.mark.parametrize("row", ["audio_score", *QUICK])
 def test_every_method_that_make_book_trains_has_a_page(row):
     pages = (paths.ROOT / "book/_toc.yml").read_text(encoding="utf-8")
     trained = GRID[row]["methods"] + GRID[row].get("mirrored", [])

@@ -110,7 +110,7 @@ def load(name: str, profile: str = "quick", seed: int = 23, **options: Any) -> S
         named = [one.name for one in known if one.kind is one.KEYWORD_ONLY]
         unknown = [option for option in options if option not in named]
         if unknown:
-            raise InputError(f"{name} has no option {unknown[0]!r}; it has: {', '.join(named)}.")
+            raise InputError(f"{name} has no option {unknown[0]!r}; it has: {', '.join(named) or 'none'}.")
     return DATASETS[name].load(profile, seed, **options)
 
 

@@ -21,7 +21,6 @@ from xmlib.evaluate import DIRECTIONS, recorded_reciprocal_ranks
 
 SHOWN = "quick", 1  # profile and seed whose executed notebook becomes the page of a method
 DIFFICULTY = "hard"
-KINDS = {"audio_score": "", "emoji": ", on emoji"}  # what follows the method in the title of a page
 FRAMES_PER_MINUTE = 60 * FRAMES_PER_SECOND
 STRIP, SOUND = 900, 300  # of a tune, how many pixel columns and frames its figure shows
 
@@ -32,7 +31,8 @@ def methods(results: Path) -> dict[str, str]:
     executed = {
         f"audio_score-{m}": (m, f"{profile}/audio_score-{m}-seed{seed}.ipynb") for m in grid.methods("audio_score")
     }
-    executed |= {f"emoji-{m}": (m, f"{profile}/emoji-{m}.ipynb") for m in grid.methods("emoji")}
+    for name in grid.images(profile):
+        executed |= {f"{name}-{m}": (m, f"{profile}/{name}-{m}.ipynb") for m in grid.methods(name)}
     executed["emoji-neighborhoods"] = "neighborhoods", f"{profile}/emoji-neighborhoods.ipynb"
     found = {}
     for name, (method, path) in executed.items():
@@ -61,7 +61,8 @@ def method_page(executed: Path, method: str, name: str) -> str:
 
 
 def _title(method: str, name: str) -> str:
-    return title(method) + KINDS[name.split("-")[0]]
+    dataset = name.split("-")[0]
+    return title(method) + ("" if dataset == "audio_score" else f", on {dataset}")
 
 
 def _empty(method: str, name: str) -> str:
