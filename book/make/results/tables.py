@@ -58,13 +58,15 @@ def headline(runs: Sequence[Runs], reported_numbers: Sequence[dict]) -> dict:
 def limits(runs: Sequence[Runs]) -> dict:
     """What these runs cannot say, as far as their records tell."""
     found = [record for run in runs for record in run]
+    patient = [record for record in found if record["stopped"] != "schedule"]  # not at the end of an annealed plan
     return {
         "own_pairs": any(record["parameters"].get("dataset_file") for record in found),
         "one_seed": all(len(run) == 1 for run in runs),
-        "refined": any(row["phase"] > 0 for record in found for row in record["history"]),
+        "refined": any(row["phase"] > 0 for record in patient for row in record["history"]) or not patient,
         "outdated": sorted({run.profile for run in runs if _outdated(run.first)}),
-        "last": sum(record["best_epoch"] > 0.95 * len(record["history"]) for record in found),
-        "count": len(found),
+        "planned": len(found) - len(patient),
+        "last": sum(record["best_epoch"] > 0.95 * len(record["history"]) for record in patient),
+        "count": len(patient),
     }
 
 
