@@ -302,7 +302,7 @@ def built_sets(wildcards):
 
 def committed(wildcards):
     """Records and weights that came with the repository or from long runs, and records of the benchmarks."""
-    found = [*Path("book/records").glob("*/*"), *Path("benchmarks/records").glob("*.json")]
+    found = [*Path("book/records").glob("*/*"), *Path("book/records").glob("*.json"), *Path("benchmarks/records").glob("*.json")]
     return sorted(str(path) for path in found if path.parent.name not in ("quick", "toy") and not path.name.startswith(".part-"))
 
 

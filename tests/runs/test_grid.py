@@ -116,7 +116,12 @@ def test_nothing_is_made_again_when_nothing_has_changed_and_only_pages_when_pros
 
 
 @pytest.mark.parametrize(
-    "name", ["book/records/full/openclipart-ccal_nce-seed1.json", "benchmarks/records/angular.json"]
+    "name",
+    [
+        "book/records/full/openclipart-ccal_nce-seed1.json",
+        "book/records/equivalent.json",
+        "benchmarks/records/angular.json",
+    ],
 )
 def test_a_new_record_makes_the_pages_again(copy, planned, name):
     built(copy)
