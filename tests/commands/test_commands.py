@@ -89,7 +89,7 @@ def test_ctrl_c_ends_with_one_line(capsys, monkeypatch):
 
     monkeypatch.setattr(data_commands, "load", stopped)
     assert app.main(["data", "emoji"]) == 130
-    assert capsys.readouterr() == ("", "stopped; what was finished is kept\n")
+    assert capsys.readouterr() == ("", "stopped\n")
 
 
 @pytest.fixture

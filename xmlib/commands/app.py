@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(f"error: {error}", 2)
     except typer.TyperException as error:
         return _say(f"error: {_sentence(error)}", 2)
-    return _say("stopped; what was finished is kept", STOPPED) if status == STOPPED else status or 0
+    return _say("stopped", STOPPED) if status == STOPPED else status or 0
 
 
 def _say(line: str, status: int) -> int:

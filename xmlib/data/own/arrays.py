@@ -156,7 +156,7 @@ def _variables(file: Path) -> dict[str, tuple]:
 
     try:
         listed = io.whosmat(file)
-    except NotImplementedError:
+    except NotImplementedError:  # what SciPy raises for this one version
         raise InputError(f"{file} is of MATLAB 7.3 (HDF5), which is not read; save it with '-v7'.") from None
     except io.matlab.MatReadError as error:
         raise InputError(f"{file} cannot be read as .mat ({error}).") from None
