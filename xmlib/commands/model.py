@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from xmlib.commands import printing, reading
+from xmlib.commands import printing
+from xmlib.commands.reading import PAIRS, options, pairs_of
 from xmlib.errors import InputError
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="The folder of a model.")]
@@ -14,7 +15,7 @@ COLUMNS = {"r1": "R@1", "r5": "R@5", "r10": "R@10", "median_rank": "median rank"
 MOST_THREADS = 1024
 
 
-@reading.options(reading.PAIRS)
+@options(PAIRS)
 def train(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="The folder to be made.")],
     reading: dict[str, str],
@@ -47,7 +48,7 @@ def train(
     torch.set_num_threads(threads)
     on = methods.device(device).type
     folder.check_place(model.expanduser())
-    pairs = _pairs(reading)
+    pairs = pairs_of(reading)
     data = ready(
         pairs, seed, test_share=test_share, valid_share=valid_share, preparations=_pictures(pairs, pixels)
     )  # fmt: skip
@@ -78,10 +79,6 @@ def _both_ways(row: dict[str, Any], directions: tuple[str, ...]) -> list[dict[st
     ]
 
 
-def _pairs(options: dict[str, str], model: Any = None) -> Any:
-    return reading.pairs_of(options, model)
-
-
 def _pictures(pairs: Any, pixels: int) -> tuple[Any, Any]:
     """The preparations of views of pictures as small grey ones, where these are asked for."""
     from xmlib.data.pictures.preparation import Images
@@ -95,7 +92,7 @@ def _epoch(method: str, row: dict[str, Any]) -> str:
     return f"{method}: epoch {row['epoch']}, loss {row['loss']:.4g}, validation MRR {row['valid_mrr']:.3f}"
 
 
-@reading.options(reading.PAIRS)
+@options(PAIRS)
 def evaluate(
     model: Model,
     reading: dict[str, str],
@@ -112,7 +109,7 @@ def evaluate(
     from xmlib.retriever import Retriever
 
     loaded = Retriever.load(model)
-    pairs = _some(_pairs(reading, loaded), split, items, seed)
+    pairs = _some(pairs_of(reading, loaded), split, items, seed)
     found = loaded.evaluate(pairs.view1.items, pairs.view2.items, groups_of(pairs).tolist())
     if as_json:
         print(printing.as_json({"pairs": len(pairs), "metrics": found}))
@@ -140,7 +137,7 @@ def _scores(direction: str, metrics: dict[str, Any]) -> dict[str, Any]:
     return row | {"95 % of MRR": "–".join(f"{end:.3f}" for end in metrics["mrr_interval"])}
 
 
-@reading.options(reading.PAIRS)
+@options(PAIRS)
 def refit(model: Model, reading: dict[str, str]) -> None:
     """Estimate the head of a model anew on more pairs.
 
@@ -149,7 +146,7 @@ def refit(model: Model, reading: dict[str, str]) -> None:
     from xmlib.retriever import Retriever, results_page
 
     loaded = Retriever.load(model)
-    pairs = _pairs(reading, loaded)
+    pairs = pairs_of(reading, loaded)
     dropped = list(loaded.indexes)
     n = loaded.refit(pairs.view1.items, pairs.view2.items)
     for direction in dropped:

@@ -22,6 +22,7 @@ MOST_NUMBERS = 50_000_000  # that are looked at together, 200 MB
 COPIED = 0.9999  # correlation of two features from which on one is a copy of the other
 MANY = 0.1  # share of constant features that is more than the margin of a picture
 WIDEST = 2048  # features among which copies are looked for
+NAMES = tuple(way.replace("_to_", " → ") for way in evaluate.DIRECTIONS)  # of the directions
 NOISE = 0.5  # correlation of unrelated views that is too much
 
 
@@ -205,7 +206,7 @@ def _signal(splits: Splits, linear: dict, mixed: dict) -> Iterator[Finding]:
     """What linear CCA finds, and that it finds nothing in shuffled pairs."""
     chance, parts = evaluate.chance_metrics(len(splits.test))["mrr"], []
     found = [linear["metrics"][way] for way in evaluate.DIRECTIONS]
-    for name, metrics in zip(("view1 → view2", "view2 → view1"), found, strict=True):
+    for name, metrics in zip(NAMES, found, strict=True):
         low, high = metrics["mrr_interval"]
         parts.append(f"{name} MRR {metrics['mrr']:.3f} [{low:.3f}, {high:.3f}], R@10 {metrics['r10']:.0f} %")
     nothing = all(metrics["mrr_interval"][0] < 1.5 * chance for metrics in found)
