@@ -47,7 +47,7 @@ def read(
     elif path.suffix.lower() in TABLES:
         side, ids = _of_table(path, view, kind, key, id_column, folder, encoding, separator, decimal)
     else:
-        side = sides.of_array(pairs._array(str(path), key, encoding), path.name, kind, decimal)
+        side = sides.of_array(pairs.array_of(str(path), key, encoding), path.name, kind, decimal)
         ids = [f"row {i}" for i in range(1, len(side) + 1)]
     return _whole(side, ids, missing)
 
@@ -60,10 +60,10 @@ def _same(kind: str, path: Path) -> str:
 
 
 def _of_folder(folder: Path, kind: str) -> tuple[Side, list[str]]:
-    found = pairs._files(folder)
+    found = pairs.files_of(folder)
     if kind not in found:
         raise InputError(f"{folder} has no {kind}; it has: {', '.join(found) or 'nothing'}.")
-    files = pairs._by_stem(found[kind], folder)
+    files = pairs.by_stem(found[kind], folder)
     names = [path.relative_to(folder).as_posix() for path in files.values()]
     return sides.of_files(list(files.values()), f"{kind} in {folder.name}", kind, names), list(files)
 
@@ -74,14 +74,14 @@ def _of_table(
 ) -> tuple[Side, list[str]]:  # fmt: skip
     if not file.is_file():
         raise InputError(f"{str(file)!r} is not there; give the path of a file or a folder.")
-    cells = pairs._cells(file, encoding, separator)[0]
+    cells = pairs.cells_of(file, encoding, separator)[0]
     names = list(cells.columns)
-    known = {role: pairs._role(names, role, id_column if role == "id" else "", file) for role in pairs.ROLES}
+    known = {role: pairs.column_of(names, role, id_column if role == "id" else "", file) for role in pairs.ROLES}
     chosen = _columns(file, [name for name in names if name not in known.values()], view, kind, key)
     home = Path(folder).expanduser() if folder else file.parent
-    side = pairs._of_column(cells, chosen, f"column {'+'.join(chosen[:3])}", kind, home, decimal)
+    side = pairs.side_of_column(cells, chosen, f"column {'+'.join(chosen[:3])}", kind, home, decimal)
     if known["id"]:
-        return side, pairs._strings(cells[known["id"]])
+        return side, pairs.strings(cells[known["id"]])
     return side, [f"row {i}" for i in range(2, len(cells) + 2)]  # as the spreadsheet numbers them
 
 

@@ -96,7 +96,7 @@ def example() -> Pairs:
     found = load_digits()
     left, right = (sides.of_array(half, name) for half, name in _halves(found.images))
     said = ["scikit-learn's handwritten digits, left and right halves"]
-    return _told(_pairs(left, right, {"label": _strings(found.target)}, said))
+    return _told(_pairs(left, right, {"label": strings(found.target)}, said))
 
 
 def _halves(images: np.ndarray) -> list[tuple[np.ndarray, str]]:
@@ -157,20 +157,20 @@ def _of_arrays(view1: Any, view2: Any, encoding: str, keys: tuple, kinds: tuple,
     both = isinstance(view1, (str, Path)) and (not _given(view2) or str(view1) == str(view2))
     if both and _given(view1):
         keys, roles = _two_keys(str(view1), keys, asked)
-        about = {role: _strings(arrays.load(view1, key)) for role, key in roles.items()}
+        about = {role: strings(arrays.load(view1, key)) for role, key in roles.items()}
         view2 = view1
     found, names = [], []
     for view, key, name in ((view1, keys[0], "view1"), (view2, keys[1], "view2")):
         if not _given(view):
             raise InputError(f"{name} is not given; give two arrays, two folders, or a table.")
-        found.append(_array(view, key, encoding))
+        found.append(array_of(view, key, encoding))
         source = ", ".join([Path(view).name, key][: 1 + bool(key)]) if isinstance(view, (str, Path)) else ""
         names.append(f"{name} ({source})" if source else name)
     one, other = (sides.of_array(*each, decimal) for each in zip(found, names, kinds, strict=True))
     return _pairs(one, other, {role: values for role, values in about.items() if len(values) == len(one)})
 
 
-def _array(view: Any, key: str, encoding: str) -> Any:
+def array_of(view: Any, key: str, encoding: str) -> Any:
     """The array that a user gave, or that is in a file."""
     if not isinstance(view, (str, Path)):
         return view
@@ -185,7 +185,7 @@ def _array(view: Any, key: str, encoding: str) -> Any:
 def _two_keys(file: str, keys: tuple[str, str], asked: dict[str, str]) -> tuple[tuple[str, str], dict[str, str]]:
     """The two arrays of a file that are the views, and those that are known by their names for something else."""
     names = arrays.keys(file)
-    roles = {role: name for role in ROLES if (name := _role(names, role, asked[role], file)) and name not in keys}
+    roles = {role: name for role in ROLES if (name := column_of(names, role, asked[role], file)) and name not in keys}
     views = [name for name in names if name not in roles.values()]
     if all(keys) or len(views) == 2:
         first, second = keys if all(keys) else views
@@ -194,7 +194,7 @@ def _two_keys(file: str, keys: tuple[str, str], asked: dict[str, str]) -> tuple[
     raise InputError(f"{file} has {listed}; say by key1 and key2 which two are the views, or give view2.")
 
 
-def _role(names: Sequence[str], role: str, asked: str, where: Any) -> str:
+def column_of(names: Sequence[str], role: str, asked: str, where: Any) -> str:
     """The name that has a role, "" if there is none."""
     if asked and asked not in names:
         raise InputError(f"{where} has no column {asked!r} (it has: {', '.join(map(str, names)) or 'nothing'}).")
@@ -202,7 +202,7 @@ def _role(names: Sequence[str], role: str, asked: str, where: Any) -> str:
     return asked or next((known[name] for name in ROLES[role] if name in known), "")
 
 
-def _strings(values: Any) -> list[str]:
+def strings(values: Any) -> list[str]:
     """Texts of an array of anything, one a row."""
     return ["" if value is None or value != value else str(value).strip() for value in np.ravel(values).tolist()]
 
@@ -213,26 +213,26 @@ def _of_table(
     """Pairs from the rows of a table."""
     if not file.is_file():
         raise InputError(f"table {str(file)!r} is not there; give a file that ends in {', '.join(TABLES)}.")
-    cells, said = _cells(file, encoding, separator)
+    cells, said = cells_of(file, encoding, separator)
     names = list(cells.columns)
     twice = sorted({str(name) for name in names if names.count(name) > 1})
     if twice:
         raise InputError(f"{file} has two columns {twice[0]!r}; give each column a name of its own.")
-    roles = {role: name for role in ROLES if (name := _role(names, role, asked[role], file)) and name not in keys}
+    roles = {role: name for role in ROLES if (name := column_of(names, role, asked[role], file)) and name not in keys}
     views = _two_columns(file, [name for name in names if name not in roles.values()], keys)
     home = Path(folder).expanduser() if folder else file.parent
     one, other = (
-        _of_column(cells, chosen, f"column {'+'.join(chosen[:3])}", kind, home, decimal)
+        side_of_column(cells, chosen, f"column {'+'.join(chosen[:3])}", kind, home, decimal)
         for chosen, kind in zip(views, kinds, strict=True)
     )
-    about = {role: _strings(cells[name]) for role, name in roles.items()}
+    about = {role: strings(cells[name]) for role, name in roles.items()}
     called = about.get("id") or [f"row {i}" for i in range(2, len(cells) + 2)]  # as the spreadsheet numbers them
     others = ", ".join(f"{role}s from {name!r}" for role, name in roles.items())
     line = f"{file.name}: {len(cells):,} rows, {said}{'; ' + others if others else ''}"
     return _pairs(one, other, about | {"id": called}, [line])
 
 
-def _cells(file: Path, encoding: str, separator: str) -> tuple[Any, str]:
+def cells_of(file: Path, encoding: str, separator: str) -> tuple[Any, str]:
     """The table in a file, and how it was read."""
     suffix = file.suffix.lower()
     if suffix in spreadsheet.SUFFIXES:
@@ -262,10 +262,10 @@ def _two_columns(file: Path, names: list[str], keys: tuple[str, str]) -> list[li
     return [[first], [second]]
 
 
-def _of_column(cells: Any, names: list[str], name: str, kind: str, folder: Path, decimal: str) -> Side:
+def side_of_column(cells: Any, names: list[str], name: str, kind: str, folder: Path, decimal: str) -> Side:
     """A side from a column, or from several columns of numbers side by side."""
     if len(names) > 1:
-        parts = [_of_column(cells, [one], f"column {one}", "numbers", folder, decimal) for one in names]
+        parts = [side_of_column(cells, [one], f"column {one}", "numbers", folder, decimal) for one in names]
         faults = {i: fault for part in parts for i, fault in part.faults.items()}
         return Side("numbers", np.concatenate([part.items for part in parts], axis=1), name, faults)
     if cells[names[0]].dtype.kind in arrays.NUMERIC:
@@ -276,7 +276,7 @@ def _of_column(cells: Any, names: list[str], name: str, kind: str, folder: Path,
     for i, value in enumerate(values, 1):
         if isinstance(value, (dict, set, bytes)):
             raise InputError(f"row {i} of {name} is of type {type(value).__name__}; a text or numbers were wanted.")
-    return sides.of_cells(_strings(values), name, kind, folder, decimal)
+    return sides.of_cells(strings(values), name, kind, folder, decimal)
 
 
 def _of_folders(view1: Any, view2: Any, kind1: str, kind2: str) -> Pairs:
@@ -286,9 +286,9 @@ def _of_folders(view1: Any, view2: Any, kind1: str, kind2: str) -> Pairs:
         if not folder.is_dir():
             raise InputError(f"{folder} is no folder, and the other view is one; give two folders, or two files.")
     same = folders[0].resolve() == folders[1].resolve()
-    listed = [_files(folder) for folder in folders]
+    listed = [files_of(folder) for folder in folders]
     kinds = _kinds_of(listed, same, (kind1, kind2), folders)
-    files = [_by_stem(found[kind], folder) for found, kind, folder in zip(listed, kinds, folders, strict=True)]
+    files = [by_stem(found[kind], folder) for found, kind, folder in zip(listed, kinds, folders, strict=True)]
     stems = sorted({*files[0], *files[1]})
     made = []
     for found, kind, folder in zip(files, kinds, folders, strict=True):
@@ -302,7 +302,7 @@ def _of_folders(view1: Any, view2: Any, kind1: str, kind2: str) -> Pairs:
     return _pairs(made[0], made[1], {"id": stems, "split": splits}, said)
 
 
-def _files(folder: Path) -> dict[str, list[Path]]:
+def files_of(folder: Path) -> dict[str, list[Path]]:
     """The files below a folder by the kind that their ending says; hidden ones are left alone."""
     found: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(folder.rglob("*")):
@@ -328,7 +328,7 @@ def _kinds_of(listed: list[dict], same: bool, asked: tuple[str, str], folders: l
     return chosen
 
 
-def _by_stem(files: list[Path], folder: Path) -> dict[str, Path]:
+def by_stem(files: list[Path], folder: Path) -> dict[str, Path]:
     """Files by their paths from the folder, without the ending."""
     found: dict[str, Path] = {}
     for path in files:
