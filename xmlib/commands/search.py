@@ -58,8 +58,8 @@ def index(
 
     Items of view 2 are found by queries of view 1, and the other way round.
     """
-    from xmlib.data.own.one_query import BACKWARD, FORWARD
     from xmlib.retriever import Retriever, results_page
+    from xmlib.retriever.retriever import BACKWARD, FORWARD
 
     loaded = Retriever.load(model)
     direction = FORWARD if view == 2 else BACKWARD
@@ -90,13 +90,13 @@ def search(
 
     Scores are cosines. The page has pictures and players in it and asks no other machine for anything.
     """
-    from xmlib.data.own import one_query
     from xmlib.files import write_text
     from xmlib.retriever import Retriever, results_page
+    from xmlib.retriever import query as asked
 
     loaded = Retriever.load(model)
-    way = direction or one_query.direction(query, loaded.preparations, list(loaded.indexes))
-    side = one_query.read(query, loaded.preparations[one_query.asking(way)].kind, row)
+    way = direction or asked.direction(query, loaded.preparations, list(loaded.indexes))
+    side = asked.read(query, loaded.preparations[asked.asking(way)].kind, row)
     ids, scores = loaded.search(side.items, k, way)
     pairs = zip(range(1, k + 1), ids[0], scores[0], strict=True)
     found = [{"rank": rank, "id": one, "score": float(score)} for rank, one, score in pairs]

@@ -12,15 +12,13 @@ from xmlib.data.own.pairs import OF_SUFFIX
 from xmlib.data.own.sides import Side
 from xmlib.data.preparation import Preparation
 from xmlib.errors import InputError
-
-FORWARD, BACKWARD = "view1_to_view2", "view2_to_view1"
+from xmlib.profiles import choose
+from xmlib.retriever.retriever import BACKWARD, DIRECTIONS, FORWARD
 
 
 def asking(direction: str) -> int:
     """The number of the view that queries in a direction, 0 or 1; raises InputError for one that is none."""
-    if direction not in (FORWARD, BACKWARD):
-        raise InputError(f"direction {direction!r} is unknown; choose one of: {FORWARD}, {BACKWARD}.")
-    return 0 if direction == FORWARD else 1
+    return 0 if choose("direction", direction, DIRECTIONS) == FORWARD else 1
 
 
 def kind_of(query: str) -> str:
@@ -34,7 +32,7 @@ def kind_of(query: str) -> str:
 def direction(query: str, preparations: Sequence[Preparation], indexed: Sequence[str]) -> str:
     """The direction that a query suits: of those with an index the first whose view is of its kind."""
     kind = kind_of(query)
-    suited = [way for way in (FORWARD, BACKWARD) if preparations[asking(way)].kind == kind]
+    suited = [way for way in DIRECTIONS if preparations[asking(way)].kind == kind]
     ways = [way for way in suited if way in indexed] or suited or [way for way in indexed if way == BACKWARD]
     return ways[0] if ways else FORWARD
 
