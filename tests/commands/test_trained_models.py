@@ -109,6 +109,60 @@ def test_embeddings_in_both_forms_of_file_are_those_of_the_library(folder, tmp_p
     assert table["id"][:2] == ["row 1", "row 2"]
 
 
+def parquet_of(capsys, tmp_path, *arguments):
+    """The columns that `xm embed` writes, but for the vectors."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    said(capsys, "embed", *arguments, "--out", tmp_path / "e.parquet")
+    found = parquet.read_table(tmp_path / "e.parquet").to_pydict()
+    assert len(found.pop("vector")) == len(found["id"])
+    return found
+
+
+def test_what_a_table_says_of_an_item_goes_beside_its_vector(folder, tmp_path, capsys):
+    lines = ["key,image,class,groups,year,", "a,p1.png,x,g,1990,", "b,gone.png,y,g,007,", "c,p2.png,x,h,,"]
+    (tmp_path / "few.csv").write_text("\n".join(lines))
+    options = ("--folder", folder, "--missing", "skip", "--view", 1)
+    found = parquet_of(capsys, tmp_path, folder / "model", tmp_path / "few.csv", *options)
+    assert found == {
+        "id": ["a", "c"], "path": ["p1.png", "p2.png"], "label": ["x", "x"], "group": ["g", "h"],
+        "year": ["1990", ""], "": ["", ""],
+    }  # fmt: skip
+
+
+def test_values_keep_their_types_where_the_table_has_some(folder, tmp_path, capsys):
+    rows = [{"text": "red on the left", "n": 1, "tags": ["a"], "mixed": 1}, {"text": "blue", "n": 2, "mixed": "b"}]
+    (tmp_path / "few.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    found = parquet_of(capsys, tmp_path, folder / "model", tmp_path / "few.jsonl", "--view", 2, "--key", "text")
+    assert found == {
+        "id": ["row 2", "row 3"], "text": ["red on the left", "blue"], "n": [1, 2], "tags": [["a"], None],
+        "mixed": ["1", "b"],
+    }  # fmt: skip
+
+
+def test_a_column_keeps_its_name_where_another_has_the_usual_one_and_vectors_of_the_table_are_left_out(
+    folder, tmp_path, capsys
+):
+    (tmp_path / "few.csv").write_text("id,words,text,vector\nx,red,other,0\ny,blue,other,1\n")
+    options = ("--view", 2, "--key", "words", "--out", tmp_path / "e.parquet")
+    assert app.main([str(one) for one in ("embed", folder / "model", tmp_path / "few.csv", *options)]) == 0
+    assert "left out of the table, since these names are taken: vector" in capsys.readouterr().err
+    found = parquet_of(capsys, tmp_path, folder / "model", tmp_path / "few.csv", *options[:4])
+    assert found == {"id": ["x", "y"], "words": ["red", "blue"], "text": ["other", "other"]}
+
+
+def test_files_of_a_folder_have_their_paths_lines_their_texts_and_columns_of_numbers_are_left_out(
+    folder, tmp_path, capsys
+):
+    found = parquet_of(capsys, tmp_path, folder / "model", folder, "--view", 1)
+    assert found["path"][:2] == [f"{folder}/p0.png", f"{folder}/p1.png"]
+    (tmp_path / "few.txt").write_text("red\nblue\n")
+    assert parquet_of(capsys, tmp_path, folder / "model", tmp_path / "few.txt", "--view", 2)["text"] == ["red", "blue"]
+    (tmp_path / "few.csv").write_text("x1,x2,x3,x4,x5,x6,y\n1,2,3,4,5,6,7\n6,5,4,3,2,1,0\n")
+    options = ("--view", 2, "--key", "x*")
+    found = parquet_of(capsys, tmp_path, folder / "numbers", tmp_path / "few.csv", *options)
+    assert found == {"id": ["row 2", "row 3"], "y": ["7", "0"]}
+
+
 def test_pictures_of_a_folder_and_of_a_table_have_the_same_embeddings(folder, tmp_path, capsys):
     for source, out in (("", "folder.npy"), ("pairs.csv", "table.npy")):
         said(capsys, "embed", folder / "model", folder / source, "--view", 1, "--out", tmp_path / out)

@@ -20,24 +20,28 @@ def embed(
     items: Source,
     reading: dict[str, str],
     view: View,
-    out: Annotated[Path, typer.Option(help="A .npy, or a .parquet with columns id and vector.")],
+    out: Annotated[Path, typer.Option(help="A .npy, or a .parquet with id, vector and the columns of a table.")],
 ) -> None:
     """Write the embeddings of items to a file.
 
-    They are float32 of length 1, a row for each item.
+    They are float32 of length 1, a row for each item. Parquet has the path or text of an item too, and whatever else
+    its table says.
     """
     from xmlib.retriever import Retriever
-    from xmlib.retriever.embedding_files import check, write
+    from xmlib.retriever.embedding_files import OWN, check, write
 
     check(out)
     loaded = Retriever.load(model)
-    side, ids = _items(loaded, items, view, reading)
+    side, ids, columns = _items(loaded, items, view, reading)
+    if out.suffix.lower() == ".parquet" and (left_out := [name for name in columns if name in OWN]):
+        printing.say(f"left out of the table, since these names are taken: {', '.join(left_out)}")
     vectors = (loaded.embed1, loaded.embed2)[view - 1](side.items)
-    write(out, vectors, ids)
+    write(out, vectors, ids, columns)
     print(f"{vectors.shape[0]:,} vectors of {vectors.shape[1]} numbers are in {out}")
 
 
-def _items(model: Any, items: str, view: int, options: dict[str, str]) -> tuple[Any, list[str]]:
+def _items(model: Any, items: str, view: int, options: dict[str, str]) -> Any:
+    """Items as `one_view.read` gives them, of the kind that this view of the model has."""
     from xmlib.data.own import one_view
 
     return one_view.read(items, view, model.preparations[view - 1].kind, **options)
@@ -63,7 +67,7 @@ def index(
 
     loaded = Retriever.load(model)
     direction = FORWARD if view == 2 else BACKWARD
-    side, ids = _items(loaded, items, view, reading)
+    side, ids, _ = _items(loaded, items, view, reading)
     if add and direction in loaded.indexes:
         loaded.indexes[direction].add((loaded.embed1, loaded.embed2)[view - 1](side.items), ids)
     else:

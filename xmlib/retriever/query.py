@@ -48,7 +48,7 @@ def read(query: str, kind: str, row: int = 1) -> Side:
             raise InputError(
                 f"The query {query[:60]!r} is none of the {kind} that this direction asks for: give a path."
             )
-        return one_view.read(query, 1, kind)[0]
+        return one_view.read(query, 1, kind).side
     values = _numbers(query)
     if values is not None:
         return Side("numbers", values[None], query)
@@ -56,7 +56,7 @@ def read(query: str, kind: str, row: int = 1) -> Side:
         raise InputError(
             f"The query {query[:60]!r} is neither numbers nor a file: give numbers such as 0.1,2, or a .npy."
         )
-    found = one_view.read(query, 1, "numbers")[0].items
+    found = one_view.read(query, 1, "numbers").side.items
     if row > len(found):
         raise InputError(f"row {row} was asked for of the {len(found)} in {query}: lower --row.")
     return Side("numbers", found[row - 1 : row], f"row {row} of {Path(query).name}")

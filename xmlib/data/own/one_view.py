@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from xmlib.data.own import pairs, sides
 from xmlib.data.own.sides import KINDS, NAMED, Side
 from xmlib.errors import InputError
 
 TABLES = (".csv", ".tsv", ".jsonl", ".parquet")  # .txt has a text a line
+CALLED = {"texts": "text", "images": "path", "audio": "path"}  # the column that has an item itself
+Columns = dict[str, list[Any]]
+
+
+class OneView(NamedTuple):
+    """Items, an id for each, and what else is known of each: columns of values by their names.
+
+    `columns` has the item itself as `path` or `text` (numbers are left out), `label` and `group` where a table has
+    columns for these, and all its others by their own names.
+    """
+
+    side: Side
+    ids: list[str]
+    columns: Columns
 
 
 def read(
@@ -26,8 +39,8 @@ def read(
     separator: str = "",
     decimal: str = "",
     missing: str = "stop",
-) -> tuple[Side, list[str]]:
-    """The items in a file or folder, and an id for each: of a column called id, names of files, or numbers of rows.
+) -> OneView:
+    """The items in a file or folder; ids are those of a column called id, names of files, or numbers of rows.
 
     `source`: a folder of files, one image or sound, an array (.npy, .npz, .mat), a .txt with a text a line, or a table,
     of which `key` names the column (`x*`: all that begin with x). `view`, 1 or 2: by which usual names a column is
@@ -39,17 +52,22 @@ def read(
         raise InputError(f"items of kind {kind!r} cannot be read from files; prepare them in Python.")
     if missing not in ("stop", "skip"):
         raise InputError(f"missing {missing!r} is unknown; choose one of: stop, skip.")
-    path = Path(source).expanduser()
+    path, columns = Path(source).expanduser(), None
     if path.is_dir():
         side, ids = _of_folder(path, kind)
     elif path.suffix.lower() in pairs.OF_SUFFIX and kind in pairs.FAULTS:
         side, ids = sides.of_files([path], path.name, _same(kind, path), [str(source)]), [path.stem]
     elif path.suffix.lower() in TABLES:
-        side, ids = _of_table(path, view, kind, key, id_column, folder, encoding, separator, decimal)
+        side, ids, columns = _of_table(path, view, kind, key, id_column, folder, encoding, separator, decimal)
     else:
         side = sides.of_array(pairs.array_of(str(path), key, encoding), path.name, kind, decimal)
         ids = [f"row {i}" for i in range(1, len(side) + 1)]
-    return _whole(side, ids, missing)
+    return _whole(OneView(side, ids, _item(side) if columns is None else columns), missing)
+
+
+def _item(side: Side) -> Columns:
+    """The items themselves as a column; none for numbers."""
+    return {} if side.kind == "numbers" else {CALLED[side.kind]: [str(item) for item in side.items]}
 
 
 def _same(kind: str, path: Path) -> str:
@@ -71,18 +89,28 @@ def _of_folder(folder: Path, kind: str) -> tuple[Side, list[str]]:
 def _of_table(
     file: Path, view: int, kind: str, key: str, id_column: str, folder: str | Path, encoding: str, separator: str,
     decimal: str,
-) -> tuple[Side, list[str]]:  # fmt: skip
+) -> OneView:  # fmt: skip
     if not file.is_file():
         raise InputError(f"{str(file)!r} is not there; give the path of a file or a folder.")
     cells = pairs.cells_of(file, encoding, separator)[0]
     names = list(cells.columns)
+    pairs.check_names(names, file)
     known = {role: pairs.column_of(names, role, id_column if role == "id" else "", file) for role in pairs.ROLES}
     chosen = _columns(file, [name for name in names if name not in known.values()], view, kind, key)
     home = Path(folder).expanduser() if folder else file.parent
     side = pairs.side_of_column(cells, chosen, f"column {'+'.join(chosen[:3])}", kind, home, decimal)
-    if known["id"]:
-        return side, pairs.strings(cells[known["id"]])
-    return side, [f"row {i}" for i in range(2, len(cells) + 2)]  # as the spreadsheet numbers them
+    rows = [f"row {i}" for i in range(2, len(cells) + 2)]  # as the spreadsheet numbers them
+    return OneView(side, pairs.strings(cells[known["id"]]) if known["id"] else rows, _about(cells, chosen, kind, known))
+
+
+def _about(cells: Any, chosen: list[str], kind: str, known: dict[str, str]) -> Columns:
+    """All columns of a table but the id and numbers that are the view; a name that another column has is not given."""
+    roles = {known[role]: role for role in ("label", "group")} | (
+        {} if kind == "numbers" else {chosen[0]: CALLED[kind]}
+    )
+    names = [name for name in cells.columns if name != known["id"] and not (kind == "numbers" and name in chosen)]
+    called = {name: roles[name] if name in roles and roles[name] not in names else str(name) for name in names}
+    return {called[name]: cells[name].tolist() for name in names}
 
 
 def _columns(file: Path, names: list[str], view: int, kind: str, key: str) -> list[str]:
@@ -96,13 +124,14 @@ def _columns(file: Path, names: list[str], view: int, kind: str, key: str) -> li
     return chosen
 
 
-def _whole(side: Side, ids: Sequence[str], missing: str) -> tuple[Side, list[str]]:
+def _whole(found: OneView, missing: str) -> OneView:
     """The items that can be used; those that cannot are an error, or left out with a printed line."""
+    side, ids, columns = found
     reasons: dict[int, Any] = dict(side.faults)
     if side.kind in pairs.FAULTS:
         there = [i for i in range(len(side)) if i not in reasons]
-        found = pairs.FAULTS[side.kind]([side.items[i] for i in there])
-        reasons |= {there[i]: reason for i, reason in found.items()}
+        damaged = pairs.FAULTS[side.kind]([side.items[i] for i in there])
+        reasons |= {there[i]: reason for i, reason in damaged.items()}
     said = [f"{ids[i]}: {reasons[i]}" for i in sorted(reasons)]
     if reasons and missing == "stop":
         named = "; ".join(said[:NAMED]) + "; …" * (len(said) > NAMED)
@@ -115,4 +144,5 @@ def _whole(side: Side, ids: Sequence[str], missing: str) -> tuple[Side, list[str
         raise InputError(f"{side.name} has no items that can be used; give one at least.")
     if said:
         print("\n".join([f"left out {len(said)}:", *(f"  {line}" for line in said)]))
-    return side.take(kept), [ids[i] for i in kept]
+    chosen = {name: [values[i] for i in kept] for name, values in columns.items()}
+    return OneView(side.take(kept), [ids[i] for i in kept], chosen)

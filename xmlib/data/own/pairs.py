@@ -215,9 +215,7 @@ def _of_table(
         raise InputError(f"table {str(file)!r} is not there; give a file that ends in {', '.join(TABLES)}.")
     cells, said = cells_of(file, encoding, separator)
     names = list(cells.columns)
-    twice = sorted({str(name) for name in names if names.count(name) > 1})
-    if twice:
-        raise InputError(f"{file} has two columns {twice[0]!r}; give each column a name of its own.")
+    check_names(names, file)
     roles = {role: name for role in ROLES if (name := column_of(names, role, asked[role], file)) and name not in keys}
     views = _two_columns(file, [name for name in names if name not in roles.values()], keys)
     home = Path(folder).expanduser() if folder else file.parent
@@ -242,6 +240,13 @@ def cells_of(file: Path, encoding: str, separator: str) -> tuple[Any, str]:
     if suffix == ".parquet":
         return arrays.parquet(file), "Parquet"
     raise InputError(f"{file} ends in {suffix or 'nothing'!r}; a table ends in {', '.join(TABLES)}.")
+
+
+def check_names(names: Sequence[str], file: Path) -> None:
+    """Raise InputError for two columns of one name."""
+    twice = sorted({str(name) for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"{file} has two columns {twice[0]!r}; give each column a name of its own.")
 
 
 def _two_columns(file: Path, names: list[str], keys: tuple[str, str]) -> list[list[str]]:
