@@ -243,6 +243,66 @@ def test_items_replace_those_of_an_index_or_are_added_to_them(folder, copied, tm
     assert Retriever.load(copied).indexes["view1_to_view2"].ids[5:] == ["new", "newer"]
 
 
+def ids_of(model):
+    return Retriever.load(model).indexes["view1_to_view2"].ids
+
+
+def test_items_are_removed_by_their_ids_and_replaced_in_one_step(folder, copied, tmp_path, capsys):
+    (tmp_path / "gone.txt").write_text("row 3\nrow 80\n")
+    out = said(capsys, "index", copied, "--view", 2, "--remove", "row 1", "--remove-list", tmp_path / "gone.txt")
+    assert out == "77 items can be searched view1 → view2\n"
+    assert ids_of(copied)[:2] == ["row 2", "row 4"]
+    (tmp_path / "other.csv").write_text("id,a,b,c,d,e,f\nrow 2,1,2,3,4,5,6\n")
+    said(capsys, "index", copied, tmp_path / "other.csv", "--view", 2, "--add", "--remove", "row 2")
+    changed = Retriever.load(copied)
+    assert changed.indexes["view1_to_view2"].ids[-1] == "row 2"
+    np.testing.assert_allclose(
+        changed.indexes["view1_to_view2"].vectors[-1], changed.embed2([[1, 2, 3, 4, 5, 6]])[0], atol=1e-6
+    )
+
+
+def test_an_item_with_a_number_for_an_id_is_removed_by_it(copied, capsys):
+    model = Retriever.load(copied)
+    model.index("view1_to_view2", np.eye(6))
+    model.save(copied)
+    said(capsys, "index", copied, "--view", 2, "--remove", "4")
+    assert ids_of(copied) == [0, 1, 2, 3, 5]
+
+
+def test_what_was_removed_is_not_kept_for_the_page_of_results(folder, tmp_path, capsys):
+    model = Retriever.load(folder / "model").save(tmp_path / "model")
+    said(capsys, "index", model, "--view", 2, "--remove", "picture 7")
+    kept = Retriever.load(model).about["items"]["view1_to_view2"]["of"]
+    assert ("picture 7" in kept, "picture 8" in kept, len(kept)) == (False, True, N - 1)
+
+
+def test_a_bank_corrects_the_index_as_the_library_does_and_stays_when_items_are_added(folder, copied, tmp_path, capsys):
+    np.save(tmp_path / "bank.npy", np.load(folder / "a.npy")[:50])
+    assert "less a correction by 50 items" in said(
+        capsys, "index", copied, "--view", 2, "--bank", tmp_path / "bank.npy"
+    )
+    own = Retriever.load(folder / "numbers")
+    items, queries = np.load(folder / "b.npy"), np.load(folder / "a.npy")
+    own.index("view1_to_view2", items, ids_of(folder / "numbers"), bank=queries[:50])
+    ids, scores = Retriever.load(copied).search(queries, 5)
+    np.testing.assert_array_equal(ids, own.search(queries, 5)[0])
+    np.testing.assert_allclose(scores, own.search(queries, 5)[1], atol=1e-6)
+    (tmp_path / "more.csv").write_text("id,a,b,c,d,e,f\nnew,1,2,3,4,5,6\n")
+    said(capsys, "index", copied, tmp_path / "more.csv", "--view", 2, "--add")
+    own.indexes["view1_to_view2"].add(own.embed2([[1, 2, 3, 4, 5, 6]]), ["new"])
+    np.testing.assert_allclose(Retriever.load(copied).search(queries, 81)[1], own.search(queries, 81)[1], atol=1e-6)
+
+
+def test_items_and_their_bank_come_from_two_columns_of_a_table(folder, tmp_path, capsys):
+    model = Retriever.load(folder / "model").save(tmp_path / "model")
+    table = folder / "pairs.csv"
+    said(capsys, "index", model, table, "--view", 2, "--key", "text", "--bank", table, "--bank-key", "image")
+    made = Retriever.load(model)
+    index = made.indexes["view1_to_view2"]
+    np.testing.assert_allclose(index.bank, made.indexes["view2_to_view1"].vectors, atol=1e-5)
+    assert (len(index), index.ids[0]) == (N, "picture 0")
+
+
 def test_refitting_by_command_is_refitting_and_drops_the_indexes(folder, copied, capsys):
     own = Retriever.load(copied)
     views = np.load(folder / "a.npy"), np.load(folder / "b.npy")
@@ -272,6 +332,12 @@ def test_refitting_by_command_is_refitting_and_drops_the_indexes(folder, copied,
         (["index", "{}/model", "{}/pairs.csv", "--view", "3"], "Invalid value for '--view'"),
         (["index", "{}/model", "{}/pairs.csv", "--view", "2", "--key", "words"], "no column 'words'"),
         (["index", "{}/model", "{}/pairs.csv", "--view", "2", "--add"], "is given twice"),
+        (["index", "{}/model", "--view", "2"], "give ITEMS, --remove or --bank"),
+        (["index", "{}/model", "--view", "2", "--add"], "give ITEMS, --remove or --bank"),
+        (["index", "{}/model", "{}/pairs.csv", "--view", "2", "--remove", "picture 1"], "none is left to remove"),
+        (["index", "{}/model", "--view", "2", "--remove", "fox"], "There is no item 'fox' in the index of 40"),
+        (["index", "{}/model", "--view", "2", "--remove-list", "ids.csv"], "give a .txt with an id on each line"),
+        (["index", "{}/numbers", "--view", "2", "--bank", "{}/b.npy"], "12 numbers an item"),
         (["search", "{}/model", "red", "-k", "41"], "k = 41 items were asked for of 40"),
         (["search", "{}/model", "red", "--direction", "up"], "There is no direction 'up'"),
         (["search", "{}/model", "zebra"], "no word that training has seen"),

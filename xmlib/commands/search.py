@@ -9,6 +9,7 @@ import typer
 
 from xmlib.commands import printing, reading
 from xmlib.commands.model import AsJson, Model
+from xmlib.errors import InputError
 
 View = Annotated[int, typer.Option(min=1, max=2, help="Of which view the items are.")]
 Source = Annotated[str, typer.Argument(metavar="ITEMS", help="A file of an array, a table, or a folder of files.")]
@@ -50,32 +51,90 @@ def _items(model: Any, items: str, view: int, options: dict[str, str]) -> Any:
 @reading.options(reading.ITEMS)
 def index(
     model: Model,
-    items: Source,
     reading: dict[str, str],
     view: View,
+    items: Annotated[str, typer.Argument(metavar="ITEMS", help="A file of an array, a table, or a folder.")] = "",
     add: Annotated[
         bool, typer.Option("--add", help="To the items that are there, in place of replacing them.")
     ] = False,
+    remove: Annotated[list[str] | None, typer.Option(metavar="ID", help="To take out; may be repeated.")] = None,
+    remove_list: Annotated[Path | None, typer.Option(help="A text file with an id to take out on each line.")] = None,
+    bank: Annotated[str, typer.Option(help="Training items of the other view, by which hubs are scored down.")] = "",
+    bank_key: Annotated[str, typer.Option(help="The array or column of the bank.")] = "",
     kind: Annotated[str, typer.Option(help="auto, exact or hnsw.")] = "auto",
 ) -> None:
-    """Put items into a model, to be found by xm search.
+    """Put items into a model, to be found by xm search, or take some out.
 
-    Items of view 2 are found by queries of view 1, and the other way round.
+    Items of view 2 are found by queries of view 1, and the other way round. What is removed goes first, so that an item
+    is replaced by --remove ID with --add. A bank is for all items of the index; it stays when some are added.
     """
     from xmlib.retriever import Retriever, results_page
     from xmlib.retriever.retriever import BACKWARD, FORWARD
 
+    gone = (remove or []) + (_lines(remove_list) if remove_list else [])
+    _check_asked(items, add, gone, bank)
     loaded = Retriever.load(model)
     direction = FORWARD if view == 2 else BACKWARD
-    side, ids, _ = _items(loaded, items, view, reading)
-    if add and direction in loaded.indexes:
-        loaded.indexes[direction].add((loaded.embed1, loaded.embed2)[view - 1](side.items), ids)
-    else:
-        loaded.index(direction, side.items, ids, kind=kind)
-        results_page.forget(loaded, direction)
-    results_page.remember(loaded, direction, side, ids, model)
+    if gone:
+        _remove(loaded, direction, gone)
+    if items:
+        side, ids, _ = _items(loaded, items, view, reading)
+        _put(loaded, direction, view, side.items, ids, add, kind)
+        results_page.remember(loaded, direction, side, ids, model)
+    if bank:
+        queries = _items(loaded, bank, 3 - view, reading | {"key": bank_key, "id_column": ""}).side.items
+        known = (loaded.embed1, loaded.embed2)[2 - view](queries)
+        loaded.indexes[direction] = _there(loaded, direction).with_bank(known)
     loaded.save(model)
-    print(f"{len(loaded.indexes[direction]):,} items can be searched {direction.replace('_to_', ' → ')}")
+    print(f"{_said(loaded.indexes[direction])} {direction.replace('_to_', ' → ')}")
+
+
+def _lines(file: Path) -> list[str]:
+    from xmlib.data.own.pairs import array_of
+
+    if file.suffix.lower() != ".txt":
+        raise InputError(f"{file} is no list of ids: give a .txt with an id on each line.")
+    return [line.strip() for line in array_of(file, "", "") if line.strip()]
+
+
+def _check_asked(items: str, add: bool, gone: list[str], bank: str) -> None:
+    if not (items or gone or bank) or (add and not items):
+        raise InputError("There is nothing to put into the index or to take out: give ITEMS, --remove or --bank.")
+    if gone and items and not add:
+        raise InputError("ITEMS take the place of all that is there, so that none is left to remove: add --add.")
+
+
+def _there(model: Any, direction: str) -> Any:
+    """The index of a direction; raises InputError where there is none."""
+    if direction not in model.indexes:
+        raise InputError(f"There is no index of {direction.replace('_to_', ' → ')} yet: give ITEMS.")
+    return model.indexes[direction]
+
+
+def _remove(model: Any, direction: str, names: list[str]) -> None:
+    """Take items out by their ids, which may be whole numbers in a model made in Python."""
+    from xmlib.retriever import results_page
+
+    there = {str(one): one for one in _there(model, direction).ids}
+    gone = [there.get(name, name) for name in names]
+    model.indexes[direction].remove(gone)
+    results_page.forget(model, direction, gone)
+
+
+def _put(model: Any, direction: str, view: int, items: Any, ids: list[str], add: bool, kind: str) -> None:
+    """Add items to an index, or make one of them alone."""
+    from xmlib.retriever import results_page
+
+    if add and direction in model.indexes:
+        model.indexes[direction].add((model.embed1, model.embed2)[view - 1](items), ids)
+        return
+    model.index(direction, items, ids, kind=kind)
+    results_page.forget(model, direction)
+
+
+def _said(index: Any) -> str:
+    corrected = "" if index.bank is None else f", less a correction by {len(index.bank):,} items of a bank,"
+    return f"{len(index):,} items can be searched{corrected}"
 
 
 def search(
@@ -92,7 +151,8 @@ def search(
 ) -> None:
     """Find the best items for a query.
 
-    Scores are cosines. The page has pictures and players in it and asks no other machine for anything.
+    Scores are cosines, less the correction where the index has a bank. The page has pictures and players in it and asks
+    no other machine for anything.
     """
     from xmlib.files import write_text
     from xmlib.retriever import Retriever, results_page

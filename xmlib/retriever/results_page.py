@@ -49,9 +49,13 @@ def _from(base: Path, path: Path) -> str:
         return str(Path(path).absolute())
 
 
-def forget(model: Retriever, direction: str) -> None:
-    """Drop what `remember` has noted."""
-    model.about.get("items", {}).pop(direction, None)
+def forget(model: Retriever, direction: str, ids: Sequence[Any] | None = None) -> None:
+    """Drop what `remember` has noted, of the items with these ids or of all."""
+    if ids is None:
+        model.about.get("items", {}).pop(direction, None)
+        return
+    for name in ids:
+        model.about.get("items", {}).get(direction, {"of": {}})["of"].pop(name, None)
 
 
 def page(

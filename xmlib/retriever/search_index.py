@@ -83,6 +83,10 @@ class SearchIndex:
         self.vectors, self.ids = self.vectors[keep], [one for one, kept in zip(self.ids, keep, strict=True) if kept]
         self._refresh()
 
+    def with_bank(self, bank: Any) -> SearchIndex:
+        """A new index of the same items whose scores are corrected by that bank, or by none (None)."""
+        return SearchIndex(self.vectors[:, : self.width], self.ids, self.kind, bank)
+
     def search(self, queries: Any, k: int = 10) -> tuple[np.ndarray, np.ndarray]:
         """Ids (q, k) and scores (q, k) of the k best items for every query (q, width), best first.
 
