@@ -98,6 +98,18 @@ def test_scores_of_so_many_pairs_are_of_as_many(folder, capsys):
     assert said(capsys, *line) != said(capsys, *line, "--seed", "1")
 
 
+def test_hits_and_distances_are_those_of_the_metrics(folder, capsys):
+    line = ["evaluate", folder / "numbers", *arrays(folder)]
+    kept = json.loads(said(capsys, *line, "--json"))
+    for way, metrics in kept["metrics"].items():
+        assert [row["hits"] for row in kept["hits"][way]] == [80 * metrics[f"r{k}"] / 100 for k in (1, 5, 10, 25)]
+        assert metrics["min_distance"] <= metrics["median_distance"] <= metrics["max_distance"]
+    printed = said(capsys, *line, "--hits")
+    assert printed.startswith(said(capsys, *line))
+    assert f"{kept['hits']['view2_to_view1'][0]['hits']:.3f}" in printed
+    assert f"{kept['metrics']['view1_to_view2']['max_distance']:.3f}" in printed.splitlines()[-1]
+
+
 def test_embeddings_in_both_forms_of_file_are_those_of_the_library(folder, tmp_path, capsys):
     parquet = pytest.importorskip("pyarrow.parquet")
     for out in ("e.npy", "e.parquet"):
@@ -311,6 +323,8 @@ def test_refitting_by_command_is_refitting_and_drops_the_indexes(folder, copied,
     again = Retriever.load(copied)
     np.testing.assert_allclose(again.embed1(views[0]), own.embed1(views[0]), atol=1e-4)
     assert not again.indexes
+    assert "estimated on 50 pairs" in said(capsys, "refit", copied, *arrays(folder), "--items", 50)
+    assert not np.allclose(Retriever.load(copied).embed1(views[0]), own.embed1(views[0]), atol=1e-4)
 
 
 @pytest.mark.parametrize(

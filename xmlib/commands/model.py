@@ -99,22 +99,31 @@ def evaluate(
     split: Annotated[str, typer.Option(help="Only pairs of that split: train, valid or test.")] = "",
     items: Annotated[int, typer.Option(min=0, help="Only so many pairs, drawn at random; 0 is all.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Of that draw.")] = 0,
+    with_hits: Annotated[
+        bool, typer.Option("--hits", help="Print hits, precision and distances of pairs too.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Score a model on pairs.
 
-    Every item of one view queries all items of the other. Give pairs that training has not seen.
+    Every item of one view queries all items of the other. Give pairs that training has not seen. JSON has hits,
+    precision and distances in any case.
     """
     from xmlib.data.own.ready import groups_of
     from xmlib.retriever import Retriever
+    from xmlib.scoring import details
 
     loaded = Retriever.load(model)
     pairs = _some(pairs_of(reading, loaded), split, items, seed)
     found = loaded.evaluate(pairs.view1.items, pairs.view2.items, groups_of(pairs).tolist())
+    hits = {way: details.hits(metrics, len(pairs)) for way, metrics in found.items()}
     if as_json:
-        print(printing.as_json({"pairs": len(pairs), "metrics": found}))
+        print(printing.as_json({"pairs": len(pairs), "metrics": found, "hits": hits}))
         return
     print(printing.table([_scores(way, metrics) for way, metrics in found.items()]))
+    if with_hits:
+        print("\n" + printing.table([_direction(way) | row for way, rows in hits.items() for row in rows]))
+        print("\n" + printing.table([_distances(found["view1_to_view2"])]))
 
 
 def _some(pairs: Any, split: str, items: int, seed: int) -> Any:
@@ -133,12 +142,27 @@ def _some(pairs: Any, split: str, items: int, seed: int) -> Any:
 
 
 def _scores(direction: str, metrics: dict[str, Any]) -> dict[str, Any]:
-    row = {"direction": direction.replace("_to_", " → ")} | {said: metrics[name] for name, said in COLUMNS.items()}
+    row = _direction(direction) | {said: metrics[name] for name, said in COLUMNS.items()}
     return row | {"95 % of MRR": "–".join(f"{end:.3f}" for end in metrics["mrr_interval"])}
 
 
+def _direction(name: str) -> dict[str, str]:
+    return {"direction": name.replace("_to_", " → ")}
+
+
+def _distances(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Cosine distances of matching pairs, which are the same in both directions."""
+    row = {"cosine distance of": "matching pairs"}
+    return row | {name: metrics[f"{name}_distance"] for name in ("mean", "min", "median", "max")}
+
+
 @options(PAIRS)
-def refit(model: Model, reading: dict[str, str]) -> None:
+def refit(
+    model: Model,
+    reading: dict[str, str],
+    items: Annotated[int, typer.Option(min=0, help="Only so many pairs, drawn at random; 0 is all.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of that draw.")] = 0,
+) -> None:
     """Estimate the head of a model anew on more pairs.
 
     The encoders stay. Embeddings change, so that the indexes are dropped: xm index makes them again.
@@ -146,7 +170,7 @@ def refit(model: Model, reading: dict[str, str]) -> None:
     from xmlib.retriever import Retriever, results_page
 
     loaded = Retriever.load(model)
-    pairs = pairs_of(reading, loaded)
+    pairs = _some(pairs_of(reading, loaded), "", items, seed)
     dropped = list(loaded.indexes)
     n = loaded.refit(pairs.view1.items, pairs.view2.items)
     for direction in dropped:

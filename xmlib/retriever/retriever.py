@@ -25,6 +25,7 @@ from xmlib.profiles import Settings, choose
 from xmlib.retriever import folder as folders
 from xmlib.retriever import moments, training
 from xmlib.retriever.search_index import Ids, SearchIndex
+from xmlib.scoring import details
 
 KIND = "retriever"
 VIEW_FILES = ("view1.safetensors", "view2.safetensors")
@@ -208,10 +209,14 @@ class Retriever:
                 yield h1.cpu(), h2.cpu()
 
     def evaluate(self, view1: Any, view2: Any, groups: Sequence | None = None) -> dict[str, dict[str, float]]:
-        """The metrics of `evaluate.both_ways` on these pairs, by direction: all items are candidates."""
+        """The metrics of `evaluate.both_ways` and `details.distances` on these pairs, by direction.
+
+        All items are candidates.
+        """
         check_pairs(view1, view2)
         x, y = torch.from_numpy(self.embed1(view1)), torch.from_numpy(self.embed2(view2))
-        return evaluate.both_ways(x, y, groups)["metrics"]
+        apart = details.distances(x, y)
+        return {way: found | apart for way, found in evaluate.both_ways(x, y, groups)["metrics"].items()}
 
     def save(self, folder: Path | str) -> Path:
         """Write model, settings, preparations and indexes to one folder in one step; returns its path."""
