@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -108,3 +109,20 @@ with folder.written(sys.argv[1], "thing") as part:
 def test_a_killed_process_leaves_the_old_folder(saved):
     assert subprocess.run([sys.executable, "-c", KILLED, str(saved)], check=False).returncode == 9
     assert (folders.checked(saved, "thing") / "numbers").is_file()
+
+
+def test_a_folder_that_is_being_replaced_is_back_where_ctrl_c_came_between_the_two_steps(tmp_path, monkeypatch):
+    with folders.written(tmp_path / "model", "index") as part:
+        (part / "a").write_text("old")
+    rename = Path.rename
+
+    def stopped(path, target):
+        if path.name == "new":
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", stopped)
+    with pytest.raises(KeyboardInterrupt), folders.written(tmp_path / "model", "index") as part:
+        (part / "a").write_text("new")
+    assert (folders.checked(tmp_path / "model", "index") / "a").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import typer
 
 from xmlib.commands import data, model, plot, prepare, records, search
+from xmlib.commands.stopping import STOPPED
 from xmlib.errors import InputError
 
 app = typer.Typer(
@@ -21,8 +22,6 @@ for _command in (
     model.train, model.evaluate, search.embed, search.index, search.search, model.refit, plot.plot, prepare.prepare,
 ):  # fmt: skip
     app.command()(_command)
-
-STOPPED = 130  # exit status after Ctrl-C
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from xmlib.commands import printing
+from xmlib.commands import printing, stopping
 from xmlib.commands.reading import PAIRS, options, pairs_of
 from xmlib.errors import InputError
 
@@ -31,11 +31,11 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int, typer.Option(min=1, max=MOST_THREADS, help="Others change the last digits.")] = 1,
     as_json: AsJson = False,
-) -> None:
+) -> int:
     """Train a model on pairs of your own.
 
     The folder then holds the model and an index of all items in both directions. Test scores are printed beside those
-    of linear CCA and chance.
+    of linear CCA and chance. Ctrl-C keeps the best model so far, a second Ctrl-C ends at once.
     """
     import torch
 
@@ -55,19 +55,26 @@ def train(
     asked = choice.ORDER if method == "auto" else (method,)
     changes = {name: value for name, value in {"d": d, "batch": batch, "epochs": epochs}.items() if value}
     line = printing.Progress()
-    done = choice.trials(
-        data, minutes, asked, seed, on, line.keep, lambda name, row: line(_epoch(name, row)), **changes
-    )
-    best = choice.best([trial for trial in done if method in ("auto", trial.method)])
-    choice.keep(best, data, model)
+    with stopping.gently() as ctrl_c:
+        done = choice.trials(
+            data, minutes, asked, seed, on, line.keep, lambda name, row: line(_epoch(name, row)), **changes
+        )
+        ctrl_c.raises = False  # what is trained is kept, whenever the first comes
+        own = [trial for trial in done if method in ("auto", trial.method)]
+        if ctrl_c.asked and not own:
+            printing.say(f"nothing was trained by then, so that nothing is in {model}")
+            return stopping.STOPPED
+        best = choice.best(own)
+        choice.keep(best, data, model)
     if as_json:
         kept = {"model": str(model), "chosen": best.method, "pairs": len(pairs), "left_out": pairs.left_out}
         trials = [{"method": t.method, "valid_mrr": t.valid_mrr, "metrics": t.test["metrics"]} for t in done]
-        print(printing.as_json(kept | {"trials": trials}))
-        return
-    rows = choice.table(done, data.splits.test).reset_index().to_dict("records")
-    print(printing.table([line for row in rows for line in _both_ways(row, choice.NAMES)]))
-    print(f"{best.title} is in {model}")
+        print(printing.as_json(kept | {"stopped": ctrl_c.asked, "trials": trials}))
+    else:
+        rows = choice.table(done, data.splits.test).reset_index().to_dict("records")
+        print(printing.table([line for row in rows for line in _both_ways(row, choice.NAMES)]))
+        print(f"{best.title}{', the best so far,' if ctrl_c.asked else ''} is in {model}")
+    return stopping.STOPPED if ctrl_c.asked else 0
 
 
 def _both_ways(row: dict[str, Any], directions: tuple[str, ...]) -> list[dict[str, Any]]:

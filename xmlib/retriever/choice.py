@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -75,28 +76,32 @@ def trials(
     the clock keeps its best epoch; the first gets one in any case. `changes`: of the settings of those that are
     trained, such as `epochs`, `batch`, `d`. `on_epoch`: called with the method and every row of its history. Raises
     `InputError` for settings that do not fit, and for whatever the one method asked for raises; of several, one that
-    fails is left out, which is said.
+    fails is left out, which is said. `training.Halted`, raised by whoever wants an end, as by the handler of a signal,
+    leaves those that are done by then, with what the present one has.
     """
     chosen, done = [name for name in ORDER if name in {training.LINEAR, *asked}], []
     for method in chosen[1:]:  # settings that do not fit are to show at once
         training.suited(method, ready.splits, **{name: changes[name] for name in ("d", "batch") if name in changes})
     end, slowest = time.monotonic() + 60 * minutes, 0.0
-    for i, method in enumerate(chosen):
-        left = end - time.monotonic()
-        if slowest and left < slowest:
-            say(f"{TITLES[method]}: left out, an epoch takes longer than the {max(left, 0):.0f} s that are left")
-            continue
-        try:
-            trial = _trial(ready, method, left / (len(chosen) - i), seed, device, on_epoch, changes)
-        except InputError as error:
-            if len(asked) == 1:
-                raise
-            say(f"{TITLES[method]}: left out, {error}")
-            continue
-        history = trial.retriever.about["history"]
-        slowest = max([slowest, *(row["seconds"] for row in history)])
-        say(f"{trial.title}: validation MRR {trial.valid_mrr:.3f}, {trial.seconds:.0f} s, {_ended(trial)}")
-        done.append(trial)
+    with suppress(training.Halted):
+        for i, method in enumerate(chosen):
+            left = end - time.monotonic()
+            if slowest and left < slowest:
+                say(f"{TITLES[method]}: left out, an epoch takes longer than the {max(left, 0):.0f} s that are left")
+                continue
+            try:
+                trial = _trial(ready, method, left / (len(chosen) - i), seed, device, on_epoch, changes)
+            except InputError as error:
+                if len(asked) == 1:
+                    raise
+                say(f"{TITLES[method]}: left out, {error}")
+                continue
+            done.append(trial)
+            history = trial.retriever.about["history"]
+            slowest = max([slowest, *(row["seconds"] for row in history)])
+            say(f"{trial.title}: validation MRR {trial.valid_mrr:.3f}, {trial.seconds:.0f} s, {_ended(trial)}")
+            if trial.stopped == training.INTERRUPTED:
+                break
     return done
 
 
@@ -125,6 +130,14 @@ def _trial(
         halt=lambda: bool(epochs) and time.monotonic() - start > seconds, **own,
     )  # fmt: skip
     took = time.monotonic() - start
+    try:
+        return _scored(ready, method, trained, took)
+    except training.Halted:  # what is trained already is not lost
+        trained.about["stopped"] = training.INTERRUPTED
+        return _scored(ready, method, trained, took)
+
+
+def _scored(ready: Ready, method: str, trained: Retriever, took: float) -> Trial:
     valid = np.mean([evaluate.mrr(*pair) for pair in _both(fit.embed(trained.model, ready.splits.valid))])
     x, y = fit.embed(trained.model, ready.splits.test)
     test = relevance.both_ways(x, y, ready.splits.test.labels, ready.splits.test.groups)

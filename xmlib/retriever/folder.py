@@ -39,6 +39,8 @@ def written(folder: Path | str, kind: str) -> Iterator[Path]:
             folder.rename(work / "old")
         part.rename(folder)
     finally:
+        if not folder.exists() and (work / "old").exists():  # stopped between the two
+            (work / "old").rename(folder)
         shutil.rmtree(work)
 
 

@@ -21,10 +21,15 @@ from xmlib.scoring import baselines
 LINEAR = "linear_cca"
 METHODS = (*methods.IMAGE_METHODS, LINEAR)
 LEAST_PAIRS = 4
+INTERRUPTED = "interrupted"  # what ended a training that raised `Halted`
 # From so many training pairs on, the settings released for 17,000 pairs are taken, below those chosen on 1,000 to
 # 2,000; halfway between the two on a logarithmic scale, which no trial has tested.
 LARGE = 5000
 Shapes = tuple[tuple[int, ...], tuple[int, ...]]
+
+
+class Halted(KeyboardInterrupt):
+    """Raised from anywhere while `train` trains, as by the handler of a signal: it ends with its best epoch so far."""
 
 
 def divide(groups: np.ndarray, share: float, seed: int) -> np.ndarray:
@@ -101,18 +106,29 @@ def train(
 ) -> tuple[TwoView, dict[str, Any]]:
     """The trained model on the CPU, in evaluation mode, and what is known of its training.
 
-    Stopped by `halt` it has the weights of its best epoch. Raises `InputError` where that was before the first.
+    Stopped by `halt`, or by `Halted` in the middle of an epoch, it has the weights of its best epoch. Before the first
+    has ended there is none: `halt` then makes it raise `InputError`, and `Halted` goes on.
     """
     model = methods.build(method, settings, seed, shapes_of(splits))
     if methods.METHODS[method].linear:
         baselines.start(model, splits)
-    training = fit.fit(
-        model, splits, method, settings, seed, methods.device(device, settings.precision), None, on_epoch, halt
-    )
+    fit.check_splits(splits, settings)
+    objective = fit.Objective(methods.METHODS[method].terms(settings))
+    training = fit.Training(
+        model, splits, objective, settings, seed, methods.device(device, settings.precision)
+    )  # fmt: skip
+    stopped = ""
+    try:
+        fit.run(training, None, on_epoch, halt)
+    except Halted:
+        if "model" not in training.best:
+            raise
+        stopped = INTERRUPTED
     if "model" not in training.best:
         raise InputError("Training was halted before its first epoch ended: give it more time.")
     best = training.use_best().cpu()
-    about = {"history": training.history, "stopped": training.stopped or "halted", "seconds": training.seconds}
+    stopped = stopped or training.stopped or "halted"
+    about = {"history": training.history, "stopped": stopped, "seconds": training.seconds}
     return best, about | {"valid_mrr": training.best["mrr"], "best_epoch": training.best["epoch"]}
 
 
