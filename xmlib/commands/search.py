@@ -63,7 +63,7 @@ def index(
     bank_key: Annotated[str, typer.Option(help="The array or column of the bank.")] = "",
     kind: Annotated[str, typer.Option(help="auto, exact or hnsw.")] = "auto",
 ) -> None:
-    """Put items into a model, to be found by xm search, or take some out.
+    """Put items into an index, or take some out.
 
     Items of view 2 are found by queries of view 1, and the other way round. What is removed goes first, so that an item
     is replaced by --remove ID with --add. A bank is for all items of the index; it stays when some are added.
