@@ -1,13 +1,19 @@
 """`xm plot` on a record, a checkpoint and the folder of a model."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 
-from xmlib.commands import app
-from xmlib.retriever import Retriever
+from xmlib.commands import app, plot
+from xmlib.retriever import Retriever, histories
 from xmlib.show import figures
 
 ROWS = [{"epoch": i + 1, "loss": 1 / (i + 1), "valid_mrr": float("nan") if i == 1 else i / 10} for i in range(4)]
@@ -86,3 +92,76 @@ def test_bad_input_is_one_sentence_and_exit_status_2(tmp_path, capsys, arguments
     out, error = capsys.readouterr()
     assert (out, error.count("\n")) == ("", 1)
     assert words in error
+
+
+@pytest.fixture
+def going_on(tmp_path, monkeypatch):
+    """A run that writes a row of its history at each look, up to four; and how often a figure was drawn of how many."""
+    monkeypatch.chdir(tmp_path)
+    checkpoint, drawn, draw = tmp_path / "checkpoint.pt", [], plot._draw
+
+    def train(*_):
+        n = len(histories.read(checkpoint)) + 1 if checkpoint.exists() else 1
+        if n <= len(ROWS):
+            torch.save({"history": ROWS[:n]}, checkpoint)
+            os.utime(checkpoint, (time.time(), time.time() + n / 100))  # looks may be closer than the clock's ticks
+        else:
+            os.utime(checkpoint, (0, 0))  # as if it had been quiet for long
+        return False
+
+    def noted(found, *rest):
+        drawn.append(len(found["checkpoint.pt"][0]))
+        draw(found, *rest)
+
+    monkeypatch.setattr("time.sleep", train)
+    monkeypatch.setattr(plot, "_draw", noted)
+    train()
+    return drawn
+
+
+def test_a_run_that_goes_on_is_drawn_again_whenever_it_writes_until_it_is_quiet(going_on, tmp_path, capsys):
+    (tmp_path / "record.json").write_text(json.dumps({"history": ROWS, "stopped": "patience"}))
+    assert app.main(["plot", "checkpoint.pt", "record.json", "--key", "loss", "--live", "--json"]) == 0
+    out, error = capsys.readouterr()
+    assert json.loads(out)["checkpoint.pt"]["epoch"] == [1, 2, 3, 4]
+    assert sorted(set(going_on)) == [1, 2, 3, 4]
+    assert "checkpoint.pt: epoch 2, loss 0.5; record.json: epoch 4, loss 0.25" in error
+    assert error.endswith("the figure is loss.svg\n")
+    assert (tmp_path / "loss.svg").read_bytes().startswith(b"<?xml")
+
+
+def test_runs_that_have_ended_are_drawn_once(runs, tmp_path, monkeypatch):
+    (tmp_path / "done.json").write_text(json.dumps({"history": ROWS, "stopped": "epochs"}))
+    monkeypatch.setattr("time.sleep", None)  # would be called by whoever waits
+    arguments = ["plot", str(tmp_path / "done.json"), runs[2], "--key", "loss", "--live"]
+    assert app.main([*arguments, "--out", str(tmp_path / "l.png")]) == 0
+    assert (tmp_path / "l.png").is_file()
+
+
+def test_a_window_is_drawn_in_until_it_is_closed(going_on, monkeypatch):
+    def paused(seconds):
+        time.sleep(seconds)
+        if going_on[-1] == len(ROWS):
+            plt.close("all")
+
+    monkeypatch.setattr(plot, "_is_window", lambda: True)
+    monkeypatch.setattr(plt, "pause", paused)
+    assert app.main(["plot", "checkpoint.pt", "--key", "loss", "--live"]) == 0
+    assert going_on[-1] == len(ROWS)
+    assert not os.path.exists("loss.svg")
+
+
+def test_ctrl_c_ends_the_following_with_what_there_is(tmp_path):
+    (tmp_path / "run.json").write_text(json.dumps({"history": ROWS}))
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import xmlib.__main__"
+    command = [sys.executable, "-c", code, "plot", "run.json", "--live", "--out", "live.svg"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stderr.readline() == "run.json: epoch 4, valid_mrr 0.3\n"
+        process.send_signal(signal.SIGINT)
+        out, error = process.communicate(timeout=300)
+    assert (process.returncode, error) == (0, "the figure is live.svg\n")
+    assert out.splitlines()[1].startswith("run.json")
+    assert (tmp_path / "live.svg").is_file()

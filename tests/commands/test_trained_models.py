@@ -59,7 +59,7 @@ def said(capsys, *arguments) -> str:
 def test_training_prints_test_scores_and_each_epoch_on_a_line_of_its_own(folder, tmp_path, capsys):
     capsys.readouterr()
     line = ["train", f"{tmp_path}/m", *arrays(folder), "--method", "linear_nce", "--epochs", "2", "--d", "3"]
-    assert app.main(line) == 0
+    assert app.main([*line, "--history", f"{tmp_path}/rows"]) == 0
     out, error = capsys.readouterr()
     assert [name in out for name in ("Linear CCA", "Chance", "validation MRR")] == [True] * 3
     assert max(map(len, out.splitlines()[:-1])) < 100
@@ -67,6 +67,8 @@ def test_training_prints_test_scores_and_each_epoch_on_a_line_of_its_own(folder,
     made = Retriever.load(tmp_path / "m")
     assert (made.method, made.settings.d) == ("linear_nce", 3)
     assert set(made.indexes) == {"view1_to_view2", "view2_to_view1"}
+    written = json.loads((tmp_path / "rows" / "linear_nce.json").read_text())
+    assert written == {"method": "linear_nce", "stopped": "epochs", "history": made.about["history"]}
 
 
 def test_training_as_json_has_the_metrics_of_every_method(folder, tmp_path, capsys):

@@ -30,6 +30,7 @@ def train(
     valid_share: Annotated[float, typer.Option(help="Likewise.")] = 0.1,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int, typer.Option(min=1, max=MOST_THREADS, help="Others change the last digits.")] = 1,
+    history: Annotated[Path | None, typer.Option(metavar="FOLDER", help="For the histories, as they grow.")] = None,
     as_json: AsJson = False,
 ) -> int:
     """Train a model on pairs of your own.
@@ -42,7 +43,7 @@ def train(
     from xmlib import methods
     from xmlib.data.own.ready import ready
     from xmlib.profiles import choose
-    from xmlib.retriever import choice, folder
+    from xmlib.retriever import choice, folder, histories
 
     choose("method", method, ("auto", *choice.ORDER))
     torch.set_num_threads(threads)
@@ -54,12 +55,17 @@ def train(
     )  # fmt: skip
     asked = choice.ORDER if method == "auto" else (method,)
     changes = {name: value for name, value in {"d": d, "batch": batch, "epochs": epochs}.items() if value}
-    line = printing.Progress()
+    line, kept_rows = printing.Progress(), histories.Kept(history)
+
+    def after(name: str, row: dict[str, Any]) -> None:
+        line(_epoch(name, row))
+        kept_rows(name, row)
+
     with stopping.gently() as ctrl_c:
-        done = choice.trials(
-            data, minutes, asked, seed, on, line.keep, lambda name, row: line(_epoch(name, row)), **changes
-        )
+        done = choice.trials(data, minutes, asked, seed, on, line.keep, after, **changes)
         ctrl_c.raises = False  # what is trained is kept, whenever the first comes
+        for trial in done:
+            kept_rows.end(trial.method, trial.stopped)
         own = [trial for trial in done if method in ("auto", trial.method)]
         if ctrl_c.asked and not own:
             printing.say(f"nothing was trained by then, so that nothing is in {model}")
