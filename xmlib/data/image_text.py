@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,16 +51,18 @@ class Artwork(NamedTuple):
 def assemble(
     name: str, profile: str, seed: int, items: Items, artwork: Mapping[str, Artwork], size: Size, *, split: str,
     shuffled: bool, settings: dict[str, Any], folder: Path | None = None, more: Sequence[Artwork] = (),
+    chosen: Callable[..., dict[str, np.ndarray]] | None = None,
 ) -> Splits:  # fmt: skip
     """The splits of a data set. `artwork`: of the parts "train", "valid" and "test"; an item needs a picture in each.
 
     View 1: picture features less their training mean; view 2: tf-idf weights fitted on the training texts. A view is
     divided by one number, the standard deviation of its training values. `shuffled` gives every training
     picture the text of another, drawn at random: scores on the test set must then be those of chance. `more`: other
-    pictures of the same items; with each the training pairs come once more, after the others.
+    pictures of the same items; with each the training pairs come once more, after the others. `chosen`: gives the rows
+    in place of `choose`.
     """
     items = _drawn(items, [*artwork.values(), *more])
-    rows = choose(items, size, split, seed)
+    rows = (chosen or choose)(items, size, split, seed)
     order = rows["train"]
     if shuffled:
         order = np.random.RandomState([seed, 1]).permutation(order)
