@@ -22,13 +22,16 @@
 
 # %% tags=["parameters"]
 method: str = "ccal_cont"  # ccal_tno, learned_cont, ccal_cont, learned_nce, ccal_nce or linear_nce
-dataset: str = "emoji"  # emoji, openclipart or iapr
+dataset: str = "emoji"  # emoji, openclipart, icons or iapr
 profile: str = "quick"  # toy (seconds, for tests), quick, medium or full, which are the same here
 seed: int = 1  # the first; of the initial weights and of the order of the pairs
 seeds: int = 5  # how many runs, with seed, seed + 1, …
 split: str = "grouped"  # grouped, random (near duplicates torn apart) or zero_shot (whole classes held out)
 style: str = "openmoji"  # of the emoji: openmoji or twemoji
 test_style: str = ""  # of the test pictures, if another
+collections: str = ""  # of the icons: whose drawings to train on, as "tabler lucide"; empty: all
+test_collections: str = ""  # of the icons: whose to test on, if others
+train_pairs: int = 0  # of the icons: how many to train on, drawn from all; 0: all
 mirrored: bool = False  # train on every picture once more, mirrored left to right
 shuffled: bool = False  # give every training picture another one's text: scores must fall to chance
 comparisons: str = "splits"  # train once more on others: splits (same pictures), all, or some by name, as zero_shot
@@ -207,7 +210,7 @@ summaries.by_known_words(splits.test, found)
 # The same method, once more, with one thing changed. *Zero-shot* holds whole classes out of training. *Random* tears
 # near duplicates apart and so flatters every method. *Shuffled* gives every training picture another one's text, and
 # must end at chance. Where there are two styles of drawing, `comparisons=all` draws the test pictures in the other one,
-# or all.
+# or all; of the icons it trains on fewer pairs, and on those of other hands.
 
 # %% tags=["hide-input"]
 compared = {"as above": found}
@@ -221,5 +224,5 @@ summaries.compare(compared).style.format(precision=2).format("{:.3f}", subset=["
 # ## What differs from the paper
 #
 # The paper's own pictures are photographs with captions of whole sentences; they are used only with `dataset_file`.
-# Of the drawings there are a tenth as many pairs, so the embedding, the batch and the hidden layers are smaller. The means and
+# Of emoji and clip art there are a tenth as many pairs, so for drawings the embedding, the batch and the hidden layers are smaller. The means and
 # projections are refitted on all training pairs. The deviations page lists every other difference.

@@ -162,7 +162,7 @@ def test_confirming_goes_through_all_records_and_gives_exit_status_1_if_one_diff
     assert app.main(["records", "confirm", "a.json"]) == 0
 
 
-@pytest.mark.parametrize(("dataset", "variants"), [("emoji", 7), ("openclipart", 4), ("audio_score", 0)])
+@pytest.mark.parametrize(("dataset", "variants"), [("emoji", 7), ("openclipart", 4), ("icons", 11), ("audio_score", 0)])
 def test_preparing_fits_linear_cca_to_the_pairs_and_to_each_variant_of_them(monkeypatch, dataset, variants):
     loaded = []
     monkeypatch.setattr(experiments.data, "load", lambda name, **options: (name, options))

@@ -15,7 +15,7 @@ CELL = {"options": parameters.options(NEIGHBORHOODS)} | parameters.defaults(NEIG
 
 
 def images(**changes):
-    return parameters.checked("image_text", IMAGES | changes, dataset=("emoji", "openclipart", "iapr"))
+    return parameters.checked("image_text", IMAGES | changes, dataset=("emoji", "openclipart", "icons", "iapr"))
 
 
 def test_defaults_come_back_as_they_are():
@@ -54,7 +54,7 @@ def test_what_is_unmistakable_is_taken_with_its_declared_type(name, given, meant
         ({"threads": 0}, "threads = 0, but the least that means something is 1: raise it."),
         ({"seeds": 0}, "seeds = 0, but the least that means something is 1: raise it."),
         ({"width": float("nan")}, "The parameter width is 'nan' of type float; give a float."),
-        ({"dataset": "table"}, "There is no dataset 'table'; choose one of emoji, openclipart, iapr."),
+        ({"dataset": "table"}, "There is no dataset 'table'; choose one of emoji, openclipart, icons, iapr."),
         ({"test_style": "noto"}, "There is no test style 'noto'; choose one of openmoji, twemoji."),
         ({"split": "half"}, "There is no split 'half'; choose one of grouped, random, zero_shot."),
     ],

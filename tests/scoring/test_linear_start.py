@@ -162,6 +162,8 @@ def test_a_run_with_more_pictures_is_compared_with_the_linear_cca_that_validatio
         ({"split": "zero_shot", "mirrored": True}, "zero_shot-mirrored"),
         ({"style": "both"}, "style_both"),
         ({"style": "twemoji", "test_style": "openmoji"}, "from_twemoji"),
+        ({"train_pairs": 500}, "pairs_500"),
+        ({"collections": "tabler", "train_pairs": 700}, "tabler-train_pairs_700"),
         ({"split": "other"}, "split_other"),
     ],
 )

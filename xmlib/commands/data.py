@@ -9,10 +9,11 @@ import numpy as np
 import typer
 
 from xmlib import paths
-from xmlib.data import DATASETS, Splits, download, load, openclipart
+from xmlib.data import DATASETS, Splits, download, icons, load, openclipart
 from xmlib.errors import InputError
 
-DOWNLOADS = ("openclipart", *download.ADDRESSES)
+PACKAGES = {"openclipart": openclipart.download, "icons": icons.download}
+DOWNLOADS = (*PACKAGES, *download.ADDRESSES)
 OPTIONS = {
     "profile": "How many pairs: toy, quick, medium or full.",
     "seed": "Decides all that is drawn.",
@@ -25,6 +26,8 @@ OPTIONS = {
     "mirrored": "Give every training pair once more, its picture mirrored.",
     "style": "Of the drawings: openmoji, twemoji, or both for training.",
     "test_style": "Of the test pictures, if another.",
+    "collections": "Whose drawings are trained on, as 'tabler lucide'; all if empty.",
+    "test_collections": "Whose drawings are for testing, if others.",
     "dataset_file": "The original file, if not where download puts it.",
     "released_scaling": "Scale on all rows, those of the test too.",
     "image_folder": "Where the paths of the pictures begin, if not beside the file.",
@@ -73,8 +76,8 @@ def fetch(
     """Fetch what a data set is made of, and say where it is."""
     if name not in DOWNLOADS:
         raise InputError(f"there is nothing to download for {name!r}; choose one of: {', '.join(DOWNLOADS)}.")
-    if name == "openclipart":
-        print(f"the packages are in {openclipart.download()}; xm data openclipart builds the pairs")
+    if name in PACKAGES:
+        print(f"the packages are in {PACKAGES[name]()}; xm data {name} builds the pairs")
     else:
         print(download.original(name, sha256=sha256))
 

@@ -8,7 +8,9 @@ from xmlib.commands.data import OPTIONS
 
 
 def prepare(
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="The data set: audio_score, emoji or openclipart.")],
+    dataset: Annotated[
+        str, typer.Argument(metavar="DATASET", help="The data set: audio_score, emoji, openclipart or icons.")
+    ],
     profile: Annotated[str, typer.Option(help=OPTIONS["profile"])] = "quick",
 ) -> None:
     """Build what the runs on a data set share.

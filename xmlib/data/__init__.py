@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from xmlib.data import audio_score, emoji, iapr, openclipart
+from xmlib.data import audio_score, emoji, iapr, icons, openclipart
 from xmlib.data.audio_score import audio_sheet_music
 from xmlib.data.emoji import emoji_concepts
 from xmlib.data.pictures import image_features
@@ -78,6 +78,13 @@ DATASETS = {
         options=("split", "mirrored", "shuffled"),
         packages=image_features.PACKAGES,
     ),
+    "icons": Dataset(
+        icons.load,
+        "Icons with names and tags, drawn by several hands.\n\nIts files come by `xm data download icons`.",
+        notebooks=("image_text",),
+        options=("split", "collections", "test_collections", "train_pairs", "mirrored", "shuffled"),
+        packages=image_features.PACKAGES,
+    ),
     "iapr": Dataset(
         iapr.load,
         "Photographs and captions, as features.\n\nThe file comes by `xm data download iapr`.",
@@ -100,8 +107,8 @@ def load(name: str, profile: str = "quick", seed: int = 23, **options: Any) -> S
     """The pairs of a data set. Raises InputError for a name, a profile or an option that is not there.
 
     The options are those of the function that makes the data set: `audio_score.load` (with `dataset_file`, a copy of
-    the original audio_sheet_music.npz to be used instead), `emoji.load`, `openclipart.load`, `iapr.load`, and for pairs
-    of one's own `own_pairs.load`.
+    the original audio_sheet_music.npz to be used instead), `emoji.load`, `openclipart.load`, `icons.load`, `iapr.load`,
+    and for pairs of one's own `own_pairs.load`.
     """
     if name not in DATASETS:
         raise InputError(f"data set {name!r} is unknown; choose one of: {', '.join(DATASETS)}.")

@@ -18,7 +18,10 @@ from xmlib.runs import embeddings, records
 from xmlib.scoring import baselines, hubness, relevance
 
 PAIRS_A_DIMENSION = 4  # with fewer, what CCA finds is further from the truth than nothing is (book, statistics)
-USUAL = {"split": "grouped", "style": "openmoji", "test_style": "", "mirrored": False, "shuffled": False}
+USUAL = {
+    "split": "grouped", "style": "openmoji", "test_style": "", "collections": "", "test_collections": "",
+    "train_pairs": 0, "mirrored": False, "shuffled": False,
+}  # fmt: skip
 VARIANTS: dict[str, dict[str, Any]] = {  # name → what it changes
     "zero_shot": {"split": "zero_shot"},
     "random": {"split": "random"},
@@ -27,6 +30,10 @@ VARIANTS: dict[str, dict[str, Any]] = {  # name → what it changes
     "twemoji": {"style": "twemoji"},
     "mirrored": {"mirrored": True},
     "from_twemoji": {"style": "twemoji", "test_style": "openmoji"},
+    **{f"pairs_{count}": {"train_pairs": count} for count in (500, 1000, 2000, 4000)},
+    "to_tabler": {"test_collections": "tabler"},
+    "tabler": {"collections": "tabler"},
+    "others_to_tabler": {"collections": "mdi lucide phosphor fontawesome", "test_collections": "tabler"},
 }
 
 
@@ -42,12 +49,13 @@ class Run:
 
 
 def variants(dataset: str, asked: str = "all") -> dict[str, dict[str, Any]]:
-    """Of the variants those that a data set has: their names and what they change.
+    """Of the variants those that a data set of pictures and words has: their names and what they change.
 
     `asked`: all; splits, for those with the same pictures; or names with spaces between. Raises `InputError` for a name
     that the data set has not.
     """
-    known = data.DATASETS[choose("data set", dataset, data.DATASETS)].options
+    row = data.DATASETS[choose("data set", dataset, data.DATASETS)]
+    known = row.options if "image_text" in row.notebooks else ()
     found = {name: changed for name, changed in VARIANTS.items() if set(changed) <= set(known)}
     if asked == "splits":
         return {name: changed for name, changed in found.items() if set(changed) <= {"split", "shuffled"}}

@@ -38,7 +38,7 @@ def one_linear_cca(found: Sequence[dict]) -> list[dict]:
 def _tested(record: dict) -> tuple:
     """What decides the test pairs of a record, and the validation pairs by which its linear CCA was chosen."""
     parameters = record["parameters"]
-    decided = (parameters.get(name, USUAL[name]) for name in ("split", "style", "test_style", "shuffled"))
+    decided = (parameters.get(name, usual) for name, usual in USUAL.items() if name != "mirrored")
     return record["dataset"], record["profile"] == "toy", *decided
 
 
