@@ -9,7 +9,7 @@ PY := .venv/bin/python
 GRID = $(PY) -m scripts.grid --cores $(CORES)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sync book test check serve medium openclipart ablation full bench clean
+.PHONY: help setup sync book test check serve medium openclipart icons ablation full bench clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -45,6 +45,9 @@ medium: sync  ## the grid at half the width, to the end of its schedule, hours (
 
 openclipart: sync  ## the runs on Openclipart, after `.venv/bin/xm data download openclipart`
 	@$(GRID) openclipart $(ARGS)
+
+icons: sync  ## the runs on icons, after `.venv/bin/xm data download icons`
+	@$(GRID) icons $(ARGS)
 
 ablation: sync  ## the ablation of the neighbourhood terms, emoji and Openclipart (hours)
 	@$(GRID) ablation $(ARGS)

@@ -128,6 +128,9 @@ rule full:
 rule openclipart:
     input: [path for path in image_records("openclipart") if not Path(path).exists()]
 
+rule icons:
+    input: [path for path in image_records("icons") if not Path(path).exists()]
+
 rule ablation:
     input: [path for d in NEIGHBORHOOD_RUNS["datasets"] for path in ablation_records(d) if not Path(path).exists()]
 

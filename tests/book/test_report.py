@@ -447,6 +447,29 @@ def test_each_refinement_shows_the_best_of_all_epochs_so_far_and_the_mean_over_s
     assert list(the_row(shown, runs.title("linear_nce")).values())[2:] == ["0.6000", "0.7000", "", "2"]
 
 
+def with_linear(mrr: float, train: int, **changes) -> dict:
+    """A record on icons whose linear CCA has that MRR with so many training pairs."""
+    item = record("ccal_tno", dataset="icons", profile="full", **changes)
+    item["data"] |= {"train": train}
+    item["baselines"]["linear_cca"] |= {"ridge": 0.3, "directions": 64, "valid_mrr": 0.5, "train": train}
+    for way in evaluate.DIRECTIONS:
+        item["baselines"]["linear_cca"]["metrics"][way] |= {"mrr": mrr}
+    return item
+
+
+def test_linear_cca_is_listed_by_its_number_of_training_pairs_and_other_pairs_are_not():
+    found = [
+        with_linear(0.4, 9000),
+        with_linear(0.1, 500, variant="pairs_500"),
+        with_linear(0.9, 8000, variant="tabler"),
+    ]
+    rows = cells(tables.filled("image_text_linear", image_text.linear(found, "icons")))[1:]
+    assert [row[:2] for row in rows[:2]] == [["500", "0.100"], ["9,000", "0.400"]]
+    assert rows[0][-1] == "9, 0.3, 64"
+    assert rows[2][0] == "chance"
+    assert "make icons" in image_text.fragments([])["icons_linear.md"]
+
+
 def with_twins(item: dict, mrr: float) -> dict:
     """The record with what near twins change: every other query has a twin that stands first."""
     better, tied, right = [i % 2 for i in range(N)], [1] * N, [1] * N

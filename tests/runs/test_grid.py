@@ -99,6 +99,7 @@ def planned(run):
 def test_a_fresh_clone_runs_all_that_is_quick_and_only_the_long_ones_that_are_missing(planned):
     assert planned("book") == EVERYTHING | PAGES
     assert planned("openclipart") == {"openclipart_runs": 5, "openclipart_mirrored_runs": 1}
+    assert planned("icons") == {"icons_runs": 6}
     assert planned("ablation") == {"ablation_runs": 2 * len(CONFIGURATIONS)}
     assert planned("medium") == LONG
     assert planned("full") == {"long_run": 9}

@@ -14,12 +14,13 @@ from book.make.results.runs import Runs, baselines, grouped, place
 from book.make.results.tables import BACK, filled
 from xmlib import evaluate
 from xmlib.methods import IMAGE_METHODS
+from xmlib.runs.experiments import VARIANTS
 from xmlib.scoring import intervals
 from xmlib.show import summaries
 from xmlib.show.figures import METHOD_COLORS, METHOD_NAMES
 
-DATASETS = {"emoji": "make book", "openclipart": "make openclipart"}  # and what makes their records
-MAIN = {"linear_nce": "mirrored"}  # the variant of the pairs that a method is run on with all seeds; others: the usual
+DATASETS = {"emoji": "make book", "openclipart": "make openclipart", "icons": "make icons"}  # what makes records
+MIRRORED = ("emoji", "openclipart")  # where the linear maps are run on mirrored pictures too, with all seeds
 Methods = dict[str, Runs]  # of the runs on the same pairs: method → its runs
 
 
@@ -33,6 +34,8 @@ def fragments(found: Sequence[dict]) -> dict[str, str]:
             result[f"{dataset}_{name}.md"] = filled(f"image_text_{name}", values(runs)) if runs else missing
         pairs = variants(found, dataset)
         result[f"{dataset}_variants.md"] = filled("image_text_variants", pairs) if runs else missing
+        sizes = linear(found, dataset)
+        result[f"{dataset}_linear.md"] = filled("image_text_linear", sizes) if sizes["rows"] else missing
     return result
 
 
@@ -52,9 +55,14 @@ def by_method(found: Sequence[dict], dataset: str, variant: str | None = None) -
         record
         for record in found
         if record["dataset"] == dataset and record["profile"] != "toy" and record["method"] in IMAGE_METHODS
-        if record.get("variant", "") == (MAIN.get(record["method"], "") if variant is None else variant)
+        if record.get("variant", "") == (main(dataset, record["method"]) if variant is None else variant)
     )
     return {name: runs for (_, name), runs in grouped(kept, lambda record: place(record["method"])).items()}
+
+
+def main(dataset: str, method: str) -> str:
+    """The variant of the pairs that a method is run on with all seeds; empty for the usual pairs."""
+    return "mirrored" if method == "linear_nce" and dataset in MIRRORED else ""
 
 
 def first(runs: Methods) -> dict:
@@ -155,7 +163,7 @@ def best_until(record: dict, phase: int) -> float:
 
 def mirrored(runs: Methods) -> list[str]:
     """The titles of the methods that are trained on more pictures than the others."""
-    return [run.title for name, run in runs.items() if MAIN.get(name) == "mirrored"]
+    return [run.title for run in runs.values() if run.first.get("variant", "") == "mirrored"]
 
 
 def chosen(runs: Methods) -> dict:
@@ -177,6 +185,21 @@ def variants(found: Sequence[dict], dataset: str) -> dict:
     kept = {r.get("variant", "") for r in found if r["dataset"] == dataset and r["profile"] != "toy"}
     shown = {name: by_method(found, dataset, name) for name in sorted(kept)}
     return {"variants": {name: runs for name, runs in shown.items() if runs}, "ways": evaluate.direction_names(dataset)}
+
+
+def linear(found: Sequence[dict], dataset: str) -> dict:
+    """Linear CCA on all training pairs and on fewer of them, fewest first, with chance among the same candidates."""
+    sizes = {name for name, changed in VARIANTS.items() if set(changed) == {"train_pairs"}}
+    kept = [
+        r for r in found if r["dataset"] == dataset and r["profile"] != "toy" and r.get("variant", "") in {"", *sizes}
+    ]
+    rows = {record["data"]["train"]: record["baselines"]["linear_cca"] for record in kept}
+    return {
+        "rows": [rows[train] | {"train": train} for train in sorted(rows) if "directions" in rows[train]],
+        "ways": evaluate.direction_names(dataset),
+        "chance": kept[0]["baselines"]["chance"]["metrics"] if kept else None,
+        "test": kept[0]["data"]["test"] if kept else None,
+    }
 
 
 def provenance(runs: Methods) -> dict:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
 from book.make.results.tables import filled
-from xmlib.data import Split, Splits, emoji, iapr, load, openclipart
+from xmlib.data import Split, Splits, emoji, iapr, icons, load, openclipart
+from xmlib.data.icons.icon_files import COLLECTIONS
 from xmlib.data.image_text import LARGE, SPLITS
 from xmlib.show.figures import bare
 from xmlib.show.picture_figures import shortened
@@ -20,11 +22,11 @@ LARGEST = 6  # groups in the table
 
 
 def fragments(draw: Callable[[Callable], bytes]) -> dict[str, str | bytes]:
-    """File name → what the pages emoji, openclipart and iapr include; `draw` turns a plot into SVG.
+    """File name → what the pages emoji, openclipart, icons and iapr include; `draw` turns a plot into SVG.
 
     A data set that has not been built on this machine is not built for that; its fragments say so.
     """
-    return _emoji(draw) | _openclipart(draw) | {"iapr_sizes.md": filled("iapr_sizes", iapr_sizes())}
+    return _emoji(draw) | _openclipart(draw) | _icons(draw) | {"iapr_sizes.md": filled("iapr_sizes", iapr_sizes())}
 
 
 def _emoji(draw: Callable[[Callable], bytes]) -> dict[str, str | bytes]:
@@ -48,11 +50,33 @@ def _openclipart(draw: Callable[[Callable], bytes]) -> dict[str, str | bytes]:
     return _built("openclipart", splits, rows) | {"openclipart-pictures.svg": drawn}
 
 
-def _built(name: str, splits: Mapping[str, Splits], rows: np.ndarray) -> dict[str, str | bytes]:
-    """The fragments of pairs that have been built; `rows`: of training, those whose pictures are shown."""
+def _icons(draw: Callable[[Callable], bytes]) -> dict[str, str | bytes]:
+    if not icons.is_built():
+        unbuilt = _unbuilt("icons", "xm data download icons", "xm data icons")
+        return unbuilt | {"icons_found.md": unbuilt["icons_sizes.md"]}
+    splits = {split: load("icons", split=split) for split in SPLITS}
+    train = splits["grouped"].train
+    rows = by_all_hands(train)
+    drawn = draw(lambda: examples(dict.fromkeys(COLLECTIONS, train), rows.ravel()))
+    found = filled("icons_found", {"collections": COLLECTIONS, **icons.facts()})
+    built = _built("icons", splits, rows[:, 0], collections=list(COLLECTIONS))
+    return built | {"icons-pictures.svg": drawn, "icons_found.md": found}
+
+
+def by_all_hands(split: Split) -> np.ndarray:
+    """Rows (collections, shown) of things that every collection draws under the same name, a column a thing."""
+    rows = {id: row for row, id in enumerate(split.ids)}
+    names = sorted({id.split("/")[1] for id in rows})
+    shared = [name for name in names if all(f"{hand}/{name}" in rows for hand in COLLECTIONS)]
+    chosen = [shared[i] for i in np.linspace(0, len(shared) - 1, SHOWN + 2).astype(int)[1:-1]]
+    return np.array([[rows[f"{hand}/{name}"] for name in chosen] for hand in COLLECTIONS])
+
+
+def _built(name: str, splits: Mapping[str, Splits], rows: np.ndarray, **more: Any) -> dict[str, str | bytes]:
+    """The fragments of pairs that have been built; `rows`: of training, those whose texts are shown."""
     texts = [splits["grouped"].train.texts[row] for row in rows]
     return {
-        f"{name}_pictures.md": filled(f"{name}_pictures", {"texts": texts}),
+        f"{name}_pictures.md": filled(f"{name}_pictures", {"texts": texts, **more}),
         f"{name}_sizes.md": filled("image_text_sizes", sizes(splits)),
         f"{name}_groups.md": filled("image_text_groups", groups(splits["grouped"])),
     }
