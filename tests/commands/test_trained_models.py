@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import sparse
 
 from xmlib.commands import app, printing
 from xmlib.data.own.sides import Side
@@ -76,6 +77,41 @@ def test_training_as_json_has_the_metrics_of_every_method(folder, tmp_path, caps
     kept = json.loads(said(capsys, *line))
     assert (kept["chosen"], [trial["method"] for trial in kept["trials"]]) == ("linear_cca", ["linear_cca"])
     assert kept["trials"][0]["metrics"]["view1_to_view2"]["mrr"] > 0.5
+
+
+@pytest.fixture(scope="module")
+def sparse_views(tmp_path_factory):
+    """The options that name pairs of sparse rows, which share what is in them, and of six numbers."""
+    home = tmp_path_factory.mktemp("sparse")
+    draw = np.random.default_rng(0)
+    hidden = draw.normal(size=(120, 4))
+    there = draw.random((120, 60)) < 0.3
+    sparse.save_npz(home / "a.npz", sparse.csr_array(np.where(there, hidden @ draw.normal(size=(4, 60)), 0)))
+    np.save(home / "b.npy", hidden @ draw.normal(size=(4, 6)))
+    return ["--view1", f"{home}/a.npz", "--view2", f"{home}/b.npy"]
+
+
+def test_sparse_rows_are_trained_on_searched_and_scored(sparse_views, tmp_path, capsys):
+    said(capsys, "train", tmp_path / "m", *sparse_views, "--method", "linear_cca")
+    metrics = json.loads(said(capsys, "evaluate", tmp_path / "m", *sparse_views, "--json"))["metrics"]
+    assert metrics["view1_to_view2"]["mrr"] > 0.3
+    found = json.loads(said(capsys, "search", tmp_path / "m", sparse_views[1], "--row", 9, "-k", 3, "--json"))["found"]
+    rows = sparse.load_npz(sparse_views[1])
+    own = Retriever.load(tmp_path / "m").search(rows.toarray()[8], 3)[0].tolist()
+    assert [one["id"] for one in found] == own
+
+
+def test_linear_cca_is_left_out_where_its_dense_rows_do_not_fit_into_memory(
+    sparse_views, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("xmlib.retriever.training.COPIES", 1e9)
+    line = ["train", f"{tmp_path}/m", *sparse_views, "--method"]
+    assert app.main([*line, "linear_cca"]) == 2
+    assert "Linear CCA takes all 84 training items at once, about" in capsys.readouterr().err
+    assert app.main([*line, "ccal_cont", "--epochs", "1", "--d", "3"]) == 0
+    out, error = capsys.readouterr()
+    assert "Linear CCA: left out, Linear CCA takes all 84 training items at once" in error
+    assert out.splitlines()[-1].endswith(f"is in {tmp_path}/m")
 
 
 def test_a_folder_with_something_else_is_refused_before_training(folder, tmp_path, capsys, monkeypatch):

@@ -58,7 +58,7 @@ def test_two_arrays_come_back_whatever_file_they_are_in(views, form):
         np.savez_compressed(folder / "x.npz", images=one, words=other)
         found = pairs.read(folder / "x.npz")
     elif form == "mat":
-        matlab.savemat(folder / "x.mat", {"images": one, "words": sparse.csc_array(other)}, do_compression=True)
+        matlab.savemat(folder / "x.mat", {"images": one, "words": other}, do_compression=True)
         found = pairs.read(folder / "x.mat")
     elif form == "parquet":
         pd.DataFrame(one).rename(columns=str).to_parquet(folder / "a.parquet")
@@ -70,6 +70,56 @@ def test_two_arrays_come_back_whatever_file_they_are_in(views, form):
         found = pairs.read(one, other)
     assert_views(found, one, other)
     assert found.view1.kind == found.view2.kind == "numbers"
+
+
+def sparse_rows(features=500) -> sparse.csr_matrix:
+    return sparse.random(N, features, 0.05, format="csr", random_state=0, dtype=np.float32)
+
+
+@pytest.mark.parametrize("form", ["csr", "csc", "coo", "mat", "memory"])
+def test_sparse_rows_stay_sparse_whatever_file_they_are_in(views, form, capsys):
+    _, other, folder = views
+    rows = sparse_rows()
+    if form == "mat":
+        matlab.savemat(folder / "s.mat", {"words": sparse.csc_array(rows)}, do_compression=True)
+    elif form != "memory":
+        sparse.save_npz(folder / f"s.{form}.npz", rows.asformat(form))
+    given = {"mat": folder / "s.mat", "memory": rows}.get(form, folder / f"s.{form}.npz")
+    found = pairs.read(given, other)
+    assert sparse.issparse(found.view1.items)
+    np.testing.assert_array_equal(found.view1.items.toarray(), rows.toarray())
+    assert "numbers, 500 each, sparse: 5.0% are not 0" in capsys.readouterr().out
+    np.testing.assert_array_equal(found.take([3, 1]).view1.items.toarray(), rows.toarray()[[3, 1]])
+
+
+def test_a_sparse_row_that_is_not_finite_is_named(views):
+    _, other, _ = views
+    rows = sparse_rows()
+    rows.data[0] = np.nan
+    refused(lambda: pairs.read(rows, other), f"row {np.flatnonzero(np.diff(rows.indptr))[0] + 1}", "NaN or infinite")
+
+
+def test_equal_sparse_rows_are_refused_as_equal_dense_ones_are(views):
+    _, other, _ = views
+    refused(lambda: pairs.read(sparse.csr_matrix(np.tile([0, 1, 0, 2], (N, 1))), other), "are equal")
+
+
+@pytest.mark.parametrize(("part", "value"), [("indices", 500), ("indices", -1), ("indptr", 10**6)])
+def test_a_sparse_file_with_an_index_out_of_range_is_refused(tmp_path, part, value):
+    rows = sparse_rows()
+    parts = {"indices": rows.indices, "indptr": rows.indptr, "data": rows.data, "shape": rows.shape, "format": b"csr"}
+    parts[part] = np.array(parts[part])
+    parts[part][5] = value
+    np.savez(tmp_path / "s.npz", **parts)
+    refused(lambda: arrays.load(tmp_path / "s.npz"), "cannot be read as .npz")
+
+
+def test_a_sparse_file_of_another_form_or_size_is_refused_in_a_sentence(tmp_path):
+    sparse.save_npz(tmp_path / "d.npz", sparse.dia_array(sparse.eye(N)))
+    refused(lambda: arrays.load(tmp_path / "d.npz"), "in the form 'dia'")
+    empty = sparse.csr_array((10, 10**15))
+    sparse.save_npz(tmp_path / "w.npz", empty)
+    refused(lambda: arrays.load(tmp_path / "w.npz"), "GB of memory are free")
 
 
 def test_arrays_of_a_file_known_by_their_names_are_no_views(views):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from xmlib.data.own import pairs
 from xmlib.data.own.ready import groups_of, ready
@@ -51,6 +52,19 @@ def test_equal_rows_of_numbers_are_tied():
     groups = groups_of(found)
     assert groups[7] == groups[3]
     assert len(set(groups)) == N - 1
+
+
+def test_sparse_rows_are_divided_tied_and_scaled_as_they_are_and_stay_sparse():
+    draw = np.random.default_rng(0)
+    rows = sparse.random(N, 30, 0.2, format="csr", random_state=0)
+    rows = sparse.vstack([rows[:-1], rows[3]])
+    whole = pairs.read(rows, draw.normal(size=(N, 4)), quiet=True)
+    found, dense = ready(whole), ready(pairs.read(rows.toarray(), whole.view2.items, quiet=True))
+    assert groups_of(whole)[N - 1] == groups_of(whole)[3]
+    assert found.splits.test.ids == dense.splits.test.ids
+    assert sparse.issparse(found.preparations[0].transform(rows))
+    scaled = rows[found.rows["test"]].toarray() / dense.preparations[0].scale
+    np.testing.assert_allclose(found.splits.test.view1[:], scaled, rtol=1e-5)
 
 
 def test_tf_idf_stays_sparse_and_knows_training_words_alone():

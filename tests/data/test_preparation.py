@@ -49,6 +49,15 @@ def test_a_constant_column_becomes_zero_and_its_rounding_is_not_scaled_up():
     assert not Numbers().fit(x).transform(x)[:, 2].any()
 
 
+@pytest.mark.parametrize("fitted_on", [np.asarray, sparse.csr_matrix])
+def test_an_item_is_prepared_alike_whether_it_is_sparse_or_dense(fitted_on):
+    x = sparse.random(200, 6, 0.3, format="csr", random_state=0)
+    for prepare in (Numbers().fit(fitted_on(x.toarray())), kept(Numbers().fit(fitted_on(x.toarray())))):
+        dense, other = prepare.transform(x.toarray()), prepare.transform(x)
+        np.testing.assert_allclose(other.toarray() if sparse.issparse(other) else other, dense, rtol=1e-5, atol=1e-6)
+        assert sparse.issparse(other) == (fitted_on is sparse.csr_matrix)
+
+
 @pytest.mark.parametrize("as_sparse", [False, True])
 def test_an_item_with_nan_is_named_by_its_number(as_sparse):
     x = rows()

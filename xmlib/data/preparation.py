@@ -87,7 +87,8 @@ def count(items: Any) -> int:
 class Numbers:
     """Columns of mean 0 and variance 1 over the training items, (n, features); a constant column becomes 0.
 
-    Sparse matrices stay sparse: their columns are scaled and keep their mean.
+    Fitted on a sparse matrix its columns are only scaled, and keep their mean: sparse items stay sparse then, and dense
+    ones are treated alike.
     """
 
     kind: ClassVar[str] = "numbers"
@@ -95,10 +96,11 @@ class Numbers:
     def __init__(self) -> None:
         self.shape: tuple[int, ...] = ()
         self.mean, self.scale = np.zeros(0), np.ones(0)
+        self.centred: bool | None = None  # of models saved by earlier versions: dense items are, sparse ones are not
 
     def fit(self, items: Any) -> Numbers:
         """The means and scales of training items; raises `InputError` for NaN, for text and for rows all equal."""
-        n, self.shape = count(items), ()
+        n, self.shape, self.centred = count(items), (), not sparse.issparse(items)
         if n < 2:
             raise InputError(f"A view has {n} items to learn from, and two is the least: give more pairs.")
         self.mean = np.asarray(sum(np.asarray(chunk.sum(0)).ravel() for chunk in self._chunks(items))) / n
@@ -127,9 +129,11 @@ class Numbers:
         return sparse.vstack(parts, format="csr") if sparse.issparse(parts[0]) else np.concatenate(parts)
 
     def _scaled(self, chunk: Any) -> Any:
-        if sparse.issparse(chunk):
+        centred = not sparse.issparse(chunk) if self.centred is None else self.centred
+        if sparse.issparse(chunk) and not centred:
             return chunk.multiply(1 / self.scale).tocsr().astype(np.float32)
-        return ((chunk - self.mean) / self.scale).astype(np.float32)
+        dense = chunk.toarray() if sparse.issparse(chunk) else chunk
+        return ((dense - self.mean if centred else dense) / self.scale).astype(np.float32)
 
     def _chunks(self, items: Any) -> Iterator[Any]:
         n = count(items)
@@ -156,12 +160,13 @@ class Numbers:
         return rows
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        return {}, {"mean": self.mean, "scale": self.scale}
+        return {"centred": self.centred}, {"mean": self.mean, "scale": self.scale}
 
     @classmethod
     def from_state(cls, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> Numbers:
         made = cls()
         made.mean, made.scale, made.shape = arrays["mean"], arrays["scale"], arrays["mean"].shape
+        made.centred = settings.get("centred")
         return made
 
 

@@ -92,7 +92,7 @@ def trials(
             try:
                 trial = _trial(ready, method, left / (len(chosen) - i), seed, device, on_epoch, changes)
             except InputError as error:
-                if len(asked) == 1:
+                if tuple(asked) == (method,):
                     raise
                 say(f"{TITLES[method]}: left out, {error}")
                 continue

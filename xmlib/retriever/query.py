@@ -57,8 +57,8 @@ def read(query: str, kind: str, row: int = 1) -> Side:
             f"The query {query[:60]!r} is neither numbers nor a file: give numbers such as 0.1,2, or a .npy."
         )
     found = one_view.read(query, 1, "numbers").side.items
-    if row > len(found):
-        raise InputError(f"row {row} was asked for of the {len(found)} in {query}: lower --row.")
+    if row > found.shape[0]:
+        raise InputError(f"row {row} was asked for of the {found.shape[0]} in {query}: lower --row.")
     return Side("numbers", found[row - 1 : row], f"row {row} of {Path(query).name}")
 
 

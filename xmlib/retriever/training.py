@@ -1,5 +1,6 @@
 """From prepared views to a trained model: which pairs validate, which settings suit their number, linear CCA."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,7 @@ from xmlib.scoring import baselines
 LINEAR = "linear_cca"
 METHODS = (*methods.IMAGE_METHODS, LINEAR)
 LEAST_PAIRS = 4
+COPIES = 3  # of the training items in float32 that principal components need
 INTERRUPTED = "interrupted"  # what ended a training that raised `Halted`
 # From so many training pairs on, the settings released for 17,000 pairs are taken, below those chosen on 1,000 to
 # 2,000; halfway between the two on a logarithmic scale, which no trial has tested.
@@ -111,6 +113,7 @@ def train(
     """
     model = methods.build(method, settings, seed, shapes_of(splits))
     if methods.METHODS[method].linear:
+        check_room(splits)
         baselines.start(model, splits)
     fit.check_splits(splits, settings)
     objective = fit.Objective(methods.METHODS[method].terms(settings))
@@ -132,11 +135,26 @@ def train(
     return best, about | {"valid_mrr": training.best["mrr"], "best_epoch": training.best["epoch"]}
 
 
+def check_room(splits: Splits) -> None:
+    """Raise `InputError` where linear CCA, which takes all training items at once, needs more memory than is free."""
+    import psutil
+
+    numbers = sum(len(splits.train) * math.prod(shape) for shape in shapes_of(splits))
+    needed, free = COPIES * 4 * numbers, psutil.virtual_memory().available
+    if needed > free:
+        raise InputError(
+            f"Linear CCA takes all {len(splits.train):,} training items at once, about {needed / 1e9:,.1f} GB, and "
+            f"{free / 1e9:,.1f} GB of memory are free: choose a method with encoders, or give fewer features or pairs."
+        )
+
+
 def linear_cca(splits: Splits, d: int = 0) -> tuple[TwoView, Settings, dict[str, Any]]:
     """Linear CCA as a model: principal components as encoders and the CCA layer as head; its settings; what is known.
 
-    Components, ridge and, where `d` is 0, the directions kept are those that `baselines.linear_cca` chose.
+    Components, ridge and, where `d` is 0, the directions kept are those that `baselines.linear_cca` chose. Raises
+    `InputError` for a `d` above these and for more items than fit into memory.
     """
+    check_room(splits)
     chosen = baselines.linear_cca(splits)
     encoders = [_components(splits, view, chosen["components"]) for view in baselines.VIEWS]
     widths = [encoder[1].out_features for encoder in encoders]

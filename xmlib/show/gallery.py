@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from scipy.sparse import issparse
 
 from xmlib.data.own import sounds
 from xmlib.data.own.sides import Pairs, Side
@@ -49,7 +50,7 @@ def found(
 
 def item(side: Side, row: int) -> str:
     """One item as HTML: a picture, a player, a text, or a row of numbers as a line."""
-    value = side.items[row]
+    value = side.items[row].toarray() if issparse(side.items) else side.items[row]
     if side.kind == "images":
         return f'<img alt="{html.escape(Path(value).name)}" src="{_address("image/png", _png(value))}">'
     if side.kind == "audio":

@@ -24,16 +24,17 @@ DAMAGES = (  # what readers of binary formats raise on files that are none, or c
     zlib.error, struct.error, tokenize.TokenError, zipfile.BadZipFile,
 )  # fmt: skip
 NUMERIC, TEXTS = "biuf", "US"  # kinds of NumPy's types
+SPARSE = {"format", "shape", "data"}  # arrays that scipy.sparse.save_npz writes in any case
 BYTES = {"double": 8, "single": 4}  # of a number of MATLAB's
 MATLAB = ("double", "single", "logical", "sparse", "char", *(f"{u}int{b}" for u in ("", "u") for b in (8, 16, 32, 64)))
 
 
-def load(file: str | Path, key: str = "") -> np.ndarray:
+def load(file: str | Path, key: str = "") -> Any:
     """The array in a .npy, .npz, .mat or .parquet file, by its `key` where there are several: numbers, or texts (n,).
 
-    Of Parquet a column of lists of one length, or all columns that `key` names (`x*`: that begin with x; empty: all).
-    A MATLAB row vector comes as (n,). Raises InputError for a file that is none of these, damaged, with objects in it,
-    or larger than the free memory.
+    A sparse matrix, of MATLAB or of `scipy.sparse.save_npz`, comes as CSR, a MATLAB row vector as (n,). Of Parquet a
+    column of lists of one length, or all columns that `key` names (`x*`: that begin with x; empty: all). Raises
+    InputError for a file that is none of these, damaged, with objects in it, or larger than the free memory.
     """
     file = _there(file)
     with _Damage(file):
@@ -46,7 +47,8 @@ def keys(file: str | Path) -> list[str]:
     file = _there(file)
     with _Damage(file):
         if file.suffix.lower() == ".npz":
-            return list(_members(file))
+            members = _members(file)
+            return [] if members.keys() >= SPARSE else list(members)
         return list(_variables(file)) if file.suffix.lower() == ".mat" else []
 
 
@@ -86,7 +88,7 @@ def _there(file: str | Path) -> Path:
     return path
 
 
-def _usable(found: np.ndarray, file: Path) -> np.ndarray:
+def _usable(found: Any, file: Path) -> Any:
     """The array if it holds numbers or texts, one item a row."""
     if found.dtype.kind not in NUMERIC + TEXTS or found.dtype.names:
         raise InputError(f"{file} holds {found.dtype}; numbers or texts were wanted.")
@@ -120,9 +122,14 @@ def _claimed(opened: IO[bytes], file: Path) -> int:
     return dtype.itemsize * math.prod(shape)  # Python's whole numbers: no overflow
 
 
-def _npz(file: Path, key: str) -> np.ndarray:
+def _npz(file: Path, key: str) -> Any:
     members = _members(file)
-    name = _one_of(list(members), key, file)
+    if members.keys() >= SPARSE and not key:
+        return _sparse_npz(file, members)
+    return _member(file, members, _one_of(list(members), key, file))
+
+
+def _member(file: Path, members: dict[str, zipfile.ZipInfo], name: str) -> np.ndarray:
     with zipfile.ZipFile(file) as archive, archive.open(members[name]) as opened:
         claimed = _claimed(opened, file)
         if claimed > members[name].file_size:
@@ -132,21 +139,46 @@ def _npz(file: Path, key: str) -> np.ndarray:
             return np.lib.format.read_array(again, allow_pickle=False)
 
 
+def _sparse_npz(file: Path, members: dict[str, zipfile.ZipInfo]) -> Any:
+    """The matrix that `scipy.sparse.save_npz` wrote, as CSR."""
+    from scipy import sparse
+
+    parts = {name: _member(file, members, name) for name in members}
+    form, shape = np.char.decode(parts["format"]).item(), tuple(parts["shape"].tolist())
+    if form in ("csr", "csc"):
+        make = sparse.csr_array if form == "csr" else sparse.csc_array
+        return _csr(make((parts["data"], parts["indices"], parts["indptr"]), shape), file)
+    if form == "coo":
+        return _csr(sparse.coo_array((parts["data"], (parts["row"], parts["col"])), shape), file)
+    raise InputError(f"{file} holds a sparse matrix in the form {form!r}; save it as csr, csc or coo.")
+
+
+def _csr(found: Any, file: Path) -> Any:
+    """The sparse matrix as CSR, every index in it checked, since SciPy trusts them with the memory."""
+    from scipy import sparse
+
+    check_memory(8 * sum(found.shape), file)
+    if found.format != "coo":  # which looks at its indices when it is made
+        found.check_format(full_check=True)
+    rows = sparse.csr_matrix(found)
+    rows.sum_duplicates()
+    return rows
+
+
 def _members(file: Path) -> dict[str, zipfile.ZipInfo]:
     """The arrays in a .npz by their keys."""
     with zipfile.ZipFile(file) as archive:
         return {i.filename.removesuffix(".npy"): i for i in archive.infolist() if i.filename.endswith(".npy")}
 
 
-def _mat(file: Path, key: str) -> np.ndarray:
+def _mat(file: Path, key: str) -> Any:
     from scipy import io, sparse
 
     shapes = _variables(file)
     name = _one_of(list(shapes), key, file)
     found = io.loadmat(file, variable_names=[name])[name]
     if sparse.issparse(found):
-        check_memory(8 * found.shape[0] * found.shape[1], file)
-        found = found.toarray()
+        return _csr(found, file)
     return found[0] if found.ndim == 2 and len(found) == 1 else found
 
 
@@ -215,7 +247,7 @@ def _one_of(names: list[str], key: str, file: Path) -> str:
     raise InputError(f"{file} has {asked}; it has: {', '.join(names) or 'nothing'}. Name one of these.")
 
 
-_READERS: dict[str, Callable[[Path, str], np.ndarray]] = {
+_READERS: dict[str, Callable[[Path, str], Any]] = {
     ".npy": _npy, ".npz": _npz, ".mat": _mat, ".parquet": _parquet,
 }  # fmt: skip
 SUFFIXES = tuple(_READERS)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
 from xmlib.data.own import arrays, sides, sounds, spreadsheet, table
 from xmlib.data.own.divide import NAMES
@@ -126,7 +127,8 @@ def _findings(pairs: Pairs) -> list[str]:
     said = [f"{len(pairs):,} pairs"]
     for side in (pairs.view1, pairs.view2):
         shape = f", {' × '.join(map(str, side.items.shape[1:]))} each" if side.kind == "numbers" else ""
-        said.append(f"{side.name}: {side.kind}{shape}")
+        share = f", sparse: {side.items.nnz / np.prod(side.items.shape):.1%} are not 0" if issparse(side.items) else ""
+        said.append(f"{side.name}: {side.kind}{shape}{share}")
     for role in ("groups", "labels", "splits"):
         if count := len({one for one in getattr(pairs, role) if one}):
             said.append(f"{count:,} {role}")

@@ -88,6 +88,10 @@ def _tied(side: Side) -> tuple[np.ndarray, list[str]]:
 
 def names_of(side: Side) -> list[str]:
     """A name for the content of each item: equal for equal files, numbers, and texts apart from case and spaces."""
+    if sparse.issparse(side.items):
+        ends = zip(side.items.indptr, side.items.indptr[1:], strict=False)
+        parts = [side.items.indices[a:b].tobytes() + side.items.data[a:b].tobytes() for a, b in ends]
+        return [hashlib.sha256(part).hexdigest() for part in parts]
     if side.kind == "numbers":
         return [hashlib.sha256(np.ascontiguousarray(row).data).hexdigest() for row in side.items]
     if side.kind == "texts":

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from xmlib.data.own import arrays, spreadsheet
 from xmlib.data.own.table import PICTURES
+from xmlib.data.preparation import count, take
 from xmlib.errors import InputError
 
 AUDIO = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".au")
@@ -22,7 +24,7 @@ FEWEST = 10  # pairs: with fewer there is none for validation or for the test
 
 @dataclass
 class Side:
-    """One view: `kind` is one of KINDS; `items` a float32 array (n, …), or a list of texts or of paths; `name` a title.
+    """One view: `kind` is one of KINDS; `name` a title; `items` float32 (n, …) or CSR, or a list of texts or of paths.
 
     `faults`: row → what is wrong with the item.
     """
@@ -33,11 +35,11 @@ class Side:
     faults: dict[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.items)
+        return count(self.items)
 
     def take(self, rows: Sequence[int]) -> Side:
         """The side with only these rows."""
-        chosen = self.items[list(rows)] if isinstance(self.items, np.ndarray) else [self.items[i] for i in rows]
+        chosen = take(self.items, list(rows))
         faults = {new: self.faults[i] for new, i in enumerate(rows) if i in self.faults}
         return replace(self, items=chosen, faults=faults)
 
@@ -88,7 +90,9 @@ def _some(ids: Sequence[str], reasons: dict[int, str]) -> str:
 
 
 def of_array(values: Any, name: str, kind: str = "", decimal: str = "") -> Side:
-    """A side from an array with one row an item: numbers (n, …) of any type, or texts (n,)."""
+    """A side from an array with one row an item: numbers (n, …) of any type, sparse ones too, or texts (n,)."""
+    if sparse.issparse(values):
+        return _sparse(values, name, kind)
     found = np.asarray(values)
     if found.dtype.kind == "O":
         raise InputError(f"{name} holds Python objects; give an array of numbers, or texts.")
@@ -100,9 +104,28 @@ def of_array(values: Any, name: str, kind: str = "", decimal: str = "") -> Side:
         return of_cells([str(cell) for cell in found], name, kind, Path(), decimal)
     if found.dtype.kind not in arrays.NUMERIC:
         raise InputError(f"{name} holds {found.dtype}; numbers or texts were wanted.")
+    _check_numbers(kind, name)
+    return _numbers(found.reshape(len(found), -1) if found.size else found, name)
+
+
+def _check_numbers(kind: str, name: str) -> None:
     if kind not in ("", "numbers"):
         raise InputError(f"{name} holds numbers, so its kind is no {kind!r}; leave the kind out.")
-    return _numbers(found.reshape(len(found), -1) if found.size else found, name)
+
+
+def _sparse(values: Any, name: str, kind: str) -> Side:
+    """A side of sparse rows, whose zeros are never written out."""
+    _check_numbers(kind, name)
+    if values.ndim != 2 or values.dtype.kind not in arrays.NUMERIC:
+        raise InputError(f"{name} is a sparse array of {values.dtype} in {values.ndim} dimensions; rows were wanted.")
+    if not values.shape[1]:
+        raise InputError(f"{name} has no features; give at least one number a row.")
+    with np.errstate(over="ignore"):
+        rows = sparse.csr_matrix(values, dtype=np.float32)
+    rows.sum_duplicates()
+    rows.eliminate_zeros()
+    bad = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))[~np.isfinite(rows.data)]
+    return Side("numbers", rows, name, {int(i): f"NaN or infinite in {name}" for i in bad})
 
 
 def of_cells(cells: Sequence[str], name: str, kind: str, folder: Path, decimal: str = "") -> Side:
@@ -206,4 +229,6 @@ def _check_ids(ids: Sequence[str]) -> None:
 def _all_equal(items: Any) -> bool:
     if isinstance(items, np.ndarray):
         return bool((items == items[0]).all())
+    if sparse.issparse(items):
+        return not (items.max(axis=0) != items.min(axis=0)).nnz
     return len(set(items)) == 1
