@@ -11,7 +11,7 @@ import nbformat
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from forked import Forks
+from forked import OF_NOTEBOOKS, Forks
 from papermill import cli
 
 from book.make import notebooks
@@ -37,8 +37,7 @@ def twins(tmp_path):
 @pytest.fixture(scope="module")
 def forks(tmp_path_factory):
     """Where papermill and what the notebooks import from elsewhere have been imported."""
-    modules = ("papermill.cli", "torch", "matplotlib.pyplot", "seaborn", "pandas", "sklearn", "IPython")
-    with Forks(tmp_path_factory.mktemp("said"), *modules) as forks:
+    with Forks(tmp_path_factory.mktemp("said"), *OF_NOTEBOOKS) as forks:
         yield forks
 
 
@@ -47,7 +46,9 @@ def papermill(forks):
     """A notebook run by papermill: exit status and what it printed."""
 
     def run(*arguments, cwd, **environment):
-        return forks.run("-m", "papermill", "--no-progress-bar", *arguments, cwd=cwd, env=INLINE | environment)
+        return forks.run(
+            "-m", "papermill", "--no-progress-bar", *arguments, cwd=cwd, env=INLINE | forks.kernels | environment
+        )
 
     return run
 
@@ -250,18 +251,14 @@ def test_neighborhoods_leave_a_record_for_every_configuration(toy_neighborhoods)
     assert not [o.text for o in outputs if o.output_type == "stream"]  # no warning, and nothing of nmslib's
 
 
-def test_a_record_of_the_ablation_is_repeated_to_the_last_digit(toy_neighborhoods):
-    record = toy_neighborhoods / "records" / "toy" / "emoji-all_released-neighborhoods-seed1.json"
-    assert records.rerun(record) == []
-
-
-def test_a_record_with_the_other_text_encoder_is_repeated_to_the_last_digit(papermill, tmp_path):
+def test_a_record_of_the_ablation_with_the_other_text_encoder_is_repeated_to_the_last_digit(papermill, tmp_path):
     run = papermill(
         NEIGHBORHOODS, tmp_path / "out.ipynb", "-p", "profile", "toy", "-p", "text_encoder", "tfidf",
-        "-p", "ablation", "none", "-p", "record", tmp_path / "records", cwd=tmp_path, XMLIB_RUNS=str(tmp_path / "runs"),
+        "-p", "ablation", "all_released", "-p", "record", tmp_path / "records", cwd=tmp_path,
+        XMLIB_RUNS=str(tmp_path / "runs"),
     )  # fmt: skip
     assert run.returncode == 0, run.stderr[-3000:]
-    assert records.rerun(tmp_path / "records" / "toy" / "emoji-tfidf-none-neighborhoods-seed1.json") == []
+    assert records.rerun(tmp_path / "records" / "toy" / "emoji-tfidf-all_released-neighborhoods-seed1.json") == []
 
 
 def test_an_unknown_text_encoder_is_refused_at_once(refused):

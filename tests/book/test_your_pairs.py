@@ -1,14 +1,14 @@
 """The notebook your_pairs on arrays, on a table as Excel saves it, and on a folder of sounds and pictures."""
 
+import functools
 import json
 import os
-import subprocess
-import sys
 
 import nbformat
 import numpy as np
 import pytest
 import soundfile
+from forked import OF_NOTEBOOKS, Forks
 from PIL import Image
 
 from xmlib import paths
@@ -23,15 +23,26 @@ COLOURS = {"red": (255, 0, 0), "green": (0, 160, 0), "blue": (0, 0, 255), "yello
 N = 40
 
 
-def run(folder, pixels=0, **asked):
+@pytest.fixture(scope="module")
+def forks(tmp_path_factory):
+    """Where papermill and all that the notebook imports from elsewhere has been imported."""
+    with Forks(tmp_path_factory.mktemp("said"), *OF_NOTEBOOKS) as forks:
+        yield forks
+
+
+@pytest.fixture
+def run(forks, tmp_path):
+    return functools.partial(executed, forks, tmp_path)
+
+
+def executed(forks, folder, pixels=0, **asked):
     """What papermill made of the notebook: the process, and the cells' outputs as one text."""
     given = {"minutes": 1, "method": "linear_nce", **asked}
     arguments = [part for name, value in given.items() for part in ("-p", name, str(value))]
     arguments += ["-y", json.dumps({"options": {"epochs": 2, "pixels": pixels}})]
-    command = [sys.executable, "-m", "papermill", "--no-progress-bar", NOTEBOOK, folder / "out.ipynb", *arguments]
-    ended = subprocess.run(
-        list(map(str, command)), cwd=folder, capture_output=True, text=True, check=False,
-        env=INLINE | {"XMLIB_RUNS": str(folder / "runs"), "XMLIB_DATA": str(folder / "data")},
+    ended = forks.run(
+        "-m", "papermill", "--no-progress-bar", NOTEBOOK, folder / "out.ipynb", *arguments, cwd=folder,
+        env=INLINE | forks.kernels | {"XMLIB_RUNS": str(folder / "runs"), "XMLIB_DATA": str(folder / "data")},
     )  # fmt: skip
     said = ""
     if (folder / "out.ipynb").exists():
@@ -58,12 +69,12 @@ def draw(folder):
     return said
 
 
-def test_two_arrays_leave_a_report_a_recommendation_and_a_model(tmp_path):
+def test_two_arrays_leave_a_report_a_recommendation_and_a_model(tmp_path, run):
     draws = np.random.default_rng(0)
     hidden = draws.normal(size=(200, 4))
     for name, d in (("a", 12), ("b", 6)):
         np.save(tmp_path / f"{name}.npy", hidden @ draws.normal(size=(4, d)) + 0.1 * draws.normal(size=(200, d)))
-    ended, said = run(tmp_path, view1="a.npy", view2="b.npy", method="auto", record=tmp_path / "all.json")
+    ended, said = run(view1="a.npy", view2="b.npy", method="auto", record=tmp_path / "all.json")
     assert ended.returncode == 0, ended.stderr[-3000:]
     kept = json.loads((tmp_path / "all.json").read_text())
     assert kept["recommendation"].startswith("**Take ")
@@ -76,12 +87,12 @@ def test_two_arrays_leave_a_report_a_recommendation_and_a_model(tmp_path):
     assert "row 8" in ids
 
 
-def test_a_table_as_excel_saves_it_is_trained_on_without_the_pairs_that_lack_something(tmp_path):
+def test_a_table_as_excel_saves_it_is_trained_on_without_the_pairs_that_lack_something(tmp_path, run):
     said = draw(tmp_path / "img")
     rows = [f'img\\p{i}.png;"{text}\nsecond line"' for i, text in enumerate(said)]
     rows += ["img\\gone.png;a picture that is not there", "img\\p3.png;"]
     (tmp_path / "pairs.csv").write_bytes(("\ufeff" + "\r\n".join(["image;text", *rows]) + "\r\n").encode())
-    ended, page = run(tmp_path, table="pairs.csv", missing="skip")
+    ended, page = run(table="pairs.csv", missing="skip")
     assert ended.returncode == 0, ended.stderr[-3000:]
     left_out = [["row 42", "there is no file 'img\\\\gone.png'"], ["row 43", "the text of column text is empty"]]
     assert written(tmp_path)["left_out"] == left_out
@@ -90,18 +101,18 @@ def test_a_table_as_excel_saves_it_is_trained_on_without_the_pairs_that_lack_som
     assert page.count("data:image/png") > 10
     ids, _ = Retriever.load(tmp_path / "runs" / "your_pairs").search("red on the left", 5, "view2_to_view1")
     assert len(ids) == 5
-    stopped, _ = run(tmp_path, table="pairs.csv")
+    stopped, _ = run(table="pairs.csv")
     assert stopped.returncode != 0
     assert "2 of 42 pairs cannot be used" in stopped.stderr
 
 
-def test_a_folder_of_sounds_and_pictures_is_trained_on_without_the_one_that_lacks_its_partner(tmp_path):
+def test_a_folder_of_sounds_and_pictures_is_trained_on_without_the_one_that_lacks_its_partner(tmp_path, run):
     draw(tmp_path / "both")
     for i in range(N):
         tone = 0.3 * np.sin(2 * np.pi * (200 + 100 * (i % 5) + i) * np.arange(9000) / 8000)
         soundfile.write(tmp_path / "both" / f"p{i}.wav", tone, 8000)
     (tmp_path / "both" / "p7.wav").unlink()
-    ended, page = run(tmp_path, view1="both", missing="skip", pixels=32)
+    ended, page = run(view1="both", missing="skip", pixels=32)
     assert ended.returncode == 0, ended.stderr[-3000:]
     assert written(tmp_path)["left_out"] == [["p7", "there is no file 'p7.*'"]]
     assert page.count("data:audio/mpeg") > 10

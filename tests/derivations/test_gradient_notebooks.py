@@ -2,13 +2,11 @@
 
 import os
 import shutil
-import subprocess
-import sys
 
 import nbformat
 import pytest
 import torch
-from forked import Forks
+from forked import OF_NOTEBOOKS, Forks
 
 from xmlib import paths
 from xmlib.derivations import adjoints
@@ -45,20 +43,22 @@ FLIPS = {  # notebook, file, what stands there, the same with a wrong sign, the 
 }  # fmt: skip
 
 
-def papermill(folder, part, *parameters, **environment):
-    notebook = str(paths.NOTEBOOKS / f"gradient_{part}.ipynb")
-    command = [sys.executable, "-m", "papermill", "--no-progress-bar", notebook, "out.ipynb", *SMALL[part], *parameters]
-    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=INLINE | environment)
-    return run, nbformat.read(folder / "out.ipynb", as_version=4)
+@pytest.fixture(scope="module")
+def forks(tmp_path_factory):
+    """Where papermill and all that the notebooks import from elsewhere has been imported."""
+    with Forks(tmp_path_factory.mktemp("said"), *OF_NOTEBOOKS) as forks:
+        yield forks
 
 
 @pytest.mark.parametrize("part", FIGURES)
-def test_each_notebook_runs_from_another_folder_and_shows_and_saves_its_figures(tmp_path, part):
+def test_each_notebook_runs_from_another_folder_and_shows_and_saves_its_figures(tmp_path, forks, part):
     folder = tmp_path / "figures"
     folder.mkdir()
-    run, notebook = papermill(tmp_path, part, *(("-p", "svg_folder", str(folder)) if FIGURES[part] else ()))
+    parameters = [*SMALL[part], *(("-p", "svg_folder", folder) if FIGURES[part] else ())]
+    command = ("-m", "papermill", "--no-progress-bar", paths.NOTEBOOKS / f"gradient_{part}.ipynb", "out.ipynb")
+    run = forks.run(*command, *parameters, cwd=tmp_path, env=INLINE | forks.kernels)
     assert run.returncode == 0, run.stderr[-3000:]
-    outputs = [o for cell in notebook.cells for o in cell.get("outputs", [])]
+    outputs = [o for cell in nbformat.read(tmp_path / "out.ipynb", as_version=4).cells for o in cell.get("outputs", [])]
     assert sum("image/png" in o.get("data", {}) for o in outputs) == len(FIGURES[part])
     assert not [o for o in outputs if o.output_type == "stream"]  # warnings would be here
     assert sorted(p.name for p in folder.iterdir()) == [f"gradient-{name}.svg" for name in FIGURES[part]]
@@ -69,13 +69,6 @@ def test_every_figure_of_a_chapter_is_made_by_one_of_the_notebooks():
     for name in sum(FIGURES.values(), []):
         assert f"_generated/gradient-{name}.svg" in chapters
     assert chapters.count("_generated/gradient-") == sum(map(len, FIGURES.values()))
-
-
-@pytest.fixture(scope="module")
-def forks(tmp_path_factory):
-    """Where all that the notebooks import from elsewhere has been imported."""
-    with Forks(tmp_path_factory.mktemp("said"), "torch", "matplotlib.pyplot", "seaborn", "pandas") as forks:
-        yield forks
 
 
 @pytest.mark.parametrize("flip", FLIPS)
