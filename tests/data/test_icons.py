@@ -423,6 +423,15 @@ def test_the_real_icons_are_split_without_a_leak(real):
         assert not {text.lower() for text in one.texts} & {text.lower() for text in other.texts}
 
 
+def test_each_real_collection_can_be_trained_and_tested_on(real):
+    known = cache.published(icons._folders(icons.WHOLE, icons.folder_of())[1])
+    some = Items(known["ids"], known["texts"], np.array(known["labels"]), np.array(known["groups"]))
+    for hand in COLLECTIONS:
+        rows = icons.choose(some, icons.SOME, "grouped", 23, trained=[hand], tested=[hand])
+        assert [len(rows["valid"]), len(rows["test"])] == [200, 300]
+        assert len(rows["train"]) >= 500
+
+
 def test_every_real_drawing_shows_something_and_every_text_says_something(real):
     for part in (real.train, real.valid, real.test):
         assert all(part.pictures[i].min() < 128 for i in range(len(part)))

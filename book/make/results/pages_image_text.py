@@ -143,8 +143,8 @@ def groups(splits: Splits) -> dict:
 
 
 def _title(text: str) -> str:
-    """The name before the keywords; a country without the word flag."""
-    return text.removeprefix("flag: ").split(":")[0]
+    """The name before the keywords; a country, which has a colon more, without the word flag."""
+    return (text.removeprefix("flag: ") if text.count(":") > 1 else text).split(":")[0]
 
 
 def iapr_sizes() -> dict:

@@ -21,6 +21,7 @@ from xmlib.data.splits import Splits
 from xmlib.errors import InputError
 
 WHOLE = Size(valid=1000, test=1000)
+SOME = Size(valid=200, test=300)  # where collections are named: so many can be held out of the smallest one too
 PROFILES = {"toy": Size(valid=8, test=12, of=60), "quick": WHOLE, "medium": WHOLE, "full": WHOLE}
 SAME_WORDS = 0.8  # see `duplicates`; below it a chain of synonyms ties most drawings together
 OF_A_CLASS = 3  # drawings of different things, in the sample of the profile toy
@@ -34,9 +35,10 @@ def load(
     """The pairs, built from five packages of npm on first use (ten minutes of one core) and kept in the cache.
 
     `collections`: whose drawings are for training and validation, names such as "tabler lucide", all if empty;
-    `test_collections`: whose are for testing, if others. The test pairs of some collections are the same whatever is
-    trained on. `train_pairs`: so many, drawn from all; 0 for all. `mirrored`: every training pair comes once more, its
-    picture mirrored left to right; that needs the packages again. `split`, `shuffled`: see `image_text.assemble`.
+    `test_collections`: whose are for testing, if others. Where either is given, 200 pairs are for validation and 300
+    for testing, and the test pairs of some collections are the same whatever is trained on. `train_pairs`: so many,
+    drawn from all; 0 for all. `mirrored`: every training pair comes once more, its picture mirrored left to right; that
+    needs the packages again. `split`, `shuffled`: see `image_text.assemble`.
     Labels are classes that the categories of the collections are put into. `cache_folder`: default `paths.DATA`.
     Raises InputError for an unknown option, and where the packages are not there: fetching them takes
     `xm data download icons`.
@@ -47,6 +49,7 @@ def load(
     _check_count(train_pairs)
     trained = names_of(collections)
     tested = names_of(test_collections) if test_collections else trained
+    held = SOME if size == WHOLE and (collections or test_collections) else size
     home = folder_of(cache_folder)
     drawn, described = _folders(size, home)
     make = partial(_build, home, drawn, described, size.of, processes)
@@ -57,14 +60,14 @@ def load(
         make = partial(_compute, home, again, known["ids"], processes, mirrored=True)
         cache.built(home, "icons", lambda: cache.published(again), make)
     hands = {"collections": trained, "test_collections": tested}
-    decided = {"items": settings(), "size": size._asdict(), "seed": seed, **hands, "train_pairs": train_pairs}
+    decided = {"items": settings(), "size": held._asdict(), "seed": seed, **hands, "train_pairs": train_pairs}
     return assemble(
         "icons",
         profile,
         seed,
         items,
         dict.fromkeys(("train", "valid", "test"), opened(drawn)),
-        size,
+        held,
         split=split,
         shuffled=shuffled,
         settings=decided | mirror(mirrored),
