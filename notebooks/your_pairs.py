@@ -145,7 +145,7 @@ if curves:
 # partner is among the first k. The interval is that of the MRR over groups of queries.
 
 # %% tags=["hide-input"]
-scores = choice.table(done, data.splits.test)
+scores = choice.table(done, data)
 scores.T.style.format(precision=3, na_rep="")
 
 # %% [markdown]
@@ -158,16 +158,18 @@ scores.T.style.format(precision=3, na_rep="")
 test_rows = data.rows["test"]
 
 
-def shown(direction: str, x: torch.Tensor, y: torch.Tensor) -> HTML:
+def shown(direction: str) -> HTML:
     queries, ranks = figures.telling_queries(best.test["ranks"][direction])
-    answers = (x[queries] @ y.T).topk(min(5, len(y))).indices.cpu().numpy()
-    return HTML(gallery.found(found, test_rows[queries], test_rows[answers], ranks, direction != "view1_to_view2"))
+    answers = choice.answers(best, data, direction, queries)
+    same = data.files[1] if data.files else None
+    back = direction != "view1_to_view2"
+    return HTML(gallery.found(found, test_rows[queries], test_rows[answers], ranks, back, same))
 
 
-shown("view1_to_view2", best.x, best.y)
+shown("view1_to_view2")
 
 # %% tags=["hide-input"]
-shown("view2_to_view1", best.y, best.x)
+shown("view2_to_view1")
 
 # %% [markdown]
 # ## Hubs

@@ -5,13 +5,16 @@ import re
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from PIL import Image
 from scipy import sparse
 
 from xmlib.commands import app, printing
 from xmlib.data.own.sides import Side
 from xmlib.retriever import Retriever, results_page
+from xmlib.scoring import relevance
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 160, 0), "blue": (0, 0, 255), "yellow": (250, 230, 0), "grey": (90, 90, 90)}
 N = 40
@@ -99,6 +102,46 @@ def test_sparse_rows_are_trained_on_searched_and_scored(sparse_views, tmp_path, 
     rows = sparse.load_npz(sparse_views[1])
     own = Retriever.load(tmp_path / "m").search(rows.toarray()[8], 3)[0].tolist()
     assert [one["id"] for one in found] == own
+
+
+@pytest.fixture(scope="module")
+def captioned(tmp_path_factory):
+    """A table of 25 pictures with two captions each, mixed, and a model of it."""
+    home, names = tmp_path_factory.mktemp("captioned"), list(COLOURS)
+    lines = []
+    for i in range(25):
+        left, right = names[i % 5], names[i // 5]
+        picture = Image.new("RGB", (40, 32), COLOURS[left])
+        picture.paste(COLOURS[right], (20, 0, 40, 32))
+        picture.save(home / f"p{i}.png")
+        lines += [f"p{i}.png,{left} on the left and {right} on the right", f"p{i}.png,{right} is beside {left}"]
+    order = np.random.default_rng(0).permutation(len(lines))
+    (home / "pairs.csv").write_text("\n".join(["image,text", *(lines[i] for i in order)]))
+    line = ["train", f"{home}/model", "--table", f"{home}/pairs.csv", "--method", "linear_cca", "--pixels", "32"]
+    assert app.main([*line, "--test-share", "0.4"]) == 0
+    return home
+
+
+def test_any_caption_of_a_picture_is_right_and_a_picture_is_asked_once(captioned, capsys):
+    line = ["evaluate", captioned / "model", "--table", captioned / "pairs.csv", "--hits"]
+    found = json.loads(said(capsys, *line, "--json"))["metrics"]
+    model = Retriever.load(captioned / "model")
+    table = pd.read_csv(captioned / "pairs.csv")
+    first = table.drop_duplicates("image")
+    images, texts = ([captioned / name for name in first.image], list(table.text))
+    x, y = torch.from_numpy(model.embed1(images)), torch.from_numpy(model.embed2(texts))
+    owner = [list(first.image).index(name) for name in table.image]
+    protocol = relevance.captions_both_ways(x, y, owner)
+    for way, own in protocol.items():
+        assert {name: found[way][name] for name in own} == pytest.approx(own, abs=1e-6)
+    python = model.evaluate([captioned / name for name in table.image], texts)
+    assert python["view1_to_view2"]["mrr"] == pytest.approx(protocol["view1_to_view2"]["mrr"], abs=1e-6)
+    assert "hits" in said(capsys, *line)
+
+
+def test_a_picture_with_several_captions_is_found_once(captioned):
+    indexes = Retriever.load(captioned / "model").indexes
+    assert (len(indexes["view2_to_view1"]), len(indexes["view1_to_view2"])) == (25, 50)
 
 
 def test_linear_cca_is_left_out_where_its_dense_rows_do_not_fit_into_memory(

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy import sparse
 
 from xmlib.data.own import pairs
-from xmlib.data.own.ready import groups_of, ready
+from xmlib.data.own.ready import groups_of, ready, shared
+from xmlib.data.own.sides import Pairs
+from xmlib.data.pictures.preparation import Images
 from xmlib.errors import InputError
 
 N = 40
@@ -85,3 +88,51 @@ def test_the_same_pairs_and_seed_give_the_same_split_and_digest():
     one, again, other = ready(made()), ready(made()), ready(made(), seed=2)
     assert one.splits.digest == again.splits.digest != other.splits.digest
     assert one.splits.test.ids == again.splits.test.ids != other.splits.test.ids
+
+
+def of_pictures(folder, captions=3, splits=""):
+    """A table of 20 pictures with so many captions each, mixed; `splits`: a split for each row."""
+    draw = np.random.default_rng(0)
+    order = draw.permutation(20 * captions)
+    for i in range(20):
+        Image.fromarray(draw.integers(0, 255, (8, 8, 3), dtype=np.uint8)).save(folder / f"p{i}.png")
+    lines = ["image,text,split" if splits else "image,text"]
+    for i, row in enumerate(order):
+        lines.append(f"p{row % 20}.png,a caption number {row}" + (f",{splits[i]}" if splits else ""))
+    (folder / "pairs.csv").write_text("\n".join(lines))
+    found = pairs.read(table=folder / "pairs.csv", quiet=True)
+    return found, ready(found, preparations=(Images(16), None))
+
+
+def pictures_of(found):
+    return [{found.pairs.view1.items[i] for i in rows} for rows in found.rows.values()]
+
+
+def test_all_captions_of_a_picture_lie_in_one_split(tmp_path):
+    _, found = of_pictures(tmp_path)
+    assert sum(map(len, pictures_of(found))) == 20
+    assert all(len(rows) == 3 * len(own) for rows, own in zip(found.rows.values(), pictures_of(found), strict=True))
+
+
+def test_a_validation_split_that_is_drawn_beside_a_given_test_has_whole_pictures(tmp_path):
+    order = np.random.default_rng(0).permutation(60) % 20
+    _, found = of_pictures(tmp_path, splits=["test" if picture < 5 else "train" for picture in order])
+    assert len(found.rows["test"]) == 15
+    assert sum(map(len, pictures_of(found))) == 20
+
+
+def test_a_picture_in_two_given_splits_is_refused(tmp_path):
+    with pytest.raises(InputError, match="groups of related pairs lie in more than one given split"):
+        of_pictures(tmp_path, splits=["test" if i < 20 else "train" for i in range(60)])
+
+
+def test_pairs_that_share_a_picture_are_known_by_it_in_whichever_view_it_is(tmp_path):
+    found, _ = of_pictures(tmp_path)
+    view, number = shared(found)
+    assert view == 1
+    names = [path.name for path in found.view1.items]
+    assert len({(name, n) for name, n in zip(names, number.tolist(), strict=True)}) == len(set(number)) == 20
+    swapped = Pairs(found.view2, found.view1, found.ids, found.groups, found.labels, found.splits)
+    assert shared(swapped)[0] == 2
+    assert shared(found.take([names.index(f"p{i}.png") for i in range(20)])) is None
+    assert shared(made()) is None

@@ -9,12 +9,13 @@ import pytest
 import soundfile
 from PIL import Image
 
-from xmlib import paths
+from xmlib import evaluate, paths
 from xmlib.data.own import pairs
 from xmlib.data.own.ready import ready
+from xmlib.data.pictures.preparation import Images
 from xmlib.errors import InputError
 from xmlib.retriever import Retriever, choice
-from xmlib.scoring import health
+from xmlib.scoring import captions, health
 from xmlib.show import gallery
 
 N = 300
@@ -38,7 +39,7 @@ def done(data):
 def test_the_best_on_validation_is_chosen_and_all_stand_in_the_table(data, done):
     assert [trial.method for trial in done] == ["linear_cca", "linear_nce", "ccal_cont"]
     assert choice.best(done).valid_mrr == max(trial.valid_mrr for trial in done)
-    table = choice.table(done, data.splits.test)
+    table = choice.table(done, data)
     assert list(table.index)[-1] == "Chance"
     assert table["validation MRR"].iloc[0] == choice.best(done).valid_mrr
     assert table.loc["Chance", "MRR, view1 → view2"] < table["MRR, view1 → view2"].iloc[0] / 5
@@ -130,3 +131,46 @@ def test_texts_and_numbers_are_shown_as_they_are():
     found = pairs.read([f"<i>fox</i> {i}" for i in range(12)], np.arange(60.0).reshape(12, 5), quiet=True)
     assert gallery.item(found.view1, 3) == "&lt;i&gt;fox&lt;/i&gt; 3"
     assert gallery.item(found.view2, 3).count("<polyline") == 1
+
+
+@pytest.fixture(scope="module")
+def captioned(tmp_path_factory):
+    """Pairs of 60 pictures with two captions each, and linear CCA of them."""
+    home, draw = tmp_path_factory.mktemp("captioned"), np.random.default_rng(0)
+    for i in range(60):
+        Image.fromarray(draw.integers(0, 255, (16, 16, 3), dtype=np.uint8)).save(home / f"p{i}.png")
+    lines = [f"p{row % 60}.png,{' '.join(draw.choice(list('bcdefghklm'), 4))} {row}" for row in draw.permutation(120)]
+    (home / "pairs.csv").write_text("\n".join(["image,text", *lines]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "RUNS", tmp_path_factory.mktemp("runs"))
+        data = ready(pairs.read(table=home / "pairs.csv", quiet=True), preparations=(Images(16), None))
+        return data, choice.trials(data, 1, ("linear_cca",), say=lambda line: None)[0]
+
+
+def test_trials_of_captions_are_scored_with_any_caption_as_right(captioned):
+    data, trial = captioned
+    view, item = data.shared("test")
+    assert trial.test == captions.both_ways(trial.x, trial.y, view, item, groups=data.splits.test.groups)
+    assert trial.reciprocal_ranks().mean() == pytest.approx(
+        np.mean([metrics["mrr"] for metrics in trial.test["metrics"].values()])
+    )
+    chance = choice.table([trial], data).loc["Chance"]
+    assert chance["R@1, view1 → view2"] == pytest.approx(100 * 2 / len(item))
+    assert chance["R@1, view2 → view1"] == pytest.approx(100 / len(set(item)))
+
+
+def test_answers_have_a_picture_once_and_all_its_captions_are_framed(captioned):
+    data, trial = captioned
+    rows, number = data.rows["test"], data.files[1]
+    found = choice.answers(trial, data, "view2_to_view1", range(len(rows)), 8)
+    assert all(len(set(number[rows[row]])) == 8 for row in found)
+    forth = choice.answers(trial, data, "view1_to_view2", [0], len(rows))
+    html = gallery.found(data.pairs, rows[[0]], rows[forth], [1], same=number)
+    assert html.count(gallery.RIGHT) == 2
+
+
+def test_hubs_of_captions_are_looked_for_with_every_pair_by_itself(captioned):
+    data, trial = captioned
+    table = choice.hubs(trial, data)
+    plain = evaluate.both_ways(trial.x, trial.y)["metrics"]["view1_to_view2"]["mrr"]
+    assert table["MRR"].iloc[0] == pytest.approx(plain)

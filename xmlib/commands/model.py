@@ -77,7 +77,7 @@ def train(
         trials = [{"method": t.method, "valid_mrr": t.valid_mrr, "metrics": t.test["metrics"]} for t in done]
         print(printing.as_json(kept | {"stopped": ctrl_c.asked, "trials": trials}))
     else:
-        rows = choice.table(done, data.splits.test).reset_index().to_dict("records")
+        rows = choice.table(done, data).reset_index().to_dict("records")
         print(printing.table([line for row in rows for line in _both_ways(row, choice.NAMES)]))
         print(f"{best.title}{', the best so far,' if ctrl_c.asked else ''} is in {model}")
     return stopping.STOPPED if ctrl_c.asked else 0
@@ -119,17 +119,17 @@ def evaluate(
 ) -> None:
     """Score a model on pairs.
 
-    Every item of one view queries all items of the other. Give pairs that training has not seen. JSON has hits,
-    precision and distances in any case.
+    Every item of one view queries all items of the other; a file that several pairs share does so once, and any of its
+    partners is right. Give pairs that training has not seen. JSON has hits, precision and distances in any case.
     """
-    from xmlib.data.own.ready import groups_of
+    from xmlib.data.own.ready import groups_of, shared
     from xmlib.retriever import Retriever
     from xmlib.scoring import details
 
     loaded = Retriever.load(model)
     pairs = _some(pairs_of(reading, loaded), split, items, seed)
-    found = loaded.evaluate(pairs.view1.items, pairs.view2.items, groups_of(pairs).tolist())
-    hits = {way: details.hits(metrics, len(pairs)) for way, metrics in found.items()}
+    found = loaded.evaluate(pairs.view1.items, pairs.view2.items, groups_of(pairs).tolist(), shared(pairs))
+    hits = {way: details.hits(metrics, int(metrics.get("queries", len(pairs)))) for way, metrics in found.items()}
     if as_json:
         print(printing.as_json({"pairs": len(pairs), "metrics": found, "hits": hits}))
         return

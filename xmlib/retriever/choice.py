@@ -14,13 +14,12 @@ import pandas as pd
 from torch import Tensor
 
 from xmlib import evaluate, fit, methods
-from xmlib.data import Split
 from xmlib.data.own.ready import Ready
 from xmlib.data.own.sides import Pairs
 from xmlib.errors import InputError
 from xmlib.retriever import results_page, training
 from xmlib.retriever.retriever import Retriever
-from xmlib.scoring import baselines, hubness, intervals, relevance
+from xmlib.scoring import baselines, captions, hubness, intervals, relevance
 from xmlib.scoring.health import NAMES, Health
 
 FIRST = (training.LINEAR, "linear_nce", "ccal_cont", "learned_nce", "ccal_nce", "learned_cont")
@@ -33,7 +32,8 @@ TITLES = {name: row.title for name, row in methods.METHODS.items()} | {training.
 class Trial:
     """A trained method: the model for raw items, its MRR on validation (mean of both directions), its test scores.
 
-    `x`, `y`: test embeddings (n, k); `test`: what `relevance.both_ways` says of them; `stopped`: why training ended.
+    `x`, `y`: test embeddings (n, k); `test`: what `relevance.both_ways` says of them, or `captions.both_ways` where
+    pairs share files; `stopped`: why training ended.
     """
 
     method: str
@@ -57,6 +57,8 @@ class Trial:
 
     def reciprocal_ranks(self) -> np.ndarray:
         """(n,) of every test pair, the mean of both directions."""
+        if "reciprocal" in self.test:
+            return np.mean([self.test["reciprocal"][way] for way in evaluate.DIRECTIONS], axis=0)
         return np.mean([evaluate.recorded_reciprocal_ranks(self.test, way) for way in evaluate.DIRECTIONS], axis=0)
 
 
@@ -138,15 +140,22 @@ def _trial(
 
 
 def _scored(ready: Ready, method: str, trained: Retriever, took: float) -> Trial:
-    valid = np.mean([evaluate.mrr(*pair) for pair in _both(fit.embed(trained.model, ready.splits.valid))])
-    x, y = fit.embed(trained.model, ready.splits.test)
-    test = relevance.both_ways(x, y, ready.splits.test.labels, ready.splits.test.groups)
+    valid = _mrr(ready, *fit.embed(trained.model, ready.splits.valid))
+    split, (x, y) = ready.splits.test, fit.embed(trained.model, ready.splits.test)
+    if several := ready.shared("test"):
+        test = captions.both_ways(x, y, *several, split.labels, split.groups)
+    else:
+        test = relevance.both_ways(x, y, split.labels, split.groups)
     raw = replace(trained, preparations=ready.preparations)
-    return Trial(method, raw, float(valid), took, trained.about.get("stopped", ""), x, y, test)
+    return Trial(method, raw, valid, took, trained.about.get("stopped", ""), x, y, test)
 
 
-def _both(embeddings: tuple[Tensor, Tensor]) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    return embeddings, embeddings[::-1]
+def _mrr(ready: Ready, x: Tensor, y: Tensor) -> float:
+    """The MRR of validation pairs, mean of both directions."""
+    if several := ready.shared("valid"):
+        found = captions.both_ways(x, y, *several)["metrics"]
+        return float(np.mean([metrics["mrr"] for metrics in found.values()]))
+    return float(np.mean([evaluate.mrr(x, y), evaluate.mrr(y, x)]))
 
 
 def best(done: Sequence[Trial]) -> Trial:
@@ -156,11 +165,13 @@ def best(done: Sequence[Trial]) -> Trial:
     return max(done, key=lambda trial: trial.valid_mrr)
 
 
-def table(done: Sequence[Trial], test: Split) -> pd.DataFrame:
+def table(done: Sequence[Trial], ready: Ready) -> pd.DataFrame:
     """Every method's scores on the test split beside chance, the best on validation first."""
+    test, several = ready.splits.test, ready.shared("test")
     rows = [_row(trial.title, trial.test["metrics"], trial.valid_mrr) for trial in done]
     rows.sort(key=lambda row: -row["validation MRR"])
-    rows.append(_row("Chance", baselines.chance(len(test), test.labels)["metrics"], float("nan")))
+    chance = captions.chance(*several) if several else baselines.chance(len(test), test.labels)["metrics"]
+    rows.append(_row("Chance", chance, float("nan")))
     return pd.DataFrame(rows).set_index("method")
 
 
@@ -208,14 +219,29 @@ def _alike(own: np.ndarray, other: np.ndarray, groups: Sequence[int]) -> bool:
     return low <= 0 <= high
 
 
+def answers(trial: Trial, ready: Ready, direction: str, queries: Sequence[int], k: int = 5) -> np.ndarray:
+    """Test pairs (q, k) whose items a trial finds best for those of some test pairs; a file of several pairs is one."""
+    forward = direction == next(iter(evaluate.DIRECTIONS))
+    asking, answering = (trial.x, trial.y) if forward else (trial.y, trial.x)
+    view, number = ready.shared("test") or (0, np.arange(len(answering)))
+    own = number if view == (2 if forward else 1) else np.arange(len(answering))
+    offered = np.unique(own, return_index=True)[1]
+    scores = asking[list(queries)] @ answering[offered].T
+    return offered[scores.topk(min(k, len(offered))).indices.cpu().numpy()]
+
+
 def hubs(trial: Trial, ready: Ready) -> pd.DataFrame:
-    """What each correction for hubs does to a trial's test scores, in both directions; the bank is training queries."""
+    """What each correction for hubs does to a trial's test scores, in both directions; the bank is training queries.
+
+    Where pairs share files, every pair is a query of its own here and has one right answer.
+    """
     splits = ready.splits
+    plain = evaluate.both_ways(trial.x, trial.y)["metrics"] if ready.shared("test") else trial.test["metrics"]
     bank1, bank2 = fit.embed(trial.retriever.model, splits.train)
     corrected = hubness.corrected(trial.x, trial.y, bank1, bank2, splits.test.groups)
     rows = []
     for way, name in zip(evaluate.DIRECTIONS, NAMES, strict=True):
-        rows.append({"direction": name, "correction": "none", **_hub_row(trial.test["metrics"][way]), "MRR gain": ""})
+        rows.append({"direction": name, "correction": "none", **_hub_row(plain[way]), "MRR gain": ""})
         for correction, found in corrected.items():
             low, high = found[way]["mrr_gain_interval"]
             gain = f"{found[way]['mrr_gain']:+.3f} [{low:+.3f}, {high:+.3f}]"
@@ -244,8 +270,15 @@ def summary(parameters: dict, pairs: Pairs, checkup: Health, done: Sequence[Tria
 
 
 def keep(trial: Trial, ready: Ready, folder: Path) -> Path:
-    """The folder with the model of a trial and indexes of all items in both directions, by the ids of their pairs."""
-    for way, side in zip(evaluate.DIRECTIONS, (ready.pairs.view2, ready.pairs.view1), strict=True):
-        trial.retriever.index(way, side.items, ready.pairs.ids)
-        results_page.remember(trial.retriever, way, side, ready.pairs.ids, folder)
+    """The folder with the model of a trial and indexes of all items in both directions, by the ids of their pairs.
+
+    A file that several pairs share is there once, by the id of the first.
+    """
+    view, number = ready.files or (0, np.arange(len(ready.pairs)))
+    first = np.sort(np.unique(number, return_index=True)[1]).tolist()
+    for way, found in zip(evaluate.DIRECTIONS, (2, 1), strict=True):
+        own = ready.pairs.take(first) if found == view else ready.pairs
+        side = own.view1 if found == 1 else own.view2
+        trial.retriever.index(way, side.items, own.ids)
+        results_page.remember(trial.retriever, way, side, own.ids, folder)
     return trial.retriever.save(folder)

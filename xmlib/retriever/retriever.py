@@ -25,7 +25,7 @@ from xmlib.profiles import Settings, choose
 from xmlib.retriever import folder as folders
 from xmlib.retriever import moments, training
 from xmlib.retriever.search_index import Ids, SearchIndex
-from xmlib.scoring import details
+from xmlib.scoring import captions, details
 
 KIND = "retriever"
 VIEW_FILES = ("view1.safetensors", "view2.safetensors")
@@ -208,15 +208,28 @@ class Retriever:
                 h1, h2 = self.model.features(tensor1, tensor2)
                 yield h1.cpu(), h2.cpu()
 
-    def evaluate(self, view1: Any, view2: Any, groups: Sequence | None = None) -> dict[str, dict[str, float]]:
+    def evaluate(
+        self, view1: Any, view2: Any, groups: Sequence | None = None, shared: tuple[int, Any] | None = None
+    ) -> dict[str, dict[str, float]]:
         """The metrics of `evaluate.both_ways` and `details.distances` on these pairs, by direction.
 
-        All items are candidates.
+        All items are candidates. `shared`: where several pairs have the same item of a view, as captions have a
+        picture, that view, 1 or 2, and a number or name of each pair's item, (n,); the metrics are those of
+        `captions.both_ways` then. Without it, paths tell that by themselves.
         """
-        check_pairs(view1, view2)
+        n = check_pairs(view1, view2)
         x, y = torch.from_numpy(self.embed1(view1)), torch.from_numpy(self.embed2(view2))
+        several = shared or self._shared(n, view1, view2)
+        found = captions.both_ways(x, y, *several, groups=groups) if several else evaluate.both_ways(x, y, groups)
         apart = details.distances(x, y)
-        return {way: found | apart for way, found in evaluate.both_ways(x, y, groups)["metrics"].items()}
+        return {way: metrics | apart for way, metrics in found["metrics"].items()}
+
+    def _shared(self, n: int, *views: Any) -> tuple[int, list[str]] | None:
+        """The view of files with the fewest different paths, if these are fewer than the pairs, and the paths."""
+        of_files = [v for v in (0, 1) if self.preparations[v].kind in ("images", "audio")]
+        paths = {v + 1: list(map(str, views[v])) for v in of_files if not hasattr(views[v], "shape")}
+        view = min(paths, key=lambda v: len(set(paths[v])), default=0)
+        return (view, paths[view]) if view and len(set(paths[view])) < n else None
 
     def save(self, folder: Path | str) -> Path:
         """Write model, settings, preparations and indexes to one folder in one step; returns its path."""

@@ -1,5 +1,7 @@
 """What the released evaluation prints besides its metrics: how many queries hit, and how far apart pairs are."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -10,10 +12,10 @@ def hits(metrics: dict[str, float], n: int) -> list[dict[str, float]]:
     """One row a cut-off k: `k`, `recall` in per cent, `hits` of the n queries, and `precision` in per cent.
 
     `metrics`: with `r1`, `r5` and so on. With ties hits are expected ones, no whole number. Of k answers at most one is
-    right, so precision is recall over k.
+    right, so precision is recall over k; it is NaN where a query has several right `answers`.
     """
-    recalls = [(k, metrics[f"r{k}"]) for k in CUTOFFS]
-    return [{"k": k, "recall": r, "hits": r * n / 100, "precision": r / k} for k, r in recalls]
+    recalls, several = [(k, metrics[f"r{k}"]) for k in CUTOFFS], metrics.get("answers", 1) > 1
+    return [{"k": k, "recall": r, "hits": r * n / 100, "precision": math.nan if several else r / k} for k, r in recalls]
 
 
 def distances(x: Tensor, y: Tensor) -> dict[str, float]:

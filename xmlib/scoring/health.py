@@ -90,7 +90,12 @@ def _of_view(ready: Ready, view: int) -> Iterator[Finding]:
         yield Finding(f"{side.name}: {distinct:,} of {len(names):,} items are distinct.")
     if distinct >= ITEMS * len(names):  # fewer are labels, which are to be in every split
         yield from _crossing(side, sum(name in known for name in test), _near(ready.splits, view), len(test))
-    if (best := _ceiling(test)) < 1:
+    if (shared := ready.shared("test")) and shared[0] == view + 1:
+        said = (
+            f"{side.name}: several pairs share one, so that the {len(test):,} test pairs have {len(set(shared[1])):,}. "
+        )
+        yield Finding(said + "Methods count any partner of one as right, linear CCA in this report its own alone.")
+    elif (best := _ceiling(test)) < 1:
         what = f"{side.name}: equal test items cannot be told apart, so that the MRR of finding them is at most"
         yield Finding(f"{what} {best:.3f}.", best < 0.5)
     if side.kind == "numbers":

@@ -35,16 +35,21 @@ def found(
     candidates: Sequence[Sequence[int]],
     ranks: Sequence[float],
     back: bool = False,
+    same: Sequence[int] | None = None,
 ) -> str:
-    """A table of queries and what they found, best first; the right answer has a green frame.
+    """A table of queries and what they found, best first; right answers have a green frame.
 
-    `queries`, `candidates`: rows of `pairs`; `ranks`: of the right answers. `back`: view 2 queries view 1.
+    `queries`, `candidates`: rows of `pairs`; `ranks`: of the right answers. `back`: view 2 queries view 1. `same`: a
+    number for each of the pairs, equal for those whose items are right for each other.
     """
+    known = range(len(pairs)) if same is None else same
     asking, answering = (pairs.view2, pairs.view1) if back else (pairs.view1, pairs.view2)
     lines = []
     for query, answers, rank in zip(queries, candidates, ranks, strict=True):
         first = f"<b>rank {rank:g}</b><br>{item(asking, query)}"
-        lines.append([(first, False), *((item(answering, int(row)), bool(row == query)) for row in answers)])
+        lines.append(
+            [(first, False), *((item(answering, int(row)), bool(known[row] == known[query])) for row in answers)]
+        )
     return _table(lines)
 
 

@@ -155,12 +155,18 @@ def contents(paths: list[Path]) -> list[str]:
     of_size: dict[int, list[int]] = defaultdict(list)
     for i, path in enumerate(paths):
         of_size[path.stat().st_size].append(i)
-    names = [""] * len(paths)
+    names, known = [""] * len(paths), {}
     for same in of_size.values():
         for i in same if len(same) > 1 else []:
-            with paths[i].open("rb") as file:
-                names[i] = hashlib.file_digest(file, "sha256").hexdigest()
+            if paths[i] not in known:
+                known[paths[i]] = _digest(paths[i])
+            names[i] = known[paths[i]]
     return names
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def connected(n: int, tied: list[tuple[np.ndarray, list[str]]]) -> np.ndarray:

@@ -22,12 +22,22 @@ ITEMS = 0.5  # share of distinct texts or numbers from which on they are items; 
 
 @dataclass
 class Ready:
-    """`pairs` as `splits`: `rows` of the pairs in each part, and the fitted `preparations` of both views."""
+    """`pairs` as `splits`: `rows` of the pairs in each part, and the fitted `preparations` of both views.
+
+    `files`: what `shared` says of the pairs.
+    """
 
     pairs: Pairs
     splits: Splits
     rows: dict[str, np.ndarray]
     preparations: tuple[Preparation, Preparation]
+    files: tuple[int, np.ndarray] | None = None
+
+    def shared(self, part: str) -> tuple[int, np.ndarray] | None:
+        """What `shared` says of the pairs of a part: "train", "valid" or "test"."""
+        view, number = self.files or (0, np.arange(len(self.pairs)))
+        own = number[self.rows[part]]
+        return (view, own) if len(np.unique(own)) < len(own) else None
 
 
 def ready(
@@ -54,15 +64,16 @@ def ready(
     train, valid, test = (_part(pairs, chosen, groups, *views) for chosen in rows.values())
     settings = {"kinds": [pairs.view1.kind, pairs.view2.kind], "test_share": test_share, "valid_share": valid_share}
     splits = Splits("own", "", seed, settings, _digest(names, *views), train, valid, test)
-    return Ready(pairs, splits, rows, (fitted[0], fitted[1]))
+    return Ready(pairs, splits, rows, (fitted[0], fitted[1]), shared(pairs))
 
 
 class _Divided:
     """What `divide` looks at."""
 
     def __init__(self, pairs: Pairs, groups: np.ndarray) -> None:
-        # in a given split the user's own groups may not be torn apart; what else looks alike is reported, not refused
-        self.groups = connected(len(pairs), [_own(pairs)]) if any(pairs.splits) else groups
+        # in a given split neither the user's own groups nor a file may be torn apart; what else looks alike is reported
+        named = [_own(pairs), *(_paths(side) for side in (pairs.view1, pairs.view2))]
+        self.groups = connected(len(pairs), named) if any(pairs.splits) else groups
         self.ids, self.splits = pairs.ids, pairs.splits
 
 
@@ -77,6 +88,26 @@ def groups_of(pairs: Pairs) -> np.ndarray:
 
 def _own(pairs: Pairs) -> tuple[np.ndarray, list[str]]:
     return np.arange(len(pairs)), pairs.groups
+
+
+def _paths(side: Side) -> tuple[np.ndarray, list[str]]:
+    """The files of a view by their paths; nothing of other views."""
+    paths = [""] * len(side) if side.kind in ("texts", "numbers") else [str(path) for path in side.items]
+    return np.arange(len(side)), paths
+
+
+def shared(pairs: Pairs) -> tuple[int, np.ndarray] | None:
+    """Of pairs that share files, as captions share a picture: the view that has these, 1 or 2, and the number (n,) of
+    each pair's file, equal for equal files. None where every pair has its own.
+
+    Where both views have such files it is the view with the fewer different ones.
+    """
+    numbers = []
+    for view, side in enumerate((pairs.view1, pairs.view2), 1):
+        if side.kind not in ("texts", "numbers"):
+            numbers.append((view, connected(len(pairs), [_paths(side), _tied(side)])))
+    view, number = min(numbers, key=lambda one: one[1].max(), default=(0, np.arange(len(pairs))))
+    return (view, number) if number.max() + 1 < len(pairs) else None
 
 
 def _tied(side: Side) -> tuple[np.ndarray, list[str]]:
