@@ -11,6 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anyone imports torch; sm
 import numpy as np
 import pytest
 import torch
+from forked import OF_NOTEBOOKS, Forks
 
 from xmlib import paths
 
@@ -77,6 +78,13 @@ def loaded_again(dataset: str, home) -> tuple[str, list[str], set[str]]:
     assert run.stderr == ""
     digest, read, modules = json.loads(run.stdout)
     return digest, read, set(modules)
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory):
+    """Where papermill and what notebooks import from elsewhere have been imported."""
+    with Forks(tmp_path_factory.mktemp("said"), *OF_NOTEBOOKS) as forks:
+        yield forks
 
 
 @pytest.fixture(scope="session")

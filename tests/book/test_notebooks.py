@@ -11,7 +11,6 @@ import nbformat
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from forked import OF_NOTEBOOKS, Forks
 from papermill import cli
 
 from book.make import notebooks
@@ -32,13 +31,6 @@ def twins(tmp_path):
         shutil.copy(AUDIO.with_suffix(suffix), tmp_path)
     py = tmp_path / "audio_score.py"
     return py, {"audio_score": notebooks._digest(py)}
-
-
-@pytest.fixture(scope="module")
-def forks(tmp_path_factory):
-    """Where papermill and what the notebooks import from elsewhere have been imported."""
-    with Forks(tmp_path_factory.mktemp("said"), *OF_NOTEBOOKS) as forks:
-        yield forks
 
 
 @pytest.fixture(scope="module")

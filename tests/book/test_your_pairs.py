@@ -8,7 +8,6 @@ import nbformat
 import numpy as np
 import pytest
 import soundfile
-from forked import OF_NOTEBOOKS, Forks
 from PIL import Image
 
 from xmlib import paths
@@ -21,13 +20,6 @@ NOTEBOOK = paths.NOTEBOOKS / "your_pairs.ipynb"
 INLINE = {k: v for k, v in os.environ.items() if k != "MPLBACKEND"} | {"OMP_NUM_THREADS": "1"}
 COLOURS = {"red": (255, 0, 0), "green": (0, 160, 0), "blue": (0, 0, 255), "yellow": (250, 230, 0), "grey": (90, 90, 90)}
 N = 40
-
-
-@pytest.fixture(scope="module")
-def forks(tmp_path_factory):
-    """Where papermill and all that the notebook imports from elsewhere has been imported."""
-    with Forks(tmp_path_factory.mktemp("said"), *OF_NOTEBOOKS) as forks:
-        yield forks
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import shutil
 import nbformat
 import pytest
 import torch
-from forked import OF_NOTEBOOKS, Forks
 
 from xmlib import paths
 from xmlib.derivations import adjoints
@@ -41,13 +40,6 @@ FLIPS = {  # notebook, file, what stands there, the same with a wrong sign, the 
         "precision", "cca.py", "inside = (M - N)[:k]", "inside = (M + N)[:k]", "polar at a tie, gradient",
     ),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def forks(tmp_path_factory):
-    """Where papermill and all that the notebooks import from elsewhere has been imported."""
-    with Forks(tmp_path_factory.mktemp("said"), *OF_NOTEBOOKS) as forks:
-        yield forks
 
 
 @pytest.mark.parametrize("part", FIGURES)

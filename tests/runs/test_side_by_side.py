@@ -73,13 +73,12 @@ def record_of(file, folder, options, halt=None):
     return packed_run.run(chosen, packed.unpack(file), target, halt or Never(), 1) and records.load(target)
 
 
-def test_a_machine_with_three_packages_leaves_the_notebooks_record(file, tmp_path):
+def test_a_machine_with_three_packages_leaves_the_notebooks_record(file, forks, tmp_path):
     notebook = tmp_path / "notebook.json"
-    done = subprocess.run(
-        [sys.executable, "-m", "papermill", "--log-level", "ERROR", str(paths.NOTEBOOKS / "audio_score.ipynb"),
-         str(tmp_path / "out.ipynb"), *TOY[:3], "-p", "record", str(notebook)],
-        env=os.environ | {"PYTHONPATH": str(paths.ROOT), "XMLIB_RUNS": str(tmp_path / "own")}, check=False,
-        capture_output=True, text=True,
+    done = forks.run(
+        "-m", "papermill", "--log-level", "ERROR", paths.NOTEBOOKS / "audio_score.ipynb", tmp_path / "out.ipynb",
+        *TOY[:3], "-p", "record", notebook, cwd=tmp_path,
+        env=os.environ | forks.kernels | {"PYTHONPATH": str(paths.ROOT), "XMLIB_RUNS": str(tmp_path / "own")},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     away = tmp_path / "away"
