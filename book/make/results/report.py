@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from book.make.results import image_text, neighborhoods, pages, pages_image_text, speed, tables, variants
+from book.make import trials
+from book.make.results import advice, image_text, neighborhoods, pages, pages_image_text, speed, tables, variants
 from book.make.results.runs import group, longest, rivals
 from book.make.write import draw, write
 from xmlib import paths
@@ -111,6 +112,8 @@ def make(records_folder: Path, out: Path) -> list[Path]:
     wanted |= {**image_text.fragments(found), **image_text.pictures(found, draw)}
     wanted |= {**neighborhoods.fragments(found), **neighborhoods.pictures(found, draw)}
     wanted |= {**pages_image_text.fragments(draw), "current.md": tables.filled("current", tables.current(found))}
+    tried = trials.load()
+    wanted |= {**advice.fragments(tried), **advice.pictures(tried, draw)}
     measured = speed.load()
     wanted |= {**speed.fragments(measured), **speed.pictures(measured, draw)}
     changed = [out / name for name, content in wanted.items() if write(out / name, content)]
