@@ -1,5 +1,7 @@
 """Facts about pairs of one's own made ready for training."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -8,6 +10,7 @@ from scipy import sparse
 from xmlib.data.own import pairs
 from xmlib.data.own.ready import groups_of, ready, shared
 from xmlib.data.own.sides import Pairs
+from xmlib.data.pictures import pictures
 from xmlib.data.pictures.preparation import Images
 from xmlib.errors import InputError
 
@@ -136,3 +139,25 @@ def test_pairs_that_share_a_picture_are_known_by_it_in_whichever_view_it_is(tmp_
     assert shared(swapped)[0] == 2
     assert shared(found.take([names.index(f"p{i}.png") for i in range(20)])) is None
     assert shared(made()) is None
+
+
+def test_a_picture_with_several_captions_is_read_as_often_as_one_with_a_single_caption(tmp_path, monkeypatch):
+    read, times = pictures.read, Counter()
+
+    def counted(file, side):
+        times[file.name] += 1
+        return read(file, side)
+
+    monkeypatch.setattr(pictures, "read", counted)
+    _, found = of_pictures(tmp_path, captions=3)
+    assert set(times.values()) == {2}  # is it a picture, and what is on it
+    rows = np.concatenate([found.splits.train.view1[:3], found.splits.test.view1[:3]])
+    items = [found.pairs.view1.items[i] for i in (*found.rows["train"][:3], *found.rows["test"][:3])]
+    np.testing.assert_array_equal(rows, np.concatenate([Images(16).transform([item]) for item in items]))
+
+
+def test_every_row_of_a_damaged_picture_is_named(tmp_path):
+    of_pictures(tmp_path, captions=2)
+    (tmp_path / "p3.png").write_bytes(b"none")
+    with pytest.raises(InputError, match="2 of 40 pairs cannot be used"):
+        pairs.read(table=tmp_path / "pairs.csv", quiet=True)

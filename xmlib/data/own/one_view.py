@@ -130,7 +130,7 @@ def _whole(found: OneView, missing: str) -> OneView:
     reasons: dict[int, Any] = dict(side.faults)
     if side.kind in pairs.FAULTS:
         there = [i for i in range(len(side)) if i not in reasons]
-        damaged = pairs.FAULTS[side.kind]([side.items[i] for i in there])
+        damaged = pairs.faults_of(side.kind, [side.items[i] for i in there])
         reasons |= {there[i]: reason for i, reason in damaged.items()}
     said = [f"{ids[i]}: {reasons[i]}" for i in sorted(reasons)]
     if reasons and missing == "stop":

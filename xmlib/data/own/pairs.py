@@ -110,8 +110,15 @@ def _of_sound_files(pairs: Pairs, missing: str) -> Pairs:
     reasons: dict[int, str] = {}
     for side in (pairs.view1, pairs.view2):
         if side.kind in FAULTS:
-            reasons |= FAULTS[side.kind](side.items)
+            reasons |= faults_of(side.kind, side.items)
     return sides.check(pairs.without(reasons, missing), missing) if reasons else pairs
+
+
+def faults_of(kind: str, files: Sequence[Path]) -> dict[int, str]:
+    """Which of the files cannot be used, by number, and why; each is read once, however often it is named."""
+    different = list(dict.fromkeys(files))
+    reasons = {different[i]: reason for i, reason in FAULTS[kind](different).items()}
+    return {i: reasons[file] for i, file in enumerate(files) if file in reasons}
 
 
 def _given(value: Any) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from xmlib.data.audio_score import synthesize
 from xmlib.data.audio_score.synthesize import RATE
 from xmlib.data.pictures import pictures
-from xmlib.data.pictures.preparation import paths_of
+from xmlib.data.pictures.preparation import once, paths_of
 from xmlib.errors import InputError
 
 LEAST, MOST = 16, 200  # frames: the convolutional encoder halves them four times; 10 s are enough for its memory
@@ -54,7 +54,10 @@ class Sounds:
 
     def transform(self, items: Sequence[str | Path]) -> np.ndarray:
         """(n, 1, 92, frames) float32; raises `InputError` for a file that is no sound."""
-        cut = [middle(_of_file(file), self.frames) for file in paths_of(items)]
+        return once(paths_of(items), self._of_files)
+
+    def _of_files(self, files: Sequence[Path]) -> np.ndarray:
+        cut = [middle(_of_file(file), self.frames) for file in files]
         return np.stack(cut).swapaxes(1, 2)[:, None] if cut else np.zeros((0, *self.shape), np.float32)
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -39,7 +39,9 @@ class Images:
 
     def transform(self, items: Sequence[str | Path]) -> np.ndarray:
         """(n, *shape) float32; raises `InputError` for a file that is no picture, or one that might do harm."""
-        files = paths_of(items)
+        return once(paths_of(items), self._of_files)
+
+    def _of_files(self, files: Sequence[Path]) -> np.ndarray:
         if not self.pixels and len(files) > image_features.PART:
             found, _, kept = image_features.of_files(files, paths.DATA / "pictures")
             for i in sorted(set(range(len(files))) - set(kept)):
@@ -88,6 +90,12 @@ def _read(file: Path, side: int) -> np.ndarray:
         raise InputError(f"{file} is no picture that can be used ({error}): mend it or leave it out.") from None
     except OSError as error:
         raise InputError(f"{file} cannot be read ({error.strerror or error}).") from None
+
+
+def once(files: Sequence[Path], make: Callable[[Sequence[Path]], np.ndarray]) -> np.ndarray:
+    """What `make` gives for files, (n, …), each of them read once, however often it is named."""
+    place = {file: i for i, file in enumerate(dict.fromkeys(files))}
+    return make(files) if len(place) == len(files) else make(list(place))[[place[file] for file in files]]
 
 
 def paths_of(items: Any) -> list[Path]:
