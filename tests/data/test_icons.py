@@ -3,6 +3,8 @@
 import hashlib
 import io
 import json
+import signal
+import subprocess
 import sys
 import tarfile
 from itertools import combinations
@@ -146,12 +148,17 @@ WRITE = (
 )
 
 
+def left_in(folder) -> list[str]:
+    """The names in a folder of packages, but for the lock."""
+    return sorted(path.name for path in folder.iterdir() if path.name != ".lock")
+
+
 def test_a_download_that_was_stopped_goes_on_with_the_package_that_is_missing(tmp_path, monkeypatch):
     npm_command(tmp_path / "bin", f"if count == 1: sys.exit('npm error code E1\\nnpm error network is down')\n{WRITE}")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     with pytest.raises(InputError, match=r"npm could not fetch b-icons@2.1.0 \(network is down\); try again"):
         npm.download(TWO, tmp_path / "packages")
-    assert [file.name for file in (tmp_path / "packages").iterdir()] == ["a-icons-1.0.0.tgz"]
+    assert left_in(tmp_path / "packages") == ["a-icons-1.0.0.tgz"]
     found = npm.download(TWO, tmp_path / "packages")
     assert [file.read_bytes() for file in found] == [b"one", b"two"]
     assert (tmp_path / "bin" / "log").read_text().split() == ["@a/icons@1.0.0", "b-icons@2.1.0", "b-icons@2.1.0"]
@@ -162,7 +169,19 @@ def test_a_package_that_is_another_than_the_pinned_one_is_refused_and_thrown_awa
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     with pytest.raises(InputError, match=f"has the SHA-256 .* and not {hash_of(b'one')}"):
         npm.download(TWO, tmp_path / "packages")
-    assert list((tmp_path / "packages").iterdir()) == []
+    assert left_in(tmp_path / "packages") == []
+
+
+def test_a_call_that_was_killed_leaves_nothing_in_the_way_of_the_next(tmp_path, monkeypatch):
+    npm_command(tmp_path / "bin", "import os, signal\npathlib.Path('half').touch()\n"
+                f"if count == 0: os.kill(os.getppid(), signal.SIGKILL)\n{WRITE}")  # fmt: skip
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    code = f"from xmlib.data.icons import npm; npm.download([npm.Package(*{tuple(TWO[0])})], npm.Path(sys.argv[1]))"
+    call = [sys.executable, "-c", f"import sys; {code}", str(tmp_path / "packages")]
+    assert subprocess.run(call, capture_output=True, check=False).returncode == -signal.SIGKILL
+    assert [name for name in left_in(tmp_path / "packages") if name.startswith(cache.PART)] != []
+    assert npm.download(TWO[:1], tmp_path / "packages")[0].read_bytes() == b"one"
+    assert left_in(tmp_path / "packages") == ["a-icons-1.0.0.tgz"]
 
 
 def test_a_damaged_package_is_fetched_again(tmp_path, monkeypatch):

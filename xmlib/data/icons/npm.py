@@ -45,13 +45,20 @@ def download(packages: Sequence[Package], folder: Path, minutes: float = 10) -> 
     InputError where there is no npm, where a package cannot be had within so many minutes, and where it is another
     than the one pinned here.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    cache.sweep(folder)
-    for package in packages:
-        if problem(package, folder):
+    there = [folder / package.file for package in packages]
+
+    def missing() -> list[Package]:
+        return [package for package in packages if problem(package, folder)]
+
+    def make() -> list[Path]:
+        for part in folder.glob(f"{cache.PART}*"):
+            shutil.rmtree(part)  # of a call that was killed; no other one is under way
+        for package in missing():
             _fetch(package, folder, minutes)
             print(f"{package.asked} is there", file=sys.stderr)
-    return [folder / package.file for package in packages]
+        return there
+
+    return cache.built(folder, "icons", lambda: None if missing() else there, make)
 
 
 def by_hand(packages: Sequence[Package], folder: Path) -> str:
