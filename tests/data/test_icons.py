@@ -115,6 +115,7 @@ def packages(tmp_path, monkeypatch):
     }
     folder = tmp_path / "icons" / "packages"
     folder.mkdir(parents=True)
+    (tmp_path / "icons" / f"{cache.PART}of-a-killed-build").mkdir()
     for name, content in files.items():
         packed = tgz(content)
         package = COLLECTIONS[name].package._replace(sha256=hashlib.sha256(packed).hexdigest())

@@ -245,7 +245,7 @@ def committed():
 
 
 def test_every_committed_record_holds_the_metrics_of_its_ranks(committed):
-    assert {found["dataset"] for found in committed} == {"audio_score", "emoji", "openclipart"}
+    assert {found["dataset"] for found in committed} >= {"audio_score", "emoji", "openclipart"}
 
 
 def test_the_intervals_of_committed_records_are_those_of_their_ranks(committed):

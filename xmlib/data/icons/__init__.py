@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Sequence
 from functools import partial
@@ -153,6 +154,8 @@ def _sample(icons: Sequence[Icon], count: int) -> list[Icon]:
 
 def _compute(home: Path, folder: Path, ids: list[str], processes: int, mirrored: bool = False) -> dict[str, Any]:
     """Unpack the drawings for a while and compute their features into `folder`."""
+    for left in home.glob(f"{cache.PART}*"):
+        shutil.rmtree(left)  # of a build that was killed; no other one is under way
     known: dict[str, Drawing] = {drawing.id: drawing for drawing in icon_files.drawings(home / "packages")[0]}
     with tempfile.TemporaryDirectory(dir=home, prefix=cache.PART) as unpacked:
         files = icon_files.unpack(home / "packages", [known[id] for id in ids], Path(unpacked))
