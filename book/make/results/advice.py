@@ -55,7 +55,7 @@ def table(kept: Kept, piece: str) -> list[dict[str, Any]]:
         for trial in asked:
             seeds = [seed for seed in trials.SEEDS if trial.key(seed) in kept and asked[0].key(seed) in kept]
             if seeds:
-                row = {"dataset": dataset, "setting": label(kept[trial.key(seeds[0])], asked), "seeds": len(seeds)}
+                row: dict[str, Any] = {"dataset": dataset, "setting": label(kept[trial.key(seeds[0])], asked)}
                 row["mrr"] = float(scores(kept, trial, seeds).mean())
                 rows.append(row | (compared(kept, trial, asked[0], seeds) if trial != asked[0] else FIRST))
     return rows
@@ -109,7 +109,7 @@ def reading(kept: Kept) -> dict[str, Any]:
     left = int((holm([row["p"] for row in differences]) < 0.05).sum()) if differences else 0
     counts = {"count": len(verdicts), "told": len(verdicts) - verdicts.count("open"), "left": left}
     sizes = {dataset: _size(kept, dataset) for dataset in SETS}
-    return counts | {"seeds": sorted({row["seed"] for row in kept.values()}), "sizes": sizes}
+    return counts | {"sizes": sizes}
 
 
 def _size(kept: Kept, dataset: str) -> dict[str, int]:
@@ -129,7 +129,7 @@ def by_pairs(kept: Kept) -> list[dict[str, Any]]:
                 continue
             pairs = float(np.mean([kept[found[0].key(seed)]["train"] for seed in seeds]))
             for trial in found:
-                row = {"dataset": dataset, "pairs": pairs, "seeds": len(seeds), "method": trial.method}
+                row = {"dataset": dataset, "pairs": pairs, "method": trial.method}
                 row |= {
                     "mrr": float(scores(kept, trial, seeds).mean()),
                     "d": kept[trial.key(seeds[0])]["settings"]["d"],
