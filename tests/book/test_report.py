@@ -470,6 +470,11 @@ def test_linear_cca_is_listed_by_its_number_of_training_pairs_and_other_pairs_ar
     assert "make icons" in image_text.fragments([])["icons_linear.md"]
 
 
+def test_variants_with_fewer_pairs_come_in_the_order_of_their_numbers():
+    found = [with_linear(0.1, 9, variant=f"pairs_{number}") for number in (1000, 500)]
+    assert list(image_text.variants(found, "icons")["variants"]) == ["pairs_500", "pairs_1000"]
+
+
 def with_twins(item: dict, mrr: float) -> dict:
     """The record with what near twins change: every other query has a twin that stands first."""
     better, tied, right = [i % 2 for i in range(N)], [1] * N, [1] * N
