@@ -333,6 +333,12 @@ def test_vectors_in_the_cells_of_a_table_are_numbers(tmp_path, form):
     assert found.view2.kind == "texts"
 
 
+def test_a_column_of_a_view_names_the_pairs_too_where_that_is_asked_for(tmp_path):
+    file = table(tmp_path / "x.csv", [["a", "b"], *([f"fox {i}", f"owl {i * i}"] for i in range(N))])
+    found = pairs.read(table=file, key1="a", key2="b", id_column="a")
+    assert found.ids == found.view1.items == [f"fox {i}" for i in range(N)]
+
+
 def test_an_id_twice_is_refused(tmp_path):
     rows = [["id", "a", "b"], *([f"n{i % 15}", str(i), str(i * i)] for i in range(N))]
     file = table(tmp_path / "x.csv", rows)

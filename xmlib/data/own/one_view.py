@@ -96,7 +96,8 @@ def _of_table(
     names = list(cells.columns)
     pairs.check_names(names, file)
     known = {role: pairs.column_of(names, role, id_column if role == "id" else "", file) for role in pairs.ROLES}
-    chosen = _columns(file, [name for name in names if name not in known.values()], view, kind, key)
+    free = [name for name in names if name not in known.values() or name == key]  # a path may be the id as well
+    chosen = _columns(file, free, view, kind, key)
     home = Path(folder).expanduser() if folder else file.parent
     side = pairs.side_of_column(cells, chosen, f"column {'+'.join(chosen[:3])}", kind, home, decimal)
     rows = [f"row {i}" for i in range(2, len(cells) + 2)]  # as the spreadsheet numbers them
@@ -104,11 +105,12 @@ def _of_table(
 
 
 def _about(cells: Any, chosen: list[str], kind: str, known: dict[str, str]) -> Columns:
-    """All columns of a table but the id and numbers that are the view; a name that another column has is not given."""
+    """All columns of a table but an id that is no item, and numbers that are the view; no name is given twice."""
     roles = {known[role]: role for role in ("label", "group")} | (
         {} if kind == "numbers" else {chosen[0]: CALLED[kind]}
     )
-    names = [name for name in cells.columns if name != known["id"] and not (kind == "numbers" and name in chosen)]
+    left_out = {known["id"], *chosen} if kind == "numbers" else {known["id"]} - set(chosen)
+    names = [name for name in cells.columns if name not in left_out]
     called = {name: roles[name] if name in roles and roles[name] not in names else str(name) for name in names}
     return {called[name]: cells[name].tolist() for name in names}
 

@@ -200,7 +200,9 @@ def _two_keys(file: str, keys: tuple[str, str], asked: dict[str, str]) -> tuple[
         first, second = keys if all(keys) else views
         return (first, second), roles
     listed = ", ".join(names) or "no arrays by name"
-    raise InputError(f"{file} has {listed}; say by key1 and key2 which two are the views, or give view2.")
+    raise InputError(
+        f"{file} has {listed}; say by key1 and key2 (a command: --key1, --key2) which two are the views, or give view2."
+    )
 
 
 def column_of(names: Sequence[str], role: str, asked: str, where: Any) -> str:
@@ -225,8 +227,9 @@ def _of_table(
     cells, said = cells_of(file, encoding, separator)
     names = list(cells.columns)
     check_names(names, file)
-    roles = {role: name for role in ROLES if (name := column_of(names, role, asked[role], file)) and name not in keys}
-    views = _two_columns(file, [name for name in names if name not in roles.values()], keys)
+    found = {role: column_of(names, role, asked[role], file) for role in ROLES}
+    roles = {role: name for role, name in found.items() if name and (name not in keys or name == asked[role])}
+    views = _two_columns(file, [name for name in names if name not in roles.values() or name in keys], keys)
     home = Path(folder).expanduser() if folder else file.parent
     one, other = (
         side_of_column(cells, chosen, f"column {'+'.join(chosen[:3])}", kind, home, decimal)
@@ -271,7 +274,7 @@ def _two_columns(file: Path, names: list[str], keys: tuple[str, str]) -> list[li
     if not (first and second) or any(keys):
         raise InputError(
             f"{file} has the columns {', '.join(map(str, names)) or '(none)'}; "
-            "say by key1 and key2 which two are the views."
+            "say by key1 and key2 (a command: --key1, --key2) which two are the views."
         )
     return [[first], [second]]
 
