@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 from scipy import sparse
 
-from xmlib.commands import app, printing
+from xmlib.commands import app, model, printing, search
 from xmlib.data.own.sides import Side
-from xmlib.retriever import Retriever, results_page
+from xmlib.retriever import Retriever, choice, results_page
 from xmlib.scoring import relevance
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 160, 0), "blue": (0, 0, 255), "yellow": (250, 230, 0), "grey": (90, 90, 90)}
@@ -269,8 +269,43 @@ def test_a_text_finds_pictures_by_their_ids(folder, capsys):
     assert found["direction"] == "view2_to_view1"
     assert len({int(one["id"].split()[1]) % 5 for one in found["found"]} & {0}) == 1
     lines = said(capsys, "search", folder / "model", "red on the left", "-k", 5).splitlines()
-    assert lines[0].split() == ["rank", "id", "score"]
+    assert lines[0].split() == ["rank", "id", "score", "item"]
     assert [line.split("  ")[2] for line in lines[1:]] == [one["id"] for one in found["found"]]
+
+
+def test_a_search_says_which_file_or_text_it_found(folder, capsys, monkeypatch):
+    monkeypatch.chdir(folder)
+    found = json.loads(said(capsys, "search", "model", "red on the left", "-k", 5, "--json"))["found"]
+    assert [one["item"] for one in found] == [f"p{one['id'].split()[1]}.png" for one in found]
+    found = json.loads(said(capsys, "search", "model", "p7.png", "-k", 5, "--json"))["found"]
+    assert {one["item"].split()[-1] for one in found} == {one["id"].split()[1] for one in found}
+    assert found[0]["item"] in said(capsys, "search", "model", "p7.png", "-k", 5)
+    assert "item" not in json.loads(said(capsys, "search", "numbers", "a.npy", "--json"))["found"][0]
+
+
+def test_a_long_item_loses_its_middle_in_a_table():
+    short = search._short("a fox " * 20 + "in the snow")
+    assert (len(short), short[:6], short[-11:]) == (search.LONGEST, "a fox ", "in the snow")
+
+
+def test_a_column_of_paths_names_the_items_too(folder, tmp_path, capsys):
+    made = Retriever.load(folder / "model").save(tmp_path / "m")
+    more = ["index", made, folder / "pairs.csv", "--view", 1, "--key", "image", "--add"]
+    assert app.main([str(one) for one in more]) == 2
+    assert "name a column of other ids by --id-column" in capsys.readouterr().err
+    said(capsys, *more, "--id-column", "image")
+    index = Retriever.load(tmp_path / "m").indexes["view2_to_view1"]
+    assert index.ids[N:] == [f"p{i}.png" for i in range(N)]
+
+
+def test_without_an_index_search_says_how_to_make_one(folder, copied, capsys):
+    said(capsys, "refit", copied, *arrays(folder))
+    assert app.main(["search", str(copied), f"{folder}/a.npy"]) == 2
+    assert f"make it by xm index {copied} ITEMS --view 2" in capsys.readouterr().err
+
+
+def test_the_help_names_every_method():
+    assert set(model.METHODS.split(", ")) == set(choice.ORDER)
 
 
 def test_a_picture_finds_texts_and_numbers_find_numbers(folder, capsys):
@@ -442,7 +477,7 @@ def test_refitting_by_command_is_refitting_and_drops_the_indexes(folder, copied,
         (["search", "{}/numbers", "a red fox"], "is neither numbers nor a file"),
         (["search", "{}/numbers", "1,2"], "12 numbers an item"),
         (["search", "{}/numbers", "{}/a.npy", "--row", "81"], "row 81 was asked for of the 80"),
-        (["refit", "{}/numbers", "--view1", "{}/a.npy"], "say by key1 and key2"),
+        (["refit", "{}/numbers", "--view1", "{}/a.npy"], "say by key1 and key2 (a command: --key1, --key2)"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_status_2(folder, capsys, arguments, words):

@@ -13,13 +13,14 @@ Model = Annotated[Path, typer.Argument(metavar="MODEL", help="The folder of a mo
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
 COLUMNS = {"r1": "R@1", "r5": "R@5", "r10": "R@10", "median_rank": "median rank", "mrr": "MRR"}
 MOST_THREADS = 1024
+METHODS = "linear_cca, linear_nce, ccal_tno, ccal_cont, ccal_nce, learned_cont, learned_nce"  # imported, help is slow
 
 
 @options(PAIRS)
 def train(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="The folder to be made.")],
     reading: dict[str, str],
-    method: Annotated[str, typer.Option(help="auto for the best of all on validation, or one of them.")] = "auto",
+    method: Annotated[str, typer.Option(help=f"auto for the best of all on validation, or one: {METHODS}.")] = "auto",
     minutes: Annotated[float, typer.Option(min=0, help="For training at most.")] = 10.0,
     d: Annotated[int, typer.Option(min=0, help="Size of the embedding; 0 is what suits the pairs.")] = 0,
     batch: Annotated[int, typer.Option(min=0, help="Pairs in a batch; 0 is what suits the pairs.")] = 0,

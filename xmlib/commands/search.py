@@ -11,6 +11,7 @@ from xmlib.commands import printing, reading
 from xmlib.commands.model import AsJson, Model
 from xmlib.errors import InputError
 
+LONGEST = 72  # letters of an item in a table, so that its line fits into most terminals
 View = Annotated[int, typer.Option(min=1, max=2, help="Of which view the items are.")]
 Source = Annotated[str, typer.Argument(metavar="ITEMS", help="A file of an array, a table, or a folder of files.")]
 
@@ -126,6 +127,11 @@ def _put(model: Any, direction: str, view: int, items: Any, ids: list[str], add:
     from xmlib.retriever import results_page
 
     if add and direction in model.indexes:
+        if twice := sorted({str(one) for one in model.indexes[direction].ids} & set(ids)):
+            raise InputError(
+                f"The id {twice[0]!r} is given twice, since the index has it: name a column of other ids by "
+                "--id-column, or take it out by --remove."
+            )
         model.indexes[direction].add((model.embed1, model.embed2)[view - 1](items), ids)
         return
     model.index(direction, items, ids, kind=kind)
@@ -135,6 +141,11 @@ def _put(model: Any, direction: str, view: int, items: Any, ids: list[str], add:
 def _said(index: Any) -> str:
     corrected = "" if index.bank is None else f", less a correction by {len(index.bank):,} items of a bank,"
     return f"{len(index):,} items can be searched{corrected}"
+
+
+def _short(item: str) -> str:
+    """An item without its middle, since the end of a path says as much as the beginning of a text."""
+    return item if len(item) <= LONGEST else f"{item[: LONGEST - 25]}…{item[-24:]}"
 
 
 def search(
@@ -151,8 +162,8 @@ def search(
 ) -> None:
     """Find the best items for a query.
 
-    Scores are cosines, less the correction where the index has a bank. The page has pictures and players in it and asks
-    no other machine for anything.
+    An item is shown by its id, and by its text or the path of its file. Scores are cosines, less the correction where
+    the index has a bank. The page has pictures and players in it and asks no other machine for anything.
     """
     from xmlib.files import write_text
     from xmlib.retriever import Retriever, results_page
@@ -160,10 +171,17 @@ def search(
 
     loaded = Retriever.load(model)
     way = direction or asked.direction(query, loaded.preparations, list(loaded.indexes))
+    view = 2 - asked.asking(way)  # of the items that are found
+    if way not in loaded.indexes:
+        raise InputError(
+            f"There is no index of view {view} to search: make it by xm index {model} ITEMS --view {view}."
+        )
     side = asked.read(query, loaded.preparations[asked.asking(way)].kind, row)
     ids, scores = loaded.search(side.items, k, way)
     pairs = zip(range(1, k + 1), ids[0], scores[0], strict=True)
-    found = [{"rank": rank, "id": one, "score": float(score)} for rank, one, score in pairs]
+    found: list[dict[str, Any]] = [{"rank": rank, "id": one, "score": float(score)} for rank, one, score in pairs]
+    for line, item in zip(found, results_page.named(loaded, model, way, ids[0]), strict=False):  # numbers have none
+        line["item"] = item if as_json else _short(item)
     print(printing.as_json({"direction": way, "found": found}) if as_json else printing.table(found))
     if show or page:
         target = page or Path(os.path.abspath(model.expanduser())).with_name(f"{model.resolve().name}-search.html")

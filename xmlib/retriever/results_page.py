@@ -58,6 +58,22 @@ def forget(model: Retriever, direction: str, ids: Sequence[Any] | None = None) -
         model.about.get("items", {}).get(direction, {"of": {}})["of"].pop(name, None)
 
 
+def named(model: Retriever, folder: Path | str, direction: str, ids: Sequence[Any]) -> list[str]:
+    """The text of each item, or the path of its file from the working folder; none where the items are numbers.
+
+    An item of which nothing is noted has an empty text.
+    """
+    noted = model.about.get("items", {}).get(direction)
+    if noted is None:
+        return []
+    kept, base = [noted["of"].get(one, "") for one in ids], Path(folder).expanduser().absolute()
+    return (
+        kept
+        if noted["kind"] == "texts"
+        else [one and _from(Path.cwd(), Path(os.path.normpath(base / one))) for one in kept]
+    )
+
+
 def page(
     model: Retriever, folder: Path | str, direction: str, query: Side, ids: Sequence[Any], scores: Sequence[float]
 ) -> str:
