@@ -67,7 +67,7 @@ if ! cmp -s requirements.lock "$mark"; then
         echo "error: .venv is a link to $(readlink .venv), which would be emptied: remove the link, or install there" >&2
         exit 2
     fi
-    echo "Installing $total packages of requirements.lock into .venv ($("$python" -V), 2.6 GB): about 2 min"
+    echo "Installing $total packages of requirements.lock into .venv ($("$python" -V), 2.6 GB): 2 to 10 min, by what else the machine does"
     "$python" -m venv --clear .venv
     : >"$log"
     install || stop
