@@ -404,6 +404,16 @@ def test_what_was_removed_is_not_kept_for_the_page_of_results(folder, tmp_path, 
     assert ("picture 7" in kept, "picture 8" in kept, len(kept)) == (False, True, N - 1)
 
 
+def test_the_rows_of_a_further_array_are_numbered_on(folder, copied, tmp_path, capsys):
+    more = np.load(folder / "b.npy")[:3] * 2
+    np.save(tmp_path / "more.npy", more)
+    said(capsys, "index", copied, tmp_path / "more.npy", "--view", 2, "--add")
+    index = Retriever.load(copied).indexes["view1_to_view2"]
+    assert list(index.ids) == [f"row {i}" for i in range(1, 84)]
+    queries = Retriever.load(copied).embed2(more)
+    assert [ids[0] for ids in index.search(queries, 1)[0]] == ["row 81", "row 82", "row 83"]
+
+
 def test_a_bank_corrects_the_index_as_the_library_does_and_stays_when_items_are_added(folder, copied, tmp_path, capsys):
     np.save(tmp_path / "bank.npy", np.load(folder / "a.npy")[:50])
     assert "less a correction by 50 items" in said(

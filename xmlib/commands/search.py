@@ -80,6 +80,7 @@ def index(
         _remove(loaded, direction, gone)
     if items:
         side, ids, _ = _items(loaded, items, view, reading)
+        ids = _numbered_on(loaded.indexes[direction].ids, ids) if add and direction in loaded.indexes else ids
         _put(loaded, direction, view, side.items, ids, add, kind)
         results_page.remember(loaded, direction, side, ids, model)
     if bank:
@@ -120,6 +121,16 @@ def _remove(model: Any, direction: str, names: list[str]) -> None:
     gone = [there.get(name, name) for name in names]
     model.indexes[direction].remove(gone)
     results_page.forget(model, direction, gone)
+
+
+def _numbered_on(there: list[Any], ids: list[str]) -> list[str]:
+    """The ids, those of the rows of an array counted on from the last row that is there."""
+    rows = [int(one[4:]) for one in map(str, there) if one.startswith("row ") and one[4:].isdecimal()]
+    if not rows or ids != [f"row {i}" for i in range(1, len(ids) + 1)]:
+        return ids
+    first = max(rows) + 1
+    printing.say(f"the rows are numbered on from row {first}")
+    return [f"row {i}" for i in range(first, first + len(ids))]
 
 
 def _put(model: Any, direction: str, view: int, items: Any, ids: list[str], add: bool, kind: str) -> None:
