@@ -124,3 +124,10 @@ def test_a_preparation_is_the_same_after_its_state_was_kept(prepare, items):
 def test_the_kind_of_items_is_told_by_the_first():
     assert preparation.for_items(TEXTS).kind == preparation.for_items(np.array(TEXTS)).kind == "texts"
     assert preparation.for_items(rows()).kind == preparation.for_items(sparse.eye(3).tocsr()).kind == "numbers"
+
+
+def test_texts_that_differ_in_rare_words_alone_are_refused():
+    with pytest.raises(
+        InputError, match=r"All 6 training texts .* equal in the words that at least 2 of them use \(same\)"
+    ):
+        Texts().fit([f"the same {other}" for other in ("fox", "house", "door", "tree", "sea", "star")])

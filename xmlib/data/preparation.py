@@ -200,7 +200,7 @@ class Texts:
         self.shape: tuple[int, ...] = ()
 
     def fit(self, items: Any) -> Texts:
-        """Vocabulary and weights of training texts; raises `InputError` for equal ones, and where no word is left."""
+        """Vocabulary and weights of training texts; raises `InputError` where these are equal, or no word is left."""
         from sklearn.feature_extraction.text import TfidfVectorizer  # takes a second to import
 
         texts = _texts(items)
@@ -214,7 +214,14 @@ class Texts:
                 f"No word is in at least {self.least} of the {len(texts)} training texts: give longer texts, more of "
                 "them, or Texts(least=1)."
             ) from None
-        return self._keep(counted.get_feature_names_out().tolist(), counted.idf_)
+        self._keep(counted.get_feature_names_out().tolist(), counted.idf_)
+        found = self.transform(texts)
+        if abs(found - found[np.zeros(len(texts), dtype=int)]).max() == 0:
+            raise InputError(
+                f"All {len(texts)} training texts of a view are equal in the words that at least {self.least} of them "
+                f"use ({', '.join(self.vocabulary[:3])}), so there is nothing to learn from: give longer texts or more."
+            )
+        return self
 
     def _keep(self, vocabulary: Sequence[str], weights: np.ndarray) -> Texts:
         self.vocabulary, self.weights, self.shape = list(vocabulary), np.asarray(weights), (len(vocabulary),)
