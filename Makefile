@@ -9,10 +9,10 @@ PY := .venv/bin/python
 GRID = $(PY) -m scripts.grid --cores $(CORES)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sync book test check serve medium openclipart icons ablation full bench clean
+.PHONY: help setup sync book test test-faults check serve medium openclipart icons ablation full bench clean
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: .venv/.installed  ## the packages alone, into .venv (every other target does this by itself)
 
@@ -27,7 +27,10 @@ book: sync  ## run what is out of date (profile quick) and build the site in _bu
 	@echo "The book is in _build/html; 'make serve' shows it."
 
 test: .venv/.installed  ## run the tests (ARGS="-k name" for some of them)
-	@$(PY) -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder -m "not faults" $(ARGS)
+
+test-faults: .venv/.installed  ## run the tests that kill processes or take disk and locks away
+	@$(PY) -m pytest -n $(CORES) --dist loadfile -m faults $(ARGS)
 
 check: .venv/.installed  ## lint, format, types, layers, notebook pairs
 	@$(PY) -m ruff check --quiet .

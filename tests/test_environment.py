@@ -1,6 +1,7 @@
 """pyproject.toml, requirements.lock, environment.yml and what is installed describe one environment."""
 
 import ast
+import functools
 import importlib.metadata as metadata
 import re
 import tomllib
@@ -24,11 +25,13 @@ def applies(requirement: Requirement, extras=()) -> bool:
     return requirement.marker is None or any(requirement.marker.evaluate({"extra": e}) for e in ("", *extras))
 
 
+@functools.cache
 def locked() -> dict[str, Requirement]:
     lines = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if line and line[0] != "#"]
     return {canonicalize_name(r.name): r for r in map(Requirement, lines)}
 
 
+@functools.cache
 def pinned() -> dict[str, str]:
     """Name and version of every line of the lock that applies to this Python."""
     return {name: next(iter(r.specifier)).version for name, r in locked().items() if applies(r)}

@@ -93,6 +93,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_to_the_last_digit(splits, met
     assert all(torch.equal(a, b) for a, b in zip(weights(resumed).values(), weights(whole).values(), strict=True))
 
 
+@pytest.mark.faults
 def test_a_run_killed_inside_a_refinement_or_an_annealing_goes_on_as_if_nothing_had_happened(splits, tmp_path):
     for changes in (dict(patience=1, refine_patience=1, lr=0.05), dict(anneal=0.5)):
         whole = train(splits, epochs=7, **changes)

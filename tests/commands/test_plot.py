@@ -151,6 +151,7 @@ def test_a_window_is_drawn_in_until_it_is_closed(going_on, monkeypatch):
     assert not os.path.exists("loss.svg")
 
 
+@pytest.mark.faults
 def test_ctrl_c_ends_the_following_with_what_there_is(tmp_path):
     (tmp_path / "run.json").write_text(json.dumps({"history": ROWS}))
     code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import xmlib.__main__"

@@ -56,6 +56,7 @@ def interrupted_at(process, words) -> str:
     raise AssertionError(f"it ended before it said {words!r}: {said}")
 
 
+@pytest.mark.faults
 def test_ctrl_c_keeps_the_best_model_so_far_and_says_so(tmp_path, views):
     with started(tmp_path, views, "--method", "ccal_cont", "--epochs", "1000") as process:
         interrupted_at(process, "ccal_cont: epoch 2")
@@ -70,6 +71,7 @@ def test_ctrl_c_keeps_the_best_model_so_far_and_says_so(tmp_path, views):
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
 
 
+@pytest.mark.faults
 def test_a_second_ctrl_c_ends_at_once_and_leaves_what_was_there(tmp_path, views):
     old = [*views, "--method", "linear_cca"]
     assert app.main(["train", f"{tmp_path}/model", *old]) == 0

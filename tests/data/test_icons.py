@@ -173,6 +173,7 @@ def test_a_package_that_is_another_than_the_pinned_one_is_refused_and_thrown_awa
     assert left_in(tmp_path / "packages") == []
 
 
+@pytest.mark.faults
 def test_a_call_that_was_killed_leaves_nothing_in_the_way_of_the_next(tmp_path, monkeypatch):
     npm_command(tmp_path / "bin", "import os, signal\npathlib.Path('half').touch()\n"
                 f"if count == 0: os.kill(os.getppid(), signal.SIGKILL)\n{WRITE}")  # fmt: skip

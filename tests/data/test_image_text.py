@@ -527,6 +527,7 @@ print(features.sum())
 """
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("other", ["one", "other"])
 def test_a_process_waits_while_another_computes_features_of_the_same_or_other_pictures(tmp_path, other):
     for name, colour in (("one", (255, 0, 0, 255)), ("other", (0, 0, 255, 255))):
@@ -574,6 +575,7 @@ except InputError as error:
 """
 
 
+@pytest.mark.faults
 def test_a_disk_that_becomes_full_is_said_in_one_sentence_and_leaves_no_halves(tmp_path):
     (tmp_path / "a.png").write_bytes(png())
     command = [sys.executable, "-c", FULL, tmp_path / "a.png", tmp_path / "cache"]

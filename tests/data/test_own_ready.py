@@ -74,10 +74,10 @@ def test_sparse_rows_are_divided_tied_and_scaled_as_they_are_and_stay_sparse():
 
 
 def test_tf_idf_stays_sparse_and_knows_training_words_alone():
-    said = [f"a fox, number {i}" for i in range(N)]
+    said = [f"a {'hare' if i % 2 else 'fox'}, number {i}" for i in range(N)]
     found = ready(made(said, splits=["train"] * 30 + ["test"] * 5 + ["valid"] * 5))
     vocabulary = found.preparations[1].state()[0]["vocabulary"]
-    assert set(vocabulary) - {"a"} == {"fox", "number"}
+    assert set(vocabulary) - {"a"} == {"fox", "hare", "number"}
     assert found.splits.test.view2[0].shape == (len(vocabulary),)
     assert found.splits.test.texts[0] == "a fox, number 30"
 
@@ -101,7 +101,10 @@ def of_pictures(folder, captions=3, splits=""):
         Image.fromarray(draw.integers(0, 255, (8, 8, 3), dtype=np.uint8)).save(folder / f"p{i}.png")
     lines = ["image,text,split" if splits else "image,text"]
     for i, row in enumerate(order):
-        lines.append(f"p{row % 20}.png,a caption number {row}" + (f",{splits[i]}" if splits else ""))
+        lines.append(
+            f"p{row % 20}.png,a {'short' if row % 3 else 'long'} caption number {row}"
+            + (f",{splits[i]}" if splits else "")
+        )
     (folder / "pairs.csv").write_text("\n".join(lines))
     found = pairs.read(table=folder / "pairs.csv", quiet=True)
     return found, ready(found, preparations=(Images(16), None))

@@ -193,6 +193,7 @@ def test_a_pipe_a_device_and_a_folder_are_not_opened(tmp_path):
     assert done.stdout.splitlines() == 4 * ["it is a folder, a pipe or a device, and no file"]
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("target", ["pipe.png", "/dev/zero"])
 def test_an_svg_that_names_a_pipe_or_a_device_is_left_out_at_once(tmp_path, target):
     os.mkfifo(tmp_path / "pipe.png")

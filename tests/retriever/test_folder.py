@@ -106,6 +106,7 @@ with folder.written(sys.argv[1], "thing") as part:
 """
 
 
+@pytest.mark.faults
 def test_a_killed_process_leaves_the_old_folder(saved):
     assert subprocess.run([sys.executable, "-c", KILLED, str(saved)], check=False).returncode == 9
     assert (folders.checked(saved, "thing") / "numbers").is_file()

@@ -150,6 +150,7 @@ def test_on_a_terminal_there_is_one_line_that_is_rewritten(copy):
     assert re.fullmatch(r"3 steps made in \d+ s\.", shown[-1])
 
 
+@pytest.mark.faults
 def test_ctrl_c_is_no_failure_of_a_step_and_says_how_to_go_on(copy):
     run = start(copy, "touch here; sleep 600", stderr=subprocess.PIPE, text=True, start_new_session=True)
     while not (copy / "here").exists() and run.poll() is None:

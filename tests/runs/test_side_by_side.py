@@ -115,6 +115,7 @@ STOP = """os.kill(os.getppid(), signal.SIGTERM)
 KILL = "[os.kill(process, signal.SIGKILL) for process in (os.getppid(), os.getpid())]"
 
 
+@pytest.mark.faults
 def test_a_run_that_is_stopped_and_then_killed_goes_on_to_the_same_record(file, elsewhere):
     whole = record_of(file, elsewhere, LONG)
     away = elsewhere / "away"
