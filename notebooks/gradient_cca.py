@@ -42,9 +42,11 @@ import torch
 from xmlib import cca, objectives
 from xmlib.derivations import adjoints, gradient_figures, released, routes
 from xmlib.derivations.checks import Checks, begin, direction_of_covariances, inner, slope
+from xmlib.runs.parameters import checked
 from xmlib.show import figures
 
 figures.use_style()
+globals().update(checked("gradient_cca", globals()))  # or one sentence on what is wrong
 begin(seed)
 checks = Checks()
 within = checks.within

@@ -33,7 +33,9 @@ import torch
 from xmlib import cca, polar
 from xmlib.derivations import adjoints, released, routes
 from xmlib.derivations.checks import Checks, begin, direction_of_covariances, inner, slope
+from xmlib.runs.parameters import checked
 
+globals().update(checked("gradient_layer", globals()))  # or one sentence on what is wrong
 begin(seed)
 checks = Checks()
 within = checks.within

@@ -37,9 +37,11 @@ import torch
 from xmlib import cca, objectives
 from xmlib.derivations import gradient_figures, routes
 from xmlib.derivations.checks import Checks, begin, inner, slope
+from xmlib.runs.parameters import checked
 from xmlib.show import figures
 
 figures.use_style()
+globals().update(checked("gradient_precision", globals()))  # or one sentence on what is wrong
 begin(seed)
 checks = Checks()
 within = checks.within

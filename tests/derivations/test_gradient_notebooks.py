@@ -56,6 +56,20 @@ def test_each_notebook_runs_from_another_folder_and_shows_and_saves_its_figures(
     assert sorted(p.name for p in folder.iterdir()) == [f"gradient-{name}.svg" for name in FIGURES[part]]
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (("-p", "nonsense", "3"), "has no parameter 'nonsense'; it has: seed, n, d, ridge"),
+        (("-r", "n", "abc"), "The parameter n is 'abc' of type str; give a int"),
+    ],
+)
+def test_a_parameter_that_means_nothing_stops_the_notebook(tmp_path, forks, given, words):
+    command = ("-m", "papermill", "--no-progress-bar", paths.NOTEBOOKS / "gradient_layer.ipynb", "out.ipynb", *given)
+    run = forks.run(*command, cwd=tmp_path, env=INLINE | forks.kernels)
+    assert run.returncode != 0
+    assert words in run.stderr
+
+
 def test_every_figure_of_a_chapter_is_made_by_one_of_the_notebooks():
     chapters = "".join(path.read_text(encoding="utf-8") for path in (paths.ROOT / "book").glob("*.md"))
     for name in sum(FIGURES.values(), []):
@@ -68,6 +82,7 @@ def test_a_wrong_sign_stops_the_notebook(tmp_path, forks, flip):
     part, file, right, wrong, noticed_by = FLIPS[flip]
     ignored = shutil.ignore_patterns("__pycache__")
     patched = shutil.copytree(paths.ROOT / "xmlib", tmp_path / "patched" / "xmlib", ignore=ignored)
+    shutil.copytree(paths.NOTEBOOKS, tmp_path / "patched" / "notebooks", ignore=ignored)  # which say their parameters
     (patched,) = patched.rglob(file)
     assert patched.read_text().count(right) == 1
     patched.write_text(patched.read_text().replace(right, wrong))

@@ -154,6 +154,8 @@ def _taken(name: str, value: Any, kind: str) -> Any:
         return YES_NO[text.lower()]
     if kind == "str" and value is None:
         return ""
+    if kind == "list" and type(value) is list:
+        return value
     if kind == "str" and type(value) in (int, float):
         return text
     if kind in ("int", "float") and type(value) in (int, float, str):
