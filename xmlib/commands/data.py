@@ -9,11 +9,11 @@ import numpy as np
 import typer
 
 from xmlib import paths
-from xmlib.data import DATASETS, Splits, download, icons, load, openclipart
+from xmlib.data import DATASETS, Splits, download, load
 from xmlib.errors import InputError
 
-PACKAGES = {"openclipart": openclipart.download, "icons": icons.download}
-DOWNLOADS = (*PACKAGES, *download.ADDRESSES)
+FETCHED = {name: row.fetch for name, row in DATASETS.items() if row.fetch}
+DOWNLOADS = (*FETCHED, *download.ADDRESSES)
 OPTIONS = {
     "profile": "How many pairs: toy, quick, medium or full.",
     "seed": "Decides all that is drawn.",
@@ -76,8 +76,8 @@ def fetch(
     """Fetch what a data set is made of, and say where it is."""
     if name not in DOWNLOADS:
         raise InputError(f"there is nothing to download for {name!r}; choose one of: {', '.join(DOWNLOADS)}.")
-    if name in PACKAGES:
-        print(f"the packages are in {PACKAGES[name]()}; xm data {name} builds the pairs")
+    if name in FETCHED:
+        print(f"the packages are in {FETCHED[name]()}; xm data {name} builds the pairs")
     else:
         print(download.original(name, sha256=sha256))
 

@@ -48,6 +48,7 @@ class Dataset(NamedTuple):
     options: tuple[str, ...]  # of `load`, as far as these notebooks have them as parameters
     views: tuple[str, str] = ("image", "text")
     packages: tuple[str, ...] = ()  # whose versions decide its pairs, besides those in every record
+    fetch: Callable[[], Path] | None = None  # its packages, where pip does not bring them; returns their folder
     large: bool = False  # as large as the sets of paper B, and trained with its settings
 
 
@@ -77,6 +78,7 @@ DATASETS = {
         notebooks=("image_text", "neighborhoods"),
         options=("split", "mirrored", "shuffled"),
         packages=image_features.PACKAGES,
+        fetch=openclipart.download,
     ),
     "icons": Dataset(
         icons.load,
@@ -84,6 +86,7 @@ DATASETS = {
         notebooks=("image_text",),
         options=("split", "collections", "test_collections", "train_pairs", "mirrored", "shuffled"),
         packages=image_features.PACKAGES,
+        fetch=icons.download,
     ),
     "iapr": Dataset(
         iapr.load,
