@@ -24,7 +24,7 @@ LARGEST = 6  # groups in the table
 def fragments(draw: Callable[[Callable], bytes]) -> dict[str, str | bytes]:
     """File name → what the pages emoji, openclipart, icons and iapr include; `draw` turns a plot into SVG.
 
-    A data set that has not been built on this machine is not built for that; its fragments say so.
+    A data set that has not been built on this machine is not built for that; its page says so.
     """
     return _emoji(draw) | _openclipart(draw) | _icons(draw) | {"iapr_sizes.md": filled("iapr_sizes", iapr_sizes())}
 
@@ -52,8 +52,7 @@ def _openclipart(draw: Callable[[Callable], bytes]) -> dict[str, str | bytes]:
 
 def _icons(draw: Callable[[Callable], bytes]) -> dict[str, str | bytes]:
     if not icons.is_built():
-        unbuilt = _unbuilt("icons", "xm data download icons", "xm data icons")
-        return unbuilt | {"icons_found.md": unbuilt["icons_sizes.md"]}
+        return _unbuilt("icons", "xm data download icons", "xm data icons") | {"icons_found.md": ""}
     splits = {split: load("icons", split=split) for split in SPLITS}
     train = splits["grouped"].train
     rows = by_all_hands(train)
@@ -83,8 +82,9 @@ def _built(name: str, splits: Mapping[str, Splits], rows: np.ndarray, **more: An
 
 
 def _unbuilt(name: str, *commands: str) -> dict[str, str | bytes]:
+    """The fragments of pairs that have not been built, of which the first on the page says so."""
     text = filled("unbuilt", {"commands": commands})
-    return {f"{name}_{part}.md": text for part in ("pictures", "sizes", "groups")}
+    return {f"{name}_pictures.md": text, f"{name}_sizes.md": "", f"{name}_groups.md": ""}
 
 
 def example_rows(split: Split, count: int = SHOWN) -> np.ndarray:
