@@ -1,4 +1,7 @@
-"""Small records of made-up runs, with every key that the book reads."""
+"""Small records of made-up runs, with every key that the book reads, and small archives."""
+
+import io
+import tarfile
 
 import numpy as np
 
@@ -62,3 +65,17 @@ def record(method: str = "ccal_cont", profile: str = "quick", seed: int = 1, qua
                     "system": "Linux", "python": "3.11"},
         "packages": {}, "commit": "0123456789ab", "code": {"cca": "abcdef"}, **changes,
     }  # fmt: skip
+
+
+def archive(files: dict[str, bytes], link: str, packed: str) -> bytes:
+    """A tar archive of these files and of a link out of it, packed by gz or xz."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode=f"w:{packed}") as made:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            made.addfile(member, io.BytesIO(content))
+        member = tarfile.TarInfo(link)
+        member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        made.addfile(member)
+    return data.getvalue()

@@ -4,13 +4,13 @@ import hashlib
 import io
 import subprocess
 import sys
-import tarfile
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+from made_up import archive
 
 from xmlib.commands import app
 from xmlib.data import download
@@ -204,16 +204,8 @@ def test_the_command_line_fetches_and_complains_of_what_cannot_be_fetched(server
 
 def deb(files: dict[str, bytes], packed: str = "xz") -> bytes:
     """A package with these files, as `dpkg-deb` would build it."""
-    data = io.BytesIO()
-    with tarfile.open(fileobj=data, mode=f"w:{packed}") as archive:
-        for name, content in files.items():
-            member = tarfile.TarInfo(f"./{name}")
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-        link = tarfile.TarInfo("./usr/share/a/link")
-        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
-        archive.addfile(link)
-    members = {"debian-binary": b"2.0\n", f"data.tar.{packed}": data.getvalue()}
+    data = archive({f"./{name}": content for name, content in files.items()}, "./usr/share/a/link", packed)
+    members = {"debian-binary": b"2.0\n", f"data.tar.{packed}": data}
     out = b"!<arch>\n"
     for name, content in members.items():
         out += f"{name:<16}{0:<12}{0:<6}{0:<6}{'100644':<8}{len(content):<10}`\n".encode() + content

@@ -1,16 +1,15 @@
 """Facts about the icons: packages as npm packs them, made here, and the pairs of the real ones where they are built."""
 
 import hashlib
-import io
 import json
 import signal
 import subprocess
 import sys
-import tarfile
 from itertools import combinations
 
 import numpy as np
 import pytest
+from made_up import archive
 
 from xmlib.commands import app
 from xmlib.data import cache, duplicates, icons, image_text, load
@@ -30,16 +29,7 @@ KINDS = ["Animals", "Food", "Weather", "Sport", "Map", "Text", "Health", "Games"
 
 def tgz(files: dict[str, bytes]) -> bytes:
     """A package with these files, as npm packs it."""
-    data = io.BytesIO()
-    with tarfile.open(fileobj=data, mode="w:gz") as archive:
-        for name, content in files.items():
-            member = tarfile.TarInfo(f"package/{name}")
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-        link = tarfile.TarInfo("package/link.svg")
-        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
-        archive.addfile(link)
-    return data.getvalue()
+    return archive({f"package/{name}": content for name, content in files.items()}, "package/link.svg", "gz")
 
 
 def svg(number: int) -> bytes:
@@ -431,7 +421,7 @@ def test_the_command_builds_icons_and_names_the_collections_it_has_not(packages,
 
 @pytest.fixture(scope="module")
 def real():
-    if not icons.is_built():
+    if not icons.is_built():  # no test asks the network for packages; those made here have the same tests above
         pytest.skip("icons are not built on this machine: xm data download icons; xm data icons")
     return load("icons")
 
