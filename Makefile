@@ -29,7 +29,7 @@ book: sync  ## run what is out of date (profile quick) and build the site in _bu
 test: .venv/.installed  ## run the tests (ARGS="-k name" for some of them)
 	@$(PY) -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder -m "not faults" $(ARGS)
 
-test-faults: .venv/.installed  ## run the tests that kill processes or take disk and locks away
+test-faults: .venv/.installed  ## run the tests that kill processes, take disk and locks away, or repeat runs
 	@$(PY) -m pytest -n $(CORES) --dist loadfile -m faults $(ARGS)
 
 check: .venv/.installed  ## lint, format, types, layers, notebook pairs

@@ -104,18 +104,25 @@ def pictures(found: Sequence[dict]) -> dict[str, bytes]:
     return drawn
 
 
-def make(records_folder: Path, out: Path) -> list[Path]:
-    """The files in `out` that were written or removed; all there but `gradient-*`, `theory-*`, `*.done` is of here."""
-    found = load_records(records_folder)
+def of_records(found: Sequence[dict]) -> dict[str, str | bytes]:
+    """File name → what the records of runs say."""
     paper = [record for record in found if record["dataset"] == "audio_score"]
     wanted = {**fragments(paper, records.reported()), **pictures(paper), **data_fragments(paper)}
     wanted |= {**image_text.fragments(found), **image_text.pictures(found, draw)}
     wanted |= {**neighborhoods.fragments(found), **neighborhoods.pictures(found, draw)}
-    wanted |= {**pages_image_text.fragments(draw), "current.md": tables.filled("current", tables.current(found))}
-    tried = trials.load()
-    wanted |= {**advice.fragments(tried), **advice.pictures(tried, draw)}
-    measured = speed.load()
-    wanted |= {**speed.fragments(measured), **speed.pictures(measured, draw)}
+    return wanted | {"current.md": tables.filled("current", tables.current(found))}
+
+
+def of_other_sources() -> dict[str, str | bytes]:
+    """File name → what pairs of pictures and texts, trials of hyper-parameters and measurements of speed say."""
+    tried, measured = trials.load(), speed.load()
+    wanted = {**pages_image_text.fragments(draw), **advice.fragments(tried), **advice.pictures(tried, draw)}
+    return {**wanted, **speed.fragments(measured), **speed.pictures(measured, draw)}
+
+
+def make(records_folder: Path, out: Path) -> list[Path]:
+    """The files in `out` that were written or removed; all there but `gradient-*`, `theory-*`, `*.done` is of here."""
+    wanted = of_records(load_records(records_folder)) | of_other_sources()
     changed = [out / name for name, content in wanted.items() if write(out / name, content)]
     others = {*out.glob("gradient-*"), *out.glob("theory-*"), *out.glob("*.done")}  # of other steps; marks of the grid
     for stale in sorted(set(out.iterdir()) - {out / name for name in wanted} - others):
