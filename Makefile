@@ -9,7 +9,7 @@ PY := .venv/bin/python
 GRID = $(PY) -m scripts.grid --cores $(CORES)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sync book test test-faults check serve medium openclipart icons ablation full bench clean
+.PHONY: help setup sync book test test-faults check serve medium openclipart icons heads ablation full bench clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -51,6 +51,9 @@ openclipart: sync  ## the runs on Openclipart, after `.venv/bin/xm data download
 
 icons: sync  ## the runs on icons, after `.venv/bin/xm data download icons`
 	@$(GRID) icons $(ARGS)
+
+heads: sync  ## each loss on the CCA layer and on the learned map, emoji and Openclipart, ten seeds (an hour)
+	@$(GRID) heads $(ARGS)
 
 ablation: sync  ## the ablation of the neighbourhood terms, emoji and Openclipart (hours)
 	@$(GRID) ablation $(ARGS)

@@ -13,12 +13,14 @@ from xmlib.paths import DATA
 
 GRID = yaml.safe_load(Path("notebooks/grid.yml").read_text(encoding="utf-8"))
 AUDIO_SCORE, NEIGHBORHOOD_RUNS = GRID["audio_score"], GRID["neighborhoods"]
-IMAGE_ROWS = {name: row for name, row in GRID.items() if row["notebook"] == "image_text"}
+IMAGE_ROWS = {name: row for name, row in GRID.items() if row["notebook"] == "image_text" and name != "heads"}
+HEADS = GRID["heads"]
 VARIANTS = AUDIO_SCORE["variants"]
 RECORD = "book/records/{profile}/audio_score-{method}-seed{seed}.json"
 VARIANT_RECORD = "book/records/medium/audio_score-{variant}-{method}-seed{seed}.json"
 NOTEBOOK = "book/results/{profile}/audio_score-{method}-seed{seed}.ipynb"
 IMAGE_RECORD = "book/records/{profile}/{dataset}-{method}-seed{seed}.json"
+HEAD_RECORD = "book/records/full/{dataset}-{changed}-{method}-seed{seed}.json"
 IMAGE_NOTEBOOK = "book/results/{profile}/{dataset}-{method}.ipynb"
 NEIGHBORHOOD_NOTEBOOK = "book/results/{profile}/{dataset}-neighborhoods.ipynb"
 GRADIENT_NOTEBOOK = "book/results/gradient_{part}.ipynb"
@@ -66,6 +68,10 @@ IMAGE_COMMAND = PAPERMILL + (
     "-p method {wildcards.method} -p dataset {params.dataset} -p comparisons {params.comparisons} "
     "-p mirrored {params.mirrored} -p record book/records > {log} 2>&1"
 )
+HEAD_COMMAND = PAPERMILL.replace("{wildcards.profile}", "full") + (
+    "-p method {wildcards.method} -p dataset {wildcards.dataset} -p comparisons '' -p seeds {params.seeds} "
+    "{params.changed} -p record book/records > {log} 2>&1"
+)
 NEIGHBORHOOD_COMMAND = PAPERMILL + (
     "-p dataset {params.dataset} -p seeds {params.seeds} {params.more} -p record book/records > {log} 2>&1"
 )
@@ -76,8 +82,30 @@ def records(profile):
 
 
 def variant_records():
-    seeds = AUDIO_SCORE["seeds"]["medium"]
-    return expand(VARIANT_RECORD, variant=VARIANTS, method=AUDIO_SCORE["methods"], seed=seeds)
+    found = []
+    for name, row in VARIANTS.items():
+        methods, seeds = row.get("methods", AUDIO_SCORE["methods"]), row.get("seeds", AUDIO_SCORE["seeds"]["medium"])
+        found += expand(VARIANT_RECORD, variant=name, method=methods, seed=seeds)
+    return found
+
+
+def given(changed):
+    """Parameters on the command line."""
+    plain = [f"-p {name} {value}" for name, value in changed.items() if name != "options"]
+    return " ".join(plain + ([f"-y {shlex.quote(yaml.safe_dump({'options': changed['options']}))}"] if "options" in changed else []))
+
+
+def heads():
+    """What is changed, and the method, of every combination of head, loss, its directions and dropout."""
+    for method, directions in HEADS["directions"].items():
+        for count in directions:
+            for dropout in HEADS["dropout"]:
+                yield (f"directions_{count}-" if count else "") + f"dropout_{dropout}", method
+
+
+def head_options(wildcards):
+    """The options that a name such as directions_1-dropout_0.5 stands for."""
+    return given({"options": {name: float(value) if "." in value else int(value) for name, value in (part.split("_") for part in wildcards.changed.split("-"))}})
 
 
 def image_records(dataset):
@@ -131,6 +159,9 @@ rule openclipart:
 rule icons:
     input: [path for path in image_records("icons") if not Path(path).exists()]
 
+rule heads:
+    input: [path for d in HEADS["datasets"] for changed, method in heads() for path in expand(HEAD_RECORD, dataset=d, changed=changed, method=method, seed=HEADS["seeds"]["full"]) if not Path(path).exists()]
+
 rule ablation:
     input: [path for d in NEIGHBORHOOD_RUNS["datasets"] for path in ablation_records(d) if not Path(path).exists()]
 
@@ -176,9 +207,9 @@ rule variant_run:
         profile="medium",
         record=lambda w, output: output.record,
         notebook=lambda w: f"book/results/medium/audio_score-{w.variant}-{w.method}-seed{w.seed}.ipynb",
-        changed=lambda w: " ".join(f"-p {name} {value}" for name, value in VARIANTS[w.variant].items()),
+        changed=lambda w: given(VARIANTS[w.variant]["change"]),
     log: "runs/logs/medium/{variant}-{method}-seed{seed}.log"
-    wildcard_constraints: variant="|".join(VARIANTS), method="|".join(AUDIO_SCORE["methods"])
+    wildcard_constraints: variant="|".join(VARIANTS), method="[a-z_]+"
     threads: 1
     shell: VARIANT_COMMAND
 
@@ -230,6 +261,19 @@ for dataset, row in IMAGE_ROWS.items():
             threads: 1
             priority: int(short)
             shell: IMAGE_COMMAND
+
+rule head_runs:
+    message: "Training {wildcards.method} on {wildcards.dataset}, {wildcards.changed}, all seeds"
+    input: notebook=ancient("notebooks/image_text.ipynb")
+    output: records=expand(HEAD_RECORD, seed=HEADS["seeds"]["full"], allow_missing=True)
+    params:
+        notebook=lambda w: f"book/results/full/{w.dataset}-{w.changed}-{w.method}.ipynb",
+        seeds=len(HEADS["seeds"]["full"]),
+        changed=head_options,
+    log: "runs/logs/full/{dataset}-{changed}-{method}.log"
+    wildcard_constraints: dataset="|".join(HEADS["datasets"]), changed="(directions_[12]-)?dropout_[0-9.]+", method="|".join(HEADS["directions"])
+    threads: 1
+    shell: HEAD_COMMAND
 
 rule neighborhoods:
     message: "Training with neighbourhoods on emoji"

@@ -38,6 +38,13 @@ augment: float = -1.0  # strength of the changes of training pairs, 1: the autho
 variant: str = ""  # a word for what differs from the profile, which goes into the name of the record
 dataset_file: str = ""  # path of the original audio_sheet_music.npz, used instead of the built pairs
 record: str = ""  # file or folder for the record; empty: runs/records
+options: dict = {  # settings to vary one at a time, as in papermill -y "options: {margin: 0.7}"
+    "directions": 0,  # of the ranking loss: 1 or 2; 0: the method's own
+    "margin": -1.0,  # of the ranking loss; this and the next, below 0: the profile's own
+    "alpha": -1.0,  # weight of the newest batch in the statistics of the CCA layer
+    "weight_tno": -1.0,  # of the trace norm in ccal_tno; the rest goes to the ranking loss
+    "refit_n": -1,  # training pairs that the head is refitted on after an epoch; 0: all
+}
 
 # %% tags=["hide-input"]
 from dataclasses import asdict
@@ -51,7 +58,7 @@ from tqdm import tqdm
 
 from xmlib import data, evaluate, fit, methods, paths, profiles
 from xmlib.runs import experiments, records
-from xmlib.runs.parameters import checked
+from xmlib.runs.parameters import checked, varied
 from xmlib.scoring import baselines, intervals
 from xmlib.show import figures
 
@@ -60,8 +67,9 @@ parameters = checked("audio_score", globals(), method=methods.AUDIO_METHODS)
 globals().update(parameters)
 chosen = methods.METHODS[method]
 settings = profiles.settings(
-    profile, epochs=epochs, width=width, batch=batch, d=d, precision=precision, augment=augment
-)
+    profile, epochs=epochs, width=width, batch=batch, d=d, precision=precision, augment=augment,
+    **varied(parameters),
+)  # fmt: skip
 on_device = methods.device(device, precision)
 torch.set_num_threads(threads)
 figures.use_style()

@@ -43,6 +43,10 @@ device: str = "auto"  # auto, cpu or cuda
 threads: int = 1  # of the processor; other numbers of threads change the last digits
 dataset_file: str = ""  # path of the original iapr.npz
 record: str = ""  # folder for the records, one a seed; empty: runs/records
+options: dict = {  # what differs between methods, to be set alike, as in papermill -y "options: {dropout: 0.5}"
+    "directions": 0,  # of the ranking loss: 1 or 2; 0: the method's own
+    "dropout": -1.0,  # share of picture features and of words left out in training; below 0: the method's own
+}
 
 # %% tags=["hide-input"]
 from dataclasses import asdict
@@ -55,7 +59,7 @@ from IPython.display import Markdown
 
 from xmlib import data, evaluate, methods, profiles
 from xmlib.runs import experiments
-from xmlib.runs.parameters import checked
+from xmlib.runs.parameters import checked, varied
 from xmlib.scoring import refit
 from xmlib.show import figures, picture_figures, summaries
 
@@ -64,7 +68,7 @@ asked = checked("image_text", globals(), method=methods.IMAGE_METHODS, dataset=d
 globals().update(asked)
 parameters = asked | {"seeds": 1, "comparisons": ""}  # of each run
 chosen, others = methods.METHODS[method], experiments.variants(dataset, comparisons)
-settings = profiles.settings(profile, dataset, method, epochs=epochs, width=width, batch=batch, d=d)
+settings = profiles.settings(profile, dataset, method, epochs=epochs, width=width, batch=batch, d=d, **varied(asked))
 on_device = methods.device(device)
 torch.set_num_threads(threads)
 figures.use_style()
@@ -215,8 +219,8 @@ summaries.by_known_words(splits.test, found)
 # %% tags=["hide-input"]
 compared = {"as above": found}
 for name, changed in others.items():
-    options = parameters | changed
-    run = experiments.run("image_text", options, data.asked(options), settings, on_device)
+    other = parameters | changed
+    run = experiments.run("image_text", other, data.asked(other), settings, on_device)
     compared[name] = [run.record]
 summaries.compare(compared).style.format(precision=2).format("{:.3f}", subset=["MRR", "linear CCA, MRR"])
 

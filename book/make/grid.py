@@ -22,4 +22,8 @@ def methods(name: str) -> list[str]:
 
 def images(profile: str) -> list[str]:
     """The data sets of pictures and words that are trained on in that profile."""
-    return [name for name, row in rows().items() if row["notebook"] == "image_text" and profile in row["seeds"]]
+    return [
+        name
+        for name, row in rows().items()
+        if row["notebook"] == "image_text" and "methods" in row and profile in row["seeds"]
+    ]

@@ -14,7 +14,7 @@ from xmlib.neighborhoods import study
 GRID = yaml.safe_load((paths.NOTEBOOKS / "grid.yml").read_text(encoding="utf-8"))
 METHODS = GRID["audio_score"]["methods"]
 QUICK = {name: row for name, row in GRID.items() if row["notebook"] == "image_text" and "quick" in row["seeds"]}
-VARIANTS = 3 * 3 * len(GRID["audio_score"]["variants"])
+VARIANTS = sum(3 * len(row.get("methods", METHODS)) for row in GRID["audio_score"]["variants"].values())
 LONG = {"long_run": 6, "variant_run": VARIANTS}  # with those that are committed
 CONFIGURATIONS = ["" if name == "all" else f"-{name}" for name in study.CONFIGURATIONS]
 CONFIGURATIONS += ["-tfidf", *(f"-tfidf-{name}" for name in study.TERMS if name != "all")]
@@ -100,6 +100,9 @@ def test_a_fresh_clone_runs_all_that_is_quick_and_only_the_long_ones_that_are_mi
     assert planned("book") == EVERYTHING | PAGES
     assert planned("openclipart") == {"openclipart_runs": 5, "openclipart_mirrored_runs": 1}
     assert planned("icons") == {"icons_runs": 6}
+    assert planned("heads") == {
+        "head_runs": 2 * (2 * 2 + 2) * 2
+    }  # data × (ranking on heads × ways + InfoNCE) × dropout
     assert planned("ablation") == {"ablation_runs": 2 * len(CONFIGURATIONS)}
     assert planned("medium") == LONG
     assert planned("full") == {"long_run": 9}
@@ -205,6 +208,20 @@ def test_a_variant_changes_its_parameters_alone(run):
     assert "-p profile medium" in command
     assert f"-p method ccal_cont -p seed 2 -p record {record}" in command
     assert "-p variant augmented -p augment 1 -p renderings 4" in command
+
+
+@pytest.mark.parametrize(
+    ("record", "options"),
+    [
+        ("full/openclipart-directions_2-dropout_0.5-ccal_cont-seed3", {"directions": 2, "dropout": 0.5}),
+        ("full/emoji-dropout_0.0-learned_nce-seed10", {"dropout": 0.0}),
+        ("medium/audio_score-one_way-learned_cont-seed1", {"directions": 1}),
+    ],
+)
+def test_the_name_of_a_record_decides_which_options_are_given(run, record, options):
+    command = run("--printshellcmds", "--rerun-triggers", "mtime", "--", f"book/records/{record}.json")
+    given = re.search(r"-y ('[^']*'|\S+)", command)[1]
+    assert yaml.safe_load(given.strip("'")) == {"options": options}
 
 
 def test_the_terms_of_the_grid_are_those_of_the_study():

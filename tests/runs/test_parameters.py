@@ -110,3 +110,10 @@ def test_the_parameters_of_a_record_are_nested_as_the_notebook_has_them():
     own = parameters.nested(NEIGHBORHOODS, {"seed": 2, "k": 50, "style": "openmoji"})
     assert own == {"seed": 2, "options": {"k": 50, "style": "openmoji"}}
     assert parameters.nested(paths.NOTEBOOKS / "audio_score.ipynb", {"seed": 2}) == {"seed": 2}
+
+
+def test_options_below_their_least_change_nothing_and_others_become_settings():
+    assert parameters.varied({"directions": 0, "dropout": -1.0, "refit_n": -1, "method": "ccal_cont"}) == {}
+    assert parameters.varied({"directions": 1, "dropout": 0.0}) == {"both_ways": False, "dropout": 0.0}
+    with pytest.raises(InputError, match="directions = 3; give 1 or 2"):
+        parameters.varied({"directions": 3})

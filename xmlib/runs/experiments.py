@@ -18,10 +18,11 @@ from xmlib.runs import embeddings, records
 from xmlib.scoring import baselines, hubness, relevance
 
 PAIRS_A_DIMENSION = 4  # with fewer, what CCA finds is further from the truth than nothing is (book, statistics)
-USUAL = {
+PAIRS = {  # what decides them, as it usually is
     "split": "grouped", "style": "openmoji", "test_style": "", "collections": "", "test_collections": "",
     "train_pairs": 0, "mirrored": False, "shuffled": False,
 }  # fmt: skip
+USUAL = PAIRS | {"directions": 0, "dropout": -1.0}
 VARIANTS: dict[str, dict[str, Any]] = {  # name → what it changes
     "zero_shot": {"split": "zero_shot"},
     "random": {"split": "random"},

@@ -59,7 +59,8 @@ def asked(given: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
 
 def settings_of(chosen: Mapping[str, Any]) -> Settings:
     """The settings of a run with these parameters; errors as in `profiles.settings`."""
-    return profiles.settings(chosen["profile"], **{name: chosen[name] for name in profiles.PARAMETERS})
+    own = {name: chosen[name] for name in profiles.PARAMETERS}
+    return profiles.settings(chosen["profile"], **own, **parameters.varied(chosen))
 
 
 def pack(chosen: Mapping[str, Any], target: Path) -> None:

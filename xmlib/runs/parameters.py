@@ -19,6 +19,7 @@ from xmlib.errors import InputError
 from xmlib.profiles import PRECISIONS, PROFILES, choose
 
 OPTIONS = "options"
+FACTORS = ("alpha", "dropout", "margin", "refit_n", "weight_tno")  # settings that are options; below 0: the run's own
 TYPES = {"bool": bool, "int": int, "float": float, "str": str}  # of a parameter that a record can hold
 
 
@@ -114,6 +115,18 @@ def checked(notebook: str, namespace: Mapping[str, Any], **choices: Collection[s
     if values.get("record"):
         _check_writable(Path(values["record"]))
     return values
+
+
+def varied(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that the options of a notebook change, as `profiles.settings` takes them.
+
+    `directions` of the ranking loss: 1 or 2. Raises `InputError` for another number.
+    """
+    changed = {name: parameters[name] for name in FACTORS if parameters.get(name, -1) >= 0}
+    directions = parameters.get("directions", 0)
+    if directions not in (0, 1, 2):
+        raise InputError(f"directions = {directions}; give 1 or 2 of the ranking loss, or 0 for the method's own.")
+    return changed | ({"both_ways": directions == 2} if directions else {})
 
 
 def _given_options(notebook: Path, namespace: Mapping[str, Any]) -> dict[str, Any]:

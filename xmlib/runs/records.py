@@ -23,7 +23,7 @@ from xmlib.files import write_text
 from xmlib.profiles import Settings
 from xmlib.runs import fingerprint, record_checks
 from xmlib.runs.parameters import check as check_parameters
-from xmlib.runs.parameters import nested
+from xmlib.runs.parameters import nested, varied
 
 FORMAT = 2
 EQUIVALENT = paths.RECORDS / "equivalent.json"
@@ -326,6 +326,7 @@ def check_same_run(record: dict) -> None:
     """Raises `InputError` unless code, settings and packages of this checkout are those that made the record."""
     asked = (*profiles.PARAMETERS, *profiles.TERMS)
     own = {name: value for name, value in record["parameters"].items() if name in asked}
+    own |= varied(record["parameters"])
     today = {
         "code": code_of(record["method"]),
         "settings": asdict(profiles.settings(record["profile"], record["dataset"], record["method"], **own)),

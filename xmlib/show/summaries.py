@@ -11,7 +11,7 @@ import pandas as pd
 
 from xmlib import evaluate
 from xmlib.data import Split, Splits
-from xmlib.runs.experiments import USUAL
+from xmlib.runs.experiments import PAIRS
 from xmlib.scoring import intervals, relevance
 from xmlib.scoring.intervals import Interval
 from xmlib.show.figures import METHOD_NAMES
@@ -38,7 +38,7 @@ def one_linear_cca(found: Sequence[dict]) -> list[dict]:
 def _tested(record: dict) -> tuple:
     """What decides the test pairs of a record, and the validation pairs by which its linear CCA was chosen."""
     parameters = record["parameters"]
-    decided = (parameters.get(name, usual) for name, usual in USUAL.items() if name != "mirrored")
+    decided = (parameters.get(name, usual) for name, usual in PAIRS.items() if name != "mirrored")
     return record["dataset"], record["profile"] == "toy", *decided
 
 

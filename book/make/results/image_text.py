@@ -16,6 +16,7 @@ from book.make.results.tables import BACK, filled
 from xmlib import evaluate
 from xmlib.methods import IMAGE_METHODS
 from xmlib.runs.experiments import VARIANTS
+from xmlib.runs.parameters import varied
 from xmlib.scoring import intervals
 from xmlib.show import summaries
 from xmlib.show.figures import METHOD_COLORS, METHOD_NAMES
@@ -183,7 +184,8 @@ def corrections(runs: Methods) -> dict:
 
 def variants(found: Sequence[dict], dataset: str) -> dict:
     """The runs on every variant of the pairs, each method beside linear CCA."""
-    kept = {r.get("variant", "") for r in found if r["dataset"] == dataset and r["profile"] != "toy"}
+    usual = [r for r in found if r["dataset"] == dataset and r["profile"] != "toy" and not varied(r["parameters"])]
+    kept = {r.get("variant", "") for r in usual}
     shown = {name: by_method(found, dataset, name) for name in sorted(kept, key=_by_number)}
     return {"variants": {name: runs for name, runs in shown.items() if runs}, "ways": evaluate.direction_names(dataset)}
 

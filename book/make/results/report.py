@@ -13,7 +13,17 @@ from functools import partial
 from pathlib import Path
 
 from book.make import trials
-from book.make.results import advice, image_text, neighborhoods, pages, pages_image_text, speed, tables, variants
+from book.make.results import (
+    advice,
+    heads,
+    image_text,
+    neighborhoods,
+    pages,
+    pages_image_text,
+    speed,
+    tables,
+    variants,
+)
 from book.make.results.runs import group, longest, rivals
 from book.make.write import draw, write
 from xmlib import paths
@@ -110,6 +120,7 @@ def of_records(found: Sequence[dict]) -> dict[str, str | bytes]:
     wanted = {**fragments(paper, records.reported()), **pictures(paper), **data_fragments(paper)}
     wanted |= {**image_text.fragments(found), **image_text.pictures(found, draw)}
     wanted |= {**neighborhoods.fragments(found), **neighborhoods.pictures(found, draw)}
+    wanted |= {**heads.fragments(found), **heads.pictures(found, draw)}
     return wanted | {"current.md": tables.filled("current", tables.current(found))}
 
 
