@@ -47,7 +47,7 @@ RUN = [*CORE, *code("xmlib/data", "xmlib/runs", "xmlib/scoring", "xmlib/show")]
 AUDIO = [*RUN, *code("xmlib/data/audio_score")]
 PICTURES = [*RUN, *code(*(str(path) for path in Path("xmlib/data").iterdir() if path.name not in ("audio_score", "own")))]
 NEIGHBORHOODS = [*PICTURES, *code("xmlib/neighborhoods")]
-LIBRARY = sorted({*AUDIO, *NEIGHBORHOODS})
+LIBRARY = sorted({*AUDIO, *NEIGHBORHOODS, *code("xmlib/retriever")})  # what tables and pages are made with
 SHOWN = ["xmlib/show/matplotlibrc", "book/reported.yml", "requirements.lock"]  # what else a notebook's page depends on
 
 # One thread a run: runs side by side use the cores better than threads, and the numbers do not depend on the load.
@@ -333,7 +333,7 @@ rule gradient:
 
 rule theory:
     input:
-        CORE, code("xmlib/derivations", "xmlib/show", "book/make", "book/make/theory"), templates("theory"),
+        CORE, code("xmlib/derivations", "xmlib/scoring", "xmlib/show", "book/make", "book/make/theory"), templates("theory"),
         "xmlib/show/matplotlibrc", "requirements.lock",
     output: touch("book/_generated/theory-figures.done")
     message: "Figures of the theory chapters"

@@ -113,8 +113,10 @@ def test_nothing_is_made_again_when_nothing_has_changed_and_only_pages_when_pros
     assert planned("book") == {}
     (copy / "book/index.md").write_text("changed")
     assert planned("book") == {"site": 1}
-    (copy / "book/make/results/image_text.py").write_text("changed")
-    assert planned("book") == PAGES
+    for name in ("book/make/results/image_text.py", "xmlib/retriever/choice.py"):
+        built(copy)
+        (copy / name).write_text("changed")
+        assert planned("book") == PAGES
     (copy / "book/make/write.py").write_text("changed")
     assert planned("book") == DRAWN | PAGES
 
@@ -190,10 +192,12 @@ def test_the_name_of_a_record_decides_what_is_trained(run, name, parameters):
         ("xmlib/data/emoji/emoji_concepts.py", {"features": len(QUICK), **IMAGES, "neighborhoods": 1}),
         ("xmlib/data/audio_score/engrave.py", {"pairs": 1, "linear": 1, "short_run": 3}),
         ("xmlib/derivations/routes.py", {"gradient": 3, **DRAWN}),
+        ("xmlib/scoring/intervals.py", EVERYTHING),
         ("book/make/theory/losses.py", DRAWN),
         ("book/make/templates/theory/noise.md", DRAWN),
         ("book/make/templates/pieces.md", DRAWN),
         ("book/make/results/tables.py", {}),
+        ("xmlib/retriever/choice.py", {}),
     ],
 )
 def test_an_edit_makes_again_what_depends_on_its_folder_and_no_long_run(copy, planned, edited, made):
