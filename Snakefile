@@ -354,7 +354,9 @@ def committed(wildcards):
 
 
 rule report:
-    input: rules.quick.input, committed, LIBRARY, code("book/make", "book/make/results"), templates("results"), SHOWN
+    input:
+        rules.quick.input, committed, LIBRARY, code("book/make", "book/make/results"), templates("results"), SHOWN,
+        "book/asked.md", "CITATION.cff",
     output: touch("book/_generated/report.done")
     message: "Tables and figures of the records"
     params: sets=built_sets

@@ -18,7 +18,7 @@ from xmlib.methods import METHODS
 from xmlib.neighborhoods import neighborhood_summaries as own
 from xmlib.neighborhoods.study import CONFIGURATIONS, RELEASED
 from xmlib.scoring import intervals
-from xmlib.scoring.intervals import Interval, Mean
+from xmlib.scoring.intervals import Mean
 from xmlib.show import summaries
 from xmlib.show.figures import METHOD_COLORS
 
@@ -145,15 +145,14 @@ def effects(study: Study) -> dict:
         if base is not None and run is not base and run.seeds == base.seeds and len(run) > 1:
             mrr = [_difference(run, base, way) for way in study.ways]
             tested += mrr
-            gains = [(mean.value, mean.interval()) for mean in mrr]
-            gains += [_coherence_difference(run, base, kind) for kind in own.KINDS]
-            rows.append((*own.configuration(name), gains))
+            means = [*mrr, *(coherence_mean(run, base, kind) for kind in own.KINDS)]
+            rows.append((*own.configuration(name), [(mean.value, mean.interval()) for mean in means]))
     return {
         "rows": rows,
         "ways": study.ways,
         "kinds": own.KINDS.values(),
         "together": tables.together([mean.interval() for mean in tested], [mean.p for mean in tested]),
-        "shares": all(_has_shares(run, kind) for run in study.runs.values() for kind in own.KINDS),
+        "shares": all(has_shares(run, kind) for run in study.runs.values() for kind in own.KINDS),
     }
 
 
@@ -167,7 +166,8 @@ def _pooled(runs: Named) -> Mean | None:
     return own.pooled({name: run for name, run in runs.items() if run.seeds == runs["none"].seeds})
 
 
-def _has_shares(run: Runs, kind: str) -> bool:
+def has_shares(run: Runs, kind: str) -> bool:
+    """Whether the records keep the share of every item."""
     return all("label_shares" in record["coherence"][kind] for record in run)
 
 
@@ -185,17 +185,16 @@ def tfidf(study: Study) -> dict:
     }
 
 
-def _coherence_difference(run: Runs, base: Runs, kind: str) -> tuple[float, Interval]:
-    """Mean gain in the share of near items with the same label, and its interval over items and seeds.
+def coherence_mean(run: Runs, base: Runs, kind: str) -> Mean:
+    """Mean gain in the share of near items with the same label, with its error over items and seeds.
 
     Over seeds alone where the records keep no share of single items.
     """
-    if _has_shares(run, kind) and _has_shares(base, kind):
+    if has_shares(run, kind) and has_shares(base, kind):
         one, other = ([r["coherence"][kind]["label_shares"] for r in found] for found in (run, base))
-        mean = intervals.paired_mean(one, other, run.first["data"]["test_groups"])
-        return mean.value, mean.interval()
+        return intervals.paired_mean(one, other, run.first["data"]["test_groups"])
     gains = [a["coherence"][kind]["label"] - b["coherence"][kind]["label"] for a, b in zip(run, base, strict=True)]
-    return float(np.mean(gains)), intervals.seed_interval(gains)
+    return Mean(float(np.mean(gains)), float(np.std(gains, ddof=1)) / len(gains) ** 0.5, len(gains) - 1.0)
 
 
 def coherence(study: Study) -> dict:

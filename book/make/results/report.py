@@ -21,6 +21,7 @@ from book.make.results import (
     pages,
     pages_image_text,
     speed,
+    stands,
     tables,
     variants,
 )
@@ -121,6 +122,7 @@ def of_records(found: Sequence[dict]) -> dict[str, str | bytes]:
     wanted |= {**image_text.fragments(found), **image_text.pictures(found, draw)}
     wanted |= {**neighborhoods.fragments(found), **neighborhoods.pictures(found, draw)}
     wanted |= {**heads.fragments(found), **heads.pictures(found, draw)}
+    wanted |= stands.fragments(found, trials.load())
     return wanted | {"current.md": tables.filled("current", tables.current(found))}
 
 
