@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from xmlib import paths
+from xmlib.errors import InputError
 
 FATAL = (OSError, ImportError, MemoryError)  # not the fault of one job
 # A helper keeps memory that it has freed. glibc would give it back after every layer of a network and have it zeroed
@@ -32,6 +33,8 @@ def run(call: str, jobs: list[list[Any]], title: str, processes: int = 0, unit: 
     results go through files. Raises OSError when a job fails for a reason that is not its own: a full disk, a package
     that cannot be imported.
     """
+    if type(processes) is not int or processes < 0:
+        raise InputError(f"processes = {processes!r} is not a count; give a whole number, 0 for one a core.")
     if not jobs:
         return []
     from tqdm import tqdm

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import math
+import os
 import struct
 import tokenize
 import zipfile
@@ -80,8 +81,8 @@ class _Damage:
 
 
 def _there(file: str | Path) -> Path:
-    path = Path(file).expanduser()
-    if not path.is_file():
+    path = Path(os.path.expanduser(file))
+    if not os.path.isfile(path):
         raise InputError(f"{str(file)!r} is not there; give the path of a file.")
     if path.suffix.lower() not in _READERS:
         raise InputError(f"{path} ends in {path.suffix or 'nothing'!r}; arrays are read from {', '.join(_READERS)}.")

@@ -6,6 +6,7 @@ Two forms are read: COCO's own (`images` and `annotations`), and dataset_coco.js
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -35,12 +36,12 @@ def read(
     """
     if isinstance(captions_per_image, bool) or not isinstance(captions_per_image, int) or captions_per_image < 0:
         raise InputError(f"captions_per_image {captions_per_image!r} is not a count; give a whole number, 0 for all.")
-    source = Path(dataset_file).expanduser()
+    source = Path(os.path.expanduser(dataset_file))
     rows = _rows(source, captions_per_image)
     if test_file:
-        test = _rows(Path(test_file).expanduser(), captions_per_image)
+        test = _rows(Path(os.path.expanduser(test_file)), captions_per_image)
         rows = [row._replace(split="train") for row in rows] + [row._replace(split="test") for row in test]
-    folder = Path(image_folder).expanduser() if image_folder else source.parent
+    folder = Path(os.path.expanduser(image_folder)) if image_folder else source.parent
     return gather(rows, folder, source, missing, same_text_groups=False)
 
 
@@ -51,11 +52,13 @@ def _rows(file: Path, most: int) -> list[Row]:
     if images and isinstance(images[0], dict) and "sentences" in images[0]:
         return [row for i, image in enumerate(images) for row in _of_karpathy(image, f"image {i} in {file}", most)]
     captions = _captions(json_file.part(content, "annotations", list, str(file)), file)
-    rows = []
+    rows, known = [], {}
     for i, image in enumerate(images):
         where = f"image {i} in {file}"
-        name = json_file.part(image, "file_name", str, where)
-        found = captions.pop(json_file.part(image, "id", (int, str), where), [])
+        name, id = json_file.part(image, "file_name", str, where), json_file.part(image, "id", (int, str), where)
+        if known.setdefault(id, name) != name:
+            raise InputError(f"{file} gives the id {id!r} to {known[id]} and to {name}; give each picture its own.")
+        found = captions.pop(id, [])
         rows += [Row(name, caption) for caption in (found[:most] if most else found)]
     if captions:
         first = ", ".join(map(str, list(captions)[:3]))

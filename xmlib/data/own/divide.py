@@ -64,7 +64,7 @@ def divide(
 
 def _check(test_share: float, valid_share: float, crossing: str) -> None:
     for name, share in (("test_share", test_share), ("valid_share", valid_share)):
-        if not 0 < share < 1:
+        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < 1:
             raise InputError(f"{name} {share!r} is not a share; give a number between 0 and 1, such as 0.1.")
     if crossing not in CROSSING:
         raise InputError(f"crossing {crossing!r} is unknown; choose one of: {', '.join(CROSSING)}.")

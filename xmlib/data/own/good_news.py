@@ -7,6 +7,7 @@ The picture of caption 0 in article 5523a1 is the file 5523a1_0.jpg.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,11 @@ def read(
     """
     if text not in TEXTS:
         raise InputError(f"text {text!r} is unknown; choose one of: {', '.join(TEXTS)}.")
-    source = Path(dataset_file).expanduser()
+    source = Path(os.path.expanduser(dataset_file))
     rows = [row for id, article in json_file.read(source, WHAT).items() for row in _rows(id, article, text, source)]
     if split_file:
-        rows = _given(rows, Path(split_file).expanduser(), source)
-    folder = Path(image_folder).expanduser() if image_folder else source.parent
+        rows = _given(rows, Path(os.path.expanduser(split_file)), source)
+    folder = Path(os.path.expanduser(image_folder)) if image_folder else source.parent
     return gather(rows, folder, source, missing)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ def gather(
     """
     if missing not in MISSING:
         raise InputError(f"missing {missing!r} is unknown; choose one of: {', '.join(MISSING)}.")
-    given = list(rows)
+    given = [row._replace(image=_below(row.image, folder, source)) for row in rows]
     if not given:
         raise InputError(f"{source} has no pairs of a picture and a text.")
     whole = _without_missing(given, folder, source, missing)
@@ -77,6 +78,26 @@ def gather(
         [row.label for row in images.values()], [row.split for row in images.values()],
         [_printable(row.text) for row in whole], image_of_text, len(given) - len(whole),
     )  # fmt: skip
+
+
+def inside(cell: str, folder: Path, where: str) -> Path:
+    """The file below the folder that a cell names, also as Windows writes paths or with letters composed otherwise.
+
+    Raises InputError, which says `where` the cell stands, for one that is outside.
+    """
+    cell = cell.strip()
+    plain = cell.replace("\\", "/")
+    ways = (cell, plain, *(unicodedata.normalize(form, plain) for form in ("NFC", "NFD")))
+    found = next((way for way in ways if os.path.isfile(folder / way)), plain)
+    path = Path(os.path.abspath(folder / found))  # not resolved: the user's own links may lead anywhere
+    if not path.is_relative_to(os.path.abspath(folder)):
+        raise InputError(f"{where} names {cell[:80]!r}, which is outside of {folder}; pass the folder that holds all.")
+    return path
+
+
+def _below(image: str, folder: Path, source: Path) -> str:
+    """The path of a picture from the folder, "" where none is given."""
+    return image and inside(image, folder, str(source)).relative_to(os.path.abspath(folder)).as_posix()
 
 
 def only(items: Items, images: list[int], reason: str) -> Items:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,10 +51,12 @@ def read(
     """
     if kind not in KINDS:
         raise InputError(f"items of kind {kind!r} cannot be read from files; prepare them in Python.")
+    if view not in (1, 2):
+        raise InputError(f"view {view!r} is neither 1 nor 2; say of which view the items are.")
     if missing not in ("stop", "skip"):
         raise InputError(f"missing {missing!r} is unknown; choose one of: stop, skip.")
-    path, columns = Path(source).expanduser(), None
-    if path.is_dir():
+    path, columns = Path(os.path.expanduser(source)), None
+    if os.path.isdir(path):
         side, ids = _of_folder(path, kind)
     elif path.suffix.lower() in pairs.OF_SUFFIX and kind in pairs.FAULTS:
         side, ids = sides.of_files([path], path.name, _same(kind, path), [str(source)]), [path.stem]
@@ -90,7 +93,7 @@ def _of_table(
     file: Path, view: int, kind: str, key: str, id_column: str, folder: str | Path, encoding: str, separator: str,
     decimal: str,
 ) -> OneView:  # fmt: skip
-    if not file.is_file():
+    if not os.path.isfile(file):
         raise InputError(f"{str(file)!r} is not there; give the path of a file or a folder.")
     cells = pairs.cells_of(file, encoding, separator)[0]
     names = list(cells.columns)
@@ -98,7 +101,7 @@ def _of_table(
     known = {role: pairs.column_of(names, role, id_column if role == "id" else "", file) for role in pairs.ROLES}
     free = [name for name in names if name not in known.values() or name == key]  # a path may be the id as well
     chosen = _columns(file, free, view, kind, key)
-    home = Path(folder).expanduser() if folder else file.parent
+    home = Path(os.path.expanduser(folder)) if folder else file.parent
     side = pairs.side_of_column(cells, chosen, f"column {'+'.join(chosen[:3])}", kind, home, decimal)
     rows = [f"row {i}" for i in range(2, len(cells) + 2)]  # as the spreadsheet numbers them
     return OneView(side, pairs.strings(cells[known["id"]]) if known["id"] else rows, _about(cells, chosen, kind, known))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,14 +68,21 @@ def read(
     for name, kind in (("kind1", kind1), ("kind2", kind2)):
         if kind not in ("", *KINDS):
             raise InputError(f"{name} {kind!r} is unknown; choose one of: {', '.join(KINDS)}.")
+    written = dict(
+        table=table, key1=key1, key2=key2, id_column=id_column, group_column=group_column, label_column=label_column,
+        split_column=split_column, folder=folder, encoding=encoding, separator=separator,
+    )  # fmt: skip
+    for name, value in written.items():
+        if not isinstance(value, (str, Path)):
+            raise InputError(f"{name} is {value!r:.60} of type {type(value).__name__}; give a text.")
     if decimal not in ("", *spreadsheet.DECIMALS):
-        raise InputError(f"decimal {decimal!r} is no decimal sign; choose one of: . and ,")
+        raise InputError(f"decimal {decimal!r} is no decimal sign; choose '.' or ','.")
     asked = {"id": id_column, "group": group_column, "label": label_column, "split": split_column}
     ways: dict[str, Any] = {"keys": (key1, key2), "kinds": (kind1, kind2), "asked": asked, "decimal": decimal}
     if _given(table):
         if _given(view1) or _given(view2):
             raise InputError("a table and views are given; give either a table, or view1 and view2.")
-        pairs = _of_table(Path(table).expanduser(), folder, encoding, separator, **ways)
+        pairs = _of_table(Path(os.path.expanduser(table)), folder, encoding, separator, **ways)
     elif _is_folder(view1) or _is_folder(view2):
         pairs = _of_folders(view1, view2 if _given(view2) else view1, kind1, kind2)
     else:
@@ -126,7 +134,7 @@ def _given(value: Any) -> bool:
 
 
 def _is_folder(value: Any) -> bool:
-    return isinstance(value, (str, Path)) and _given(value) and Path(value).expanduser().is_dir()
+    return isinstance(value, (str, Path)) and _given(value) and os.path.isdir(os.path.expanduser(value))
 
 
 def _findings(pairs: Pairs) -> list[str]:
@@ -183,8 +191,8 @@ def array_of(view: Any, key: str, encoding: str) -> Any:
     """The array that a user gave, or that is in a file."""
     if not isinstance(view, (str, Path)):
         return view
-    if str(view).lower().endswith(".txt") and Path(view).expanduser().is_file():
-        lines = spreadsheet.decoded(Path(view).expanduser(), encoding)[0].split("\n")
+    if str(view).lower().endswith(".txt") and os.path.isfile(os.path.expanduser(view)):
+        lines = spreadsheet.decoded(Path(os.path.expanduser(view)), encoding)[0].split("\n")
         return [line.rstrip("\r") for line in (lines if lines[-1] else lines[:-1])]
     if str(view).lower().endswith((".csv", ".tsv", ".jsonl")):
         raise InputError(f"{view} is a table; give it as table='{view}', with key1 and key2 for its columns.")
@@ -222,7 +230,7 @@ def _of_table(
     file: Path, folder: str | Path, encoding: str, separator: str, keys: tuple, kinds: tuple, asked: dict, decimal: str
 ) -> Pairs:
     """Pairs from the rows of a table."""
-    if not file.is_file():
+    if not os.path.isfile(file):
         raise InputError(f"table {str(file)!r} is not there; give a file that ends in {', '.join(TABLES)}.")
     cells, said = cells_of(file, encoding, separator)
     names = list(cells.columns)
@@ -230,7 +238,7 @@ def _of_table(
     found = {role: column_of(names, role, asked[role], file) for role in ROLES}
     roles = {role: name for role, name in found.items() if name and (name not in keys or name == asked[role])}
     views = _two_columns(file, [name for name in names if name not in roles.values() or name in keys], keys)
-    home = Path(folder).expanduser() if folder else file.parent
+    home = Path(os.path.expanduser(folder)) if folder else file.parent
     one, other = (
         side_of_column(cells, chosen, f"column {'+'.join(chosen[:3])}", kind, home, decimal)
         for chosen, kind in zip(views, kinds, strict=True)
@@ -298,9 +306,11 @@ def side_of_column(cells: Any, names: list[str], name: str, kind: str, folder: P
 
 def _of_folders(view1: Any, view2: Any, kind1: str, kind2: str) -> Pairs:
     """Pairs of the files in two folders, or of two kinds in one, whose names match but for the ending."""
-    folders = [Path(view).expanduser() for view in (view1, view2)]
+    folders = [
+        Path(os.path.expanduser(view if isinstance(view, (str, Path)) else "an array")) for view in (view1, view2)
+    ]
     for folder in folders:
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise InputError(f"{folder} is no folder, and the other view is one; give two folders, or two files.")
     same = folders[0].resolve() == folders[1].resolve()
     listed = [files_of(folder) for folder in folders]

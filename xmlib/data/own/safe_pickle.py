@@ -7,6 +7,7 @@ the machine that loads it. Here nothing is imported, so there is nothing to call
 from __future__ import annotations
 
 import mmap
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +41,9 @@ def load(file: str | Path) -> Any:
     (empty sets of a byte each), real ones take about theirs. No call is deeper for what is nested deeper. Time may grow
     with the square of the size, in a file full of keys that share a hash.
     """
-    file = Path(file).expanduser()
+    file = Path(os.path.expanduser(file))
+    if os.path.exists(file) and not os.path.isfile(file):
+        raise InputError(f"{file} is a folder, a pipe or a device; give the path of a pickle.")
     try:
         with file.open("rb") as opened:
             _check_size(file)

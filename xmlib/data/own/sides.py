@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from xmlib.data.own import arrays, spreadsheet
+from xmlib.data.own.items import inside
 from xmlib.data.own.table import PICTURES
 from xmlib.data.preparation import count, take
 from xmlib.errors import InputError
@@ -93,7 +94,10 @@ def of_array(values: Any, name: str, kind: str = "", decimal: str = "") -> Side:
     """A side from an array with one row an item: numbers (n, …) of any type, sparse ones too, or texts (n,)."""
     if sparse.issparse(values):
         return _sparse(values, name, kind)
-    found = np.asarray(values)
+    try:
+        found = np.asarray(values)
+    except ValueError:
+        raise InputError(f"{name} has rows of unequal lengths; give every item as many numbers.") from None
     if found.dtype.kind == "O":
         raise InputError(f"{name} holds Python objects; give an array of numbers, or texts.")
     if not found.ndim:
@@ -136,7 +140,7 @@ def of_cells(cells: Sequence[str], name: str, kind: str, folder: Path, decimal: 
     if kind == "texts":
         empty = {i: f"the text of {name} is empty" for i, cell in enumerate(cells) if not cell.strip()}
         return Side("texts", [cell.encode("utf-8", "replace").decode() for cell in cells], name, empty)
-    paths = [_inside(cell, folder, f"row {i} of {name}") for i, cell in enumerate(cells, 1)]
+    paths = [inside(cell, folder, f"row {i} of {name}") for i, cell in enumerate(cells, 1)]
     return of_files(paths, name, kind, cells)
 
 
@@ -177,16 +181,6 @@ def _numbers(values: np.ndarray, name: str) -> Side:
         raise InputError(f"{name} has no features; give at least one number a row.")
     finite = np.isfinite(rows).all(1)
     return Side("numbers", rows, name, {int(i): f"NaN or infinite in {name}" for i in np.flatnonzero(~finite)})
-
-
-def _inside(cell: str, folder: Path, where: str) -> Path:
-    """The path that a cell names, below the folder; also as Windows writes it."""
-    cell = cell.strip()
-    plain = cell if os.path.isfile(folder / cell) else cell.replace("\\", "/")
-    path = Path(os.path.abspath(folder / plain))  # not resolved: the user's own links may lead anywhere
-    if not path.is_relative_to(os.path.abspath(folder)):
-        raise InputError(f"{where} names {cell[:80]!r}, which is outside of {folder}; pass the folder that holds all.")
-    return path
 
 
 def _absent(path: Path, called: str, name: str) -> str:

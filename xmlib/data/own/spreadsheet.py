@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,20 +34,56 @@ def read(file: Path, encoding: str = "", separator: str = "") -> tuple[pd.DataFr
     if first := NAMED_FIRST.match(text):
         separator, text = separator or first[1], text[first.end() :]
     separator = separator or _separator(text, file)
+    if len(separator) > 1 or separator in '"\r\n':
+        raise InputError(f"separator {separator!r} is not one character; give the sign between two columns.")
+    quoting = _quoting(text, separator, file)
     try:
-        cells = pd.read_csv(io.StringIO(text), sep=separator, header=None, dtype=str, keep_default_na=False, engine="c")
+        cells = pd.read_csv(
+            io.StringIO(text), sep=separator, header=None, dtype=str, keep_default_na=False, engine="c", quoting=quoting
+        )
     except (pd.errors.EmptyDataError, pd.errors.ParserError, ValueError) as error:
         raise InputError(f"{file} cannot be read as a table ({' '.join(str(error).split())}).") from None
     table = cells[1:].fillna("").set_axis([str(name).strip() for name in cells.iloc[0]], axis=1)
+    table = table.loc[:, [bool(name) or bool(table.iloc[:, i].any()) for i, name in enumerate(table.columns)]]
     said = f"{encoding}, columns separated by {SEPARATORS.get(separator, repr(separator))}"
     return table, f"{said}{', quoted line breaks' if _breaks(table) else ''}"
+
+
+def _quoting(text: str, separator: str, file: Path) -> int:
+    """How quotation marks are meant: around cells, or as letters where cells do not end as they begin.
+
+    A mark that begins a cell and is not closed would swallow the rows up to the next one. Raises InputError where
+    neither reading gives every row as many cells as the first.
+    """
+    if '"' not in text:
+        return csv.QUOTE_MINIMAL
+    lines = [len(line.split(separator)) for line in text.splitlines() if line]
+    alike, line = len(set(lines)) == 1, 0
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        for record in reader:
+            if separator == "\t" and alike and any("\t" in cell and "\n" in cell for cell in record):
+                return csv.QUOTE_NONE  # what looks like one cell is whole rows
+            line = reader.line_num
+    except csv.Error as error:
+        if "field limit" in str(error):
+            return csv.QUOTE_MINIMAL
+        if alike:
+            return csv.QUOTE_NONE
+        raise InputError(
+            f"{file} has a quotation mark in line {line + 1} that begins a cell and does not end it; write those "
+            "within a cell twice, and one before and after it."
+        ) from None
+    return csv.QUOTE_MINIMAL
 
 
 def decoded(file: Path, encoding: str = "") -> tuple[str, str]:
     """The text of a file and its encoding, found where none is given: a mark at the beginning, UTF-8, or Windows'.
 
-    Raises InputError for a file that does not have this encoding.
+    Raises InputError for a file that does not have this encoding, and for a pipe or a device, which may never end.
     """
+    if os.path.exists(file) and not os.path.isfile(file):
+        raise InputError(f"{file} is a folder, a pipe or a device; give the path of a file.")
     try:
         content = file.read_bytes()
     except OSError as error:
@@ -54,11 +91,11 @@ def decoded(file: Path, encoding: str = "") -> tuple[str, str]:
     encoding = encoding or _encoding(content)
     try:
         return content.decode(encoding), encoding
-    except LookupError:
-        raise InputError(f"encoding {encoding!r} is unknown; utf-8, utf-16 and cp1252 are the usual ones.") from None
     except UnicodeError as error:
         reason = getattr(error, "reason", str(error))
         raise InputError(f"{file} is not in {encoding} ({reason}); pass encoding='…', or save it as UTF-8.") from None
+    except (LookupError, ValueError):
+        raise InputError(f"encoding {encoding!r} is unknown; utf-8, utf-16 and cp1252 are the usual ones.") from None
 
 
 def _encoding(content: bytes) -> str:
@@ -89,7 +126,7 @@ def _separator(text: str, file: Path) -> str:
     if not scores:
         raise InputError(
             f"{file} has no two columns separated by {', '.join(SEPARATORS.values())}; "
-            "pass separator='…' if there is another."
+            "save it with one of these, or pass separator='…'."
         )
     return max(scores, key=lambda separator: scores[separator])
 

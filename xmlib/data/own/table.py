@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from xmlib.data.own import spreadsheet
 from xmlib.data.own.divide import NAMES
 from xmlib.data.own.items import Items, Row, gather
 from xmlib.errors import InputError
@@ -16,8 +18,8 @@ from xmlib.errors import InputError
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".svg")
 # What a column is called if nothing else is said; the first that is there is taken.
 COLUMNS = {
-    "image": ("image", "image_path", "path", "file", "filename"),
-    "text": ("text", "caption", "description"),
+    "image": ("image", "image_path", "path", "file", "filename", "file_name", "filepath", "picture", "img"),
+    "text": ("text", "caption", "description", "title"),
     "group": ("group",),
     "label": ("label",),
     "split": ("split",),
@@ -39,19 +41,19 @@ def read(
 ) -> Items:
     """The pairs of a folder, or of a .csv, .tsv, .jsonl or .parquet file.
 
-    Columns that are not named are looked for by the names in COLUMNS; only picture and text must be there. Paths are
-    taken from `image_folder`, by default the folder of the table. A picture named in several rows has several texts.
+    Columns that are not named are looked for by the names in COLUMNS; only picture and text must be there. Paths lead
+    below `image_folder`, by default the folder of the table. A picture named in several rows has several texts.
     In a folder, picture.png goes with picture.txt; where all pictures lie below train, valid and test, that is their
     split. Raises InputError for anything that does not fit, and for pictures without text or texts without picture
     (`missing`: "stop" or "skip").
     """
-    source = Path(dataset_file).expanduser()
-    if not str(dataset_file) or not source.exists():
+    source = Path(os.path.expanduser(dataset_file))
+    if not str(dataset_file) or not (os.path.isdir(source) or os.path.isfile(source)):
         raise InputError(f"dataset_file {str(dataset_file)!r} is not there; give a folder, or a table of pairs.")
     asked = {
         "image": image_column, "text": text_column, "group": group_column, "label": label_column, "split": split_column
     }  # fmt: skip
-    folder = Path(image_folder).expanduser() if image_folder else source if source.is_dir() else source.parent
+    folder = Path(os.path.expanduser(image_folder)) if image_folder else source if source.is_dir() else source.parent
     rows = _folder(source) if source.is_dir() else _table(source, asked)
     return gather(rows, folder, source, missing)
 
@@ -60,19 +62,18 @@ def _folder(folder: Path) -> list[Row]:
     """Pictures with the texts beside them; one without the other becomes a row that `gather` finds incomplete."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     pictures = [path for path in files if path.suffix.lower() in PICTURES]
-    beside = {path.with_suffix("") for path in pictures}
-    lonely = [path for path in files if path.suffix.lower() == ".txt" and path.with_suffix("") not in beside]
-    rows = [Row(path.relative_to(folder).as_posix(), _text_beside(path)) for path in pictures]
-    rows += [Row(f"{path.relative_to(folder).with_suffix('').as_posix()}.*", "no picture") for path in lonely]
+    texts = {path.with_suffix(""): path for path in files if path.suffix.lower() == ".txt"}
+    said = [texts.get(path.with_suffix("")) for path in pictures]
+    rows = [
+        Row(path.relative_to(folder).as_posix(), spreadsheet.decoded(text)[0] if text else "")
+        for path, text in zip(pictures, said, strict=True)
+    ]
+    lonely = sorted(set(texts) - {path.with_suffix("") for path in pictures})
+    rows += [Row(f"{path.relative_to(folder).as_posix()}.*", "no picture") for path in lonely]
     tops = [row.image.split("/")[0].lower() if "/" in row.image else "" for row in rows]
     if all(top in NAMES for top in tops):
         return [row._replace(split=top) for row, top in zip(rows, tops, strict=True)]
     return rows
-
-
-def _text_beside(picture: Path) -> str:
-    file = picture.with_suffix(".txt")
-    return _utf8(file) if file.is_file() else ""
 
 
 def _utf8(file: Path) -> str:
@@ -100,11 +101,12 @@ def _table(file: Path, asked: dict[str, str]) -> list[Row]:
 
 def _column(file: Path, names: list[Any], role: str, asked: str) -> str:
     """What the column is called, "" if there is none and none is needed."""
-    found = next((name for name in ((asked,) if asked else COLUMNS[role]) if name in names), "")
+    known = {str(name).lower(): name for name in reversed(names)}
+    found = asked if asked in names else "" if asked else next((known[n] for n in COLUMNS[role] if n in known), "")
     if not found and (asked or role in NEEDED):
         raise InputError(
-            f"{file} has no column {' or '.join(map(repr, (asked,) if asked else COLUMNS[role]))} (it has: "
-            f"{', '.join(map(str, names)) or 'nothing'}); pass {role}_column='…'."
+            f"{file} has no column {asked or role!r} (it has: {', '.join(map(str, names)) or 'nothing'}); "
+            f"call the one that is meant {role!r}, or pass {role}_column='…' in Python."
         )
     return found
 
@@ -116,20 +118,7 @@ def _strings(file: Path, table: pd.DataFrame, name: str) -> list[str]:
         if isinstance(value, (list, tuple, dict, set, bytes)) or hasattr(value, "shape") and value.shape:
             kind = type(value).__name__
             raise InputError(f"column {name!r} of {file} has a value of type {kind} in row {i + 1}; a text was wanted.")
-    return ["" if value is None or value != value else str(value).strip() for value in values]  # NaN is not itself
-
-
-def _csv(file: Path, separator: str = ",") -> pd.DataFrame:
-    """Every cell as it is written; a row with more cells than the first is an error, not an index."""
-    try:
-        table = pd.read_csv(
-            file, sep=separator, header=None, dtype=str, keep_default_na=False, encoding="utf-8-sig", engine="c"
-        )
-    except UnicodeDecodeError as error:
-        raise InputError(f"{file} is not in UTF-8 (byte {error.start}); save it as UTF-8.") from None
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, OSError) as error:
-        raise InputError(f"{file} cannot be read as a table ({str(error).strip()}).") from None
-    return table[1:].set_axis([str(name).strip() for name in table.iloc[0]], axis=1)
+    return ["" if pd.isna(value) else str(value).strip() for value in values]
 
 
 def read_jsonl(file: Path) -> pd.DataFrame:
@@ -159,5 +148,6 @@ def _parquet(file: Path) -> pd.DataFrame:
 
 
 READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
-    ".csv": _csv, ".tsv": lambda file: _csv(file, "\t"), ".jsonl": read_jsonl, ".parquet": _parquet,
+    ".csv": lambda file: spreadsheet.read(file)[0], ".tsv": lambda file: spreadsheet.read(file, separator="\t")[0],
+    ".jsonl": read_jsonl, ".parquet": _parquet,
 }  # fmt: skip
