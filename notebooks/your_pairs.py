@@ -70,6 +70,7 @@ from xmlib.data.own.ready import ready
 from xmlib.data.pictures.preparation import Images
 from xmlib.files import write_text
 from xmlib.retriever import choice
+from xmlib.retriever.folder import check_place
 from xmlib.runs.parameters import checked
 from xmlib.scoring import health
 from xmlib.show import figures, gallery
@@ -84,6 +85,7 @@ on_device = methods.device(device)
 torch.set_num_threads(threads)
 figures.use_style()
 place = Path(model or paths.RUNS / "your_pairs").expanduser()
+check_place(place)
 
 # %% [markdown]
 # ## What was read

@@ -85,8 +85,8 @@ def test_a_negative_number_is_taken_where_it_is_the_default():
 
 
 def test_options_that_are_given_take_the_place_of_the_usual_ones():
-    taken = parameters.checked("neighborhoods", CELL | {"options": {"k": 50, "missing": "skip"}})
-    assert taken == parameters.defaults(NEIGHBORHOODS) | {"k": 50, "missing": "skip"}
+    taken = parameters.checked("neighborhoods", CELL | {"options": {"k": 50, "empty": "stop"}})
+    assert taken == parameters.defaults(NEIGHBORHOODS) | {"k": 50, "empty": "stop"}
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from typing import Any
 
 from xmlib.errors import InputError
 from xmlib.files import PART
+from xmlib.runs.parameters import takes_files
 
 FORMAT = 1  # of the folder; raise it when this version can no longer be read, and go on reading older ones
 MANIFEST = "manifest.json"
@@ -26,7 +27,7 @@ def written(folder: Path | str, kind: str) -> Iterator[Path]:
 
     What was saved there before is replaced. Raises `InputError` where something else lies there.
     """
-    folder = Path(folder).expanduser()
+    folder = Path(os.path.expanduser(folder))
     check_place(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=PART))
@@ -45,10 +46,12 @@ def written(folder: Path | str, kind: str) -> Iterator[Path]:
 
 
 def check_place(folder: Path) -> None:
-    """Raise `InputError` where a folder cannot be saved, since something else than a saved one lies there."""
-    if folder.is_dir() and not any(folder.iterdir()):
+    """Raise `InputError` where no folder can be saved: something else lies there, or nothing can be written there."""
+    if not takes_files(folder.absolute().parent):
+        raise InputError(f"No model can be written to {str(folder)[:200]!r}: give a new folder in one of yours.")
+    if os.path.isdir(folder) and not any(folder.iterdir()):
         return
-    if folder.exists() and not (folder / MANIFEST).is_file():
+    if os.path.exists(folder) and not (folder / MANIFEST).is_file():
         raise InputError(f"{folder} is there and holds something else than a saved model: choose another folder.")
 
 
@@ -65,8 +68,8 @@ def _write_manifest(part: Path, kind: str) -> None:
 
 def checked(folder: Path | str, kind: str) -> Path:
     """The folder, every file of which is as it was written; raises `InputError` where one is not."""
-    folder = Path(folder).expanduser()
-    if not (folder / MANIFEST).is_file():
+    folder = Path(os.path.expanduser(folder))
+    if not os.path.isfile(folder / MANIFEST):
         raise InputError(f"{folder} holds no saved {kind}, since {MANIFEST} is not there: give the folder of one.")
     content = _manifest(folder)
     if content["kind"] != kind:

@@ -7,16 +7,19 @@ import ast
 import json
 import math
 import os
+import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from xmlib import paths
+from xmlib.data import DATASETS
 from xmlib.data.audio_score import DIFFICULTIES
 from xmlib.data.emoji.emoji_concepts import STYLES
 from xmlib.data.image_text import SPLITS
 from xmlib.errors import InputError
 from xmlib.profiles import PRECISIONS, PROFILES, choose
+from xmlib.runs.record_checks import NAME as FILE_NAME
 
 OPTIONS = "options"
 FACTORS = ("alpha", "dropout", "margin", "refit_n", "weight_tno")  # settings that are options; below 0: the run's own
@@ -78,8 +81,13 @@ def _fits(value: Any, kind: str) -> bool:
     return kind in TYPES and type(value) is TYPES[kind]
 
 
+LONGEST = 255  # bytes that a file's name may have
 YES_NO = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-LEAST = {"seeds": 1, "threads": 1}  # of the other numbers 0 is the least, or their default if that is less
+LEAST = {"seed": 0}  # of other whole numbers 1 where 0 is not the default, else 0, or the default if that is less
+MOST = {
+    "seed": 2**31, "seeds": 1000, "threads": 1024, "epochs": 10**6, "batch": 10**6, "d": 10**5, "width": 100.0,
+    "augment": 100.0, "test_share": 0.9, "valid_share": 0.9, "pixels": 1024,
+}  # fmt: skip
 CHOICES: dict[str, Collection[str]] = {
     "profile": PROFILES,
     "precision": PRECISIONS,
@@ -109,9 +117,9 @@ def checked(notebook: str, namespace: Mapping[str, Any], **choices: Collection[s
         if name in values and not (values[name] == "" and "" in allowed):
             choose(name.replace("_", " "), values[name], [one for one in allowed if one])
     for name, value in values.items():
-        least = LEAST.get(name, min(0, usual[name])) if kinds[name] in ("int", "float") else value
-        if value != least and not value > least:
-            raise InputError(f"{name} = {value}, but the least that means something is {least}: raise it.")
+        _check_range(name, value, usual[name])
+    if "dataset" in values:
+        _check_options(values, usual)
     if values.get("record"):
         _check_writable(Path(values["record"]))
     return values
@@ -127,6 +135,33 @@ def varied(parameters: Mapping[str, Any]) -> dict[str, Any]:
     if directions not in (0, 1, 2):
         raise InputError(f"directions = {directions}; give 1 or 2 of the ranking loss, or 0 for the method's own.")
     return changed | ({"both_ways": directions == 2} if directions else {})
+
+
+def _check_range(name: str, value: Any, usual: Any) -> None:
+    """Raise `InputError` for a number that means nothing, a text that no file can be called, and a list of neither."""
+    if type(value) in (int, float):
+        least = LEAST.get(name, min(1, usual) if type(value) is int else min(0, usual))
+        if value < least:
+            raise InputError(f"{name} = {value}, but the least that means something is {least}: raise it.")
+        if value > MOST.get(name, value):
+            raise InputError(f"{name} = {value:g}, but the most that means something is {MOST[name]}: lower it.")
+    elif type(value) is list and not (value and all(type(one) is int and one > 0 for one in value)):
+        raise InputError(f"{name} is {str(value)[:80]}; give a list of one or more whole numbers above 0.")
+    elif type(value) is str and ("\0" in value or any(len(os.fsencode(part)) > LONGEST for part in Path(value).parts)):
+        raise InputError(f"The parameter {name} is {value[:80]!r}: no file can be called that, give another.")
+    if name == "variant" and value and not FILE_NAME.fullmatch(value):
+        raise InputError(
+            f"The variant {value[:80]!r} cannot be part of a file's name: give a word of a-z, 0-9, _ and -."
+        )
+
+
+def _check_options(values: Mapping[str, Any], usual: Mapping[str, Any]) -> None:
+    """Raise `InputError` where an option is set that the data set has not, and so would do nothing."""
+    known = {option for row in DATASETS.values() for option in row.options}
+    for name in known & set(values) - set(DATASETS[values["dataset"]].options):
+        if values[name] != usual[name]:
+            data = values["dataset"]
+            raise InputError(f"{name} = {values[name]!r} would do nothing, as {data} has no such option: leave it out.")
 
 
 def _given_options(notebook: Path, namespace: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,12 +180,21 @@ def _given_options(notebook: Path, namespace: Mapping[str, Any]) -> dict[str, An
 
 def _check_writable(record: Path) -> None:
     """Raise `InputError` unless a record can be written to this file or below this folder."""
-    there = next(path for path in (record, *record.absolute().parents) if path.exists())
-    fit = there.is_file() if there == record and record.suffix == ".json" else there.is_dir()
-    if not (fit and os.access(there, os.W_OK)):
+    file = record.suffix == ".json"
+    if file and record.is_dir() or not takes_files(record.parent if file else record):
         raise InputError(
             f"No record can be written to {str(record)!r}: give a folder of yours, or a file NAME.json in one."
         )
+
+
+def takes_files(folder: Path) -> bool:
+    """Whether files can be written to this folder, which need not be there yet; a permission alone may deceive."""
+    try:
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        with tempfile.TemporaryFile(dir=there):
+            return True
+    except (OSError, ValueError):  # such as a name that is too long, or has a zero in it
+        return False
 
 
 def _handed_over(cells: Sequence[str]) -> list[str]:
