@@ -17,7 +17,15 @@ CORE = [
     "polar",
     "profiles",
 ]
-RUN = ["data", "runs.experiments", "runs.packed_run", "runs.records", "runs.side_by_side", "scoring.refit"]
+RUN = [
+    "data",
+    "distributed.training",
+    "runs.experiments",
+    "runs.packed_run",
+    "runs.records",
+    "runs.side_by_side",
+    "scoring.refit",
+]
 LIST = """
 import importlib, sys
 for name in sys.argv[1:]:

@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from xmlib.data import Splits, audio_score
 from xmlib.data.audio_score import packed
 from xmlib.data.audio_score.packed import Packed
 from xmlib.errors import InputError
+from xmlib.fit import Training
 from xmlib.profiles import Settings
 from xmlib.runs import experiments, parameters, records
 from xmlib.scoring import baselines
@@ -95,6 +96,17 @@ def run(chosen: Mapping[str, Any], pairs: Packed, record: Path, halt: Halt, besi
 
     `pairs`: unpacked; `beside`: how many runs share the device, itself included, for the record.
     """
+    training = trained(chosen, pairs, halt)
+    if training.stopped:
+        write(chosen, pairs, training, record, {"runs_side_by_side": beside})
+    return bool(training.stopped)
+
+
+def trained(chosen: Mapping[str, Any], pairs: Packed, halt: Halt, fit: Callable[..., Training] = fit.fit) -> Training:
+    """The training with these parameters; its `stopped` is empty where `halt` stopped it before the end.
+
+    `fit`: what trains, with the arguments of `fit.fit`.
+    """
     settings, device = settings_of(chosen), methods.device(chosen["device"], chosen["precision"])
     torch.set_num_threads(chosen["threads"])
     splits = audio_score.opened(pairs.folder, pairs.manifest, chosen["profile"], pairs.packages)
@@ -102,17 +114,21 @@ def run(chosen: Mapping[str, Any], pairs: Packed, record: Path, halt: Halt, besi
     method, seed = chosen["method"], chosen["seed"]
     checkpoint = records.checkpoint_path(splits, method, settings, seed, device)
     model = methods.build(method, settings, seed)
-    training = fit.fit(model, splits, method, settings, seed, device, checkpoint, halt.saw, halt)
-    if not training.stopped:
-        return False
+    return fit(model, splits, method, settings, seed, device, checkpoint, halt.saw, halt)
+
+
+def write(
+    chosen: Mapping[str, Any], pairs: Packed, training: Training, record: Path, machine: Mapping[str, Any]
+) -> None:
+    """Score a finished training and write its record; `machine`: what the record says of the machine besides."""
     linear = json.loads(pairs.texts["linear_cca"])["result"]
+    splits, settings = training.splits, training.settings
     made, _, _ = experiments.scored(NOTEBOOK, dict(chosen), splits, settings, training, linear, chosen["variant"])
-    made["machine"]["runs_side_by_side"] = beside
+    made["machine"] |= machine
     packed_by = json.loads(pairs.texts["code"])
     if not made["commit"] and made["code"] == packed_by["code"]:  # a copy without its history
         made["commit"] = packed_by["commit"]
     records.save(made, record)
-    return True
 
 
 def check_cuts(splits: Splits, device: torch.device) -> None:
