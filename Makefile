@@ -9,7 +9,7 @@ PY := .venv/bin/python
 GRID = $(PY) -m scripts.grid --cores $(CORES)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sync book test test-faults check serve medium openclipart icons heads ablation full bench clean
+.PHONY: help setup sync book test test-faults check serve medium openclipart icons heads ablation dial full bench clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -57,6 +57,9 @@ heads: sync  ## each loss on the CCA layer and on the learned map, emoji and Ope
 
 ablation: sync  ## the ablation of the neighbourhood terms, emoji and Openclipart (hours)
 	@$(GRID) ablation $(ARGS)
+
+dial: sync  ## neighbourhoods where picture and text say different things, Openclipart and icons (hours)
+	@$(GRID) dial $(ARGS)
 
 full: sync  ## the grid as released, days on a CPU (ARGS=--dry-run says what is left)
 	@$(GRID) full $(ARGS)

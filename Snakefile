@@ -14,7 +14,7 @@ from xmlib.paths import DATA
 GRID = yaml.safe_load(Path("notebooks/grid.yml").read_text(encoding="utf-8"))
 AUDIO_SCORE, NEIGHBORHOOD_RUNS = GRID["audio_score"], GRID["neighborhoods"]
 IMAGE_ROWS = {name: row for name, row in GRID.items() if row["notebook"] == "image_text" and name != "heads"}
-HEADS = GRID["heads"]
+HEADS, DIAL = GRID["heads"], GRID["dial"]
 VARIANTS = AUDIO_SCORE["variants"]
 RECORD = "book/records/{profile}/audio_score-{method}-seed{seed}.json"
 VARIANT_RECORD = "book/records/medium/audio_score-{variant}-{method}-seed{seed}.json"
@@ -75,6 +75,9 @@ HEAD_COMMAND = PAPERMILL.replace("{wildcards.profile}", "full") + (
 NEIGHBORHOOD_COMMAND = PAPERMILL + (
     "-p dataset {params.dataset} -p seeds {params.seeds} {params.more} -p record book/records > {log} 2>&1"
 )
+DIAL_COMMAND = PAPERMILL + (
+    f"-p ablation {DIAL['ablation']} -p seeds {{params.seeds}} {{params.changed}} -p record book/records > {{log}} 2>&1"
+)
 
 
 def records(profile):
@@ -133,6 +136,21 @@ def ablation_records(dataset):
     return expand(IMAGE_RECORD, profile="full", dataset=names, method="neighborhoods", seed=NEIGHBORHOOD_RUNS["seeds"]["full"])
 
 
+def dial_records():
+    names = [f"{d}-complementary_{share}" for d in DIAL["datasets"] for share in DIAL["complementary"]]
+    names += [d for d in DIAL["datasets"] if d not in NEIGHBORHOOD_RUNS["datasets"]]  # none of them, not of the ablation
+    names += [f"{name}-{DIAL['ablation']}" for name in names]
+    return expand(IMAGE_RECORD, profile="full", dataset=names, method="neighborhoods", seed=DIAL["seeds"]["full"])
+
+
+def dialled(wildcards):
+    """The parameters that a name such as icons-pairs_2000-complementary_0.5 stands for."""
+    name, *changed = wildcards.data.split("-")
+    values = dict(part.split("_") for part in changed)
+    given = [f"-p dataset {name}", f"-p complementary {values.get('complementary', 0.0)}"]
+    return " ".join(given + ([f"-y 'options: {{train_pairs: {values['pairs']}}}'"] if "pairs" in values else []))
+
+
 rule book:
     input: "_build/site.done"
 
@@ -161,6 +179,9 @@ rule icons:
 
 rule heads:
     input: [path for d in HEADS["datasets"] for changed, method in heads() for path in expand(HEAD_RECORD, dataset=d, changed=changed, method=method, seed=HEADS["seeds"]["full"]) if not Path(path).exists()]
+
+rule dial:
+    input: [path for path in dial_records() if not Path(path).exists()]
 
 rule ablation:
     input: [path for d in NEIGHBORHOOD_RUNS["datasets"] for path in ablation_records(d) if not Path(path).exists()]
@@ -317,6 +338,23 @@ rule ablation_runs:
     wildcard_constraints: profile="full", data="(emoji|openclipart)(-[a-z_]+)*"
     threads: 1
     shell: NEIGHBORHOOD_COMMAND
+
+rule dial_runs:
+    message: "Neighbourhoods with and without their terms, {wildcards.data}"
+    input: notebook=ancient("notebooks/neighborhoods.ipynb")
+    output:
+        records=expand(
+            IMAGE_RECORD, dataset=["{data}", f"{{data}}-{DIAL['ablation']}"], method="neighborhoods",
+            seed=DIAL["seeds"]["full"], allow_missing=True,
+        ),
+    params:
+        notebook=lambda w: NEIGHBORHOOD_NOTEBOOK.format(profile=w.profile, dataset=w.data),
+        seeds=len(DIAL["seeds"]["full"]),
+        changed=dialled,
+    log: "runs/logs/{profile}/{data}-neighborhoods.log"
+    wildcard_constraints: profile="full", data="openclipart-complementary_[0-9.]+|icons-pairs_[0-9]+(-complementary_[0-9.]+)?"
+    threads: 1
+    shell: DIAL_COMMAND
 
 # The derivations of the book, checked by numbers, and the figures of the chapters.
 rule gradient:

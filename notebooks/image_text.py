@@ -34,6 +34,7 @@ test_collections: str = ""  # of the icons: whose to test on, if others
 train_pairs: int = 0  # of the icons: how many to train on, drawn from all; 0: all
 mirrored: bool = False  # train on every picture once more, mirrored left to right
 shuffled: bool = False  # give every training picture another one's text: scores must fall to chance
+complementary: float = 0.0  # share of the pairs whose picture is another one's of the same class
 comparisons: str = "splits"  # train once more on others: splits (same pictures), all, or some by name, as zero_shot
 epochs: int = 0  # limit on the epochs; 0: the profile's own
 width: float = 0.0  # scales the released 1,024 hidden units; 0: the profile's own

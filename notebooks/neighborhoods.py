@@ -22,7 +22,7 @@
 
 # %% tags=["parameters"]
 method: str = "neighborhoods"  # neighborhoods, or ccal_neighborhoods for the same terms on top of the CCA layer
-dataset: str = "emoji"  # emoji, openclipart, or your own: table, coco, good_news, politics
+dataset: str = "emoji"  # emoji, openclipart, icons, or your own: table, coco, good_news, politics
 profile: str = "quick"  # toy (seconds, for tests), quick, medium or full, which are the same here
 seed: int = 1  # the first; of Doc2Vec, the initial weights and all draws
 seeds: int = 1  # how many runs of each kind, with seed, seed + 1, …
@@ -33,6 +33,9 @@ released: bool = False  # the loss as the released code computes it, with its de
 ablation: str = "none sym"  # terms to train with instead: all is every choice, in both forms; empty is none
 text_encoder: str = "words"  # words (a GRU over word vectors, as released) or tfidf (as the methods of paper A have)
 split: str = "grouped"  # grouped, random (near duplicates torn apart) or zero_shot (whole classes held out)
+complementary: float = (
+    0.0  # share of the pairs whose picture is another one's of the same class: what it says, the text does not
+)
 epochs: int = 0  # limit on the epochs; 0: the profile's own
 device: str = "auto"  # auto, cpu or cuda
 threads: int = 1  # of the processor; other numbers of threads change the last digits
@@ -46,6 +49,7 @@ options: dict = {  # seldom varied; those given take the place of these, as in p
     "empty": "skip",  # training texts without a word: skip leaves them out and counts them; or stop
     "style": "openmoji",  # of the emoji: openmoji or twemoji
     "test_style": "",  # of the test pictures, if another
+    "train_pairs": 0,  # of the icons: how many to train on, drawn from all; 0: all
     "image_folder": "",  # where the pictures of your own data are; empty: beside the file
     "missing": "stop",  # pictures that are not there: stop, or skip
     "width": 0.0,  # scales the released GRU of 512; 0: the profile's own

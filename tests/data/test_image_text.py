@@ -59,7 +59,7 @@ def items(n=600, seed=0):
 SIZE = Size(valid=60, test=100)
 
 
-def assembled(split="grouped", seed=1, shuffled=False, some=None):
+def assembled(split="grouped", seed=1, shuffled=False, some=None, complementary=0.0):
     some = some or items()
     draw = np.random.RandomState(5)
     n = len(some.ids)
@@ -67,8 +67,33 @@ def assembled(split="grouped", seed=1, shuffled=False, some=None):
         some.ids, draw.rand(n, 7).astype(np.float32), draw.randint(0, 256, (n, 4, 4, 3)).astype(np.uint8), "x"
     )
     return image_text.assemble(
-        "emoji", "toy", seed, some, dict.fromkeys(SPLITS, artwork), SIZE, split=split, shuffled=shuffled, settings={}
-    )
+        "emoji", "toy", seed, some, dict.fromkeys(SPLITS, artwork), SIZE, split=split, shuffled=shuffled, settings={},
+        complementary=complementary,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("share", [0.6, 1.0])
+def test_complementary_pairs_show_each_picture_once_to_a_text_of_its_own_class_and_part(share):
+    plain, turned = assembled(), assembled(complementary=share)
+    for part in SPLITS:
+        one, other = getattr(plain, part), getattr(turned, part)
+        assert (one.ids, one.texts) == (other.ids, other.texts)
+        assert sorted(one.pictures.rows) == sorted(other.pictures.rows)
+        label = dict(zip(one.pictures.rows, one.labels, strict=True))
+        assert [label[row] for row in other.pictures.rows] == one.labels.tolist()
+        moved = one.pictures.rows != other.pictures.rows
+        chosen = sum(
+            m if (m := round(share * size)) > 1 else 0 for size in np.unique(one.labels, return_counts=True)[1]
+        )
+        assert moved.sum() == chosen > 0
+        row = {place: i for i, place in enumerate(one.pictures.rows)}
+        np.testing.assert_allclose(other.view1[:], one.view1[[row[place] for place in other.pictures.rows]], atol=1e-5)
+    assert plain.digest != turned.digest
+
+
+def test_a_share_outside_0_to_1_is_refused():
+    with pytest.raises(InputError, match=r"complementary = 1\.5 is no share"):
+        assembled(complementary=1.5)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -32,7 +32,8 @@ def copy(tmp_path):
     root = tmp_path / "a copy"
     for name in ("xmlib", "notebooks", "book/make"):
         shutil.copytree(paths.ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Snakefile", "requirements.lock", "_config.yml", "book/reported.yml", "book/index.md"):
+    pages = "book/reported.yml", "book/index.md", "book/asked.md", "CITATION.cff"
+    for name in ("Snakefile", "requirements.lock", "_config.yml", *pages):
         shutil.copy(paths.ROOT / name, root / name)
     for method in METHODS:
         touch(root / f"book/records/medium/audio_score-{method}-seed1.json")
@@ -103,6 +104,7 @@ def test_a_fresh_clone_runs_all_that_is_quick_and_only_the_long_ones_that_are_mi
     assert planned("heads") == {
         "head_runs": 2 * (2 * 2 + 2) * 2
     }  # data × (ranking on heads × ways + InfoNCE) × dropout
+    assert planned("dial") == {"dial_runs": 2 * 4 + 1}
     assert planned("ablation") == {"ablation_runs": 2 * len(CONFIGURATIONS)}
     assert planned("medium") == LONG
     assert planned("full") == {"long_run": 9}
@@ -212,6 +214,15 @@ def test_a_variant_changes_its_parameters_alone(run):
     assert "-p profile medium" in command
     assert f"-p method ccal_cont -p seed 2 -p record {record}" in command
     assert "-p variant augmented -p augment 1 -p renderings 4" in command
+
+
+def test_the_name_of_a_record_of_the_dial_decides_its_pairs(run):
+    name = "book/records/full/icons-pairs_2000-complementary_0.25-sym-neighborhoods-seed4.json"
+    command = run("--printshellcmds", "--rerun-triggers", "mtime", "--", name)
+    assert (
+        "-p ablation sym -p seeds 10 -p dataset icons -p complementary 0.25 -y 'options: {train_pairs: 2000}'"
+        in command
+    )
 
 
 @pytest.mark.parametrize(

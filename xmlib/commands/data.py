@@ -23,6 +23,7 @@ OPTIONS = {
     "renderings": "How often each training tune is played; 0 is once.",
     "split": "What is held out: grouped, random or zero_shot.",
     "shuffled": "Put the training texts in wrong places.",
+    "complementary": "The share of pairs whose picture is another one's of the same class.",
     "mirrored": "Give every training pair once more, its picture mirrored.",
     "style": "Of the drawings: openmoji, twemoji, or both for training.",
     "test_style": "Of the test pictures, if another.",

@@ -51,7 +51,7 @@ class Artwork(NamedTuple):
 def assemble(
     name: str, profile: str, seed: int, items: Items, artwork: Mapping[str, Artwork], size: Size, *, split: str,
     shuffled: bool, settings: dict[str, Any], folder: Path | None = None, more: Sequence[Artwork] = (),
-    chosen: Callable[..., dict[str, np.ndarray]] | None = None,
+    chosen: Callable[..., dict[str, np.ndarray]] | None = None, complementary: float = 0.0,
 ) -> Splits:  # fmt: skip
     """The splits of a data set. `artwork`: of the parts "train", "valid" and "test"; an item needs a picture in each.
 
@@ -59,7 +59,8 @@ def assemble(
     divided by one number, the standard deviation of its training values. `shuffled` gives every training
     picture the text of another, drawn at random: scores on the test set must then be those of chance. `more`: other
     pictures of the same items; with each the training pairs come once more, after the others. `chosen`: gives the rows
-    in place of `choose`.
+    in place of `choose`. `complementary`: the share of pairs, in every part, whose picture is another one's of the same
+    class, so that picture and text say different things; see `exchanged`.
     """
     items = _drawn(items, [*artwork.values(), *more])
     rows = (chosen or choose)(items, size, split, seed)
@@ -68,16 +69,21 @@ def assemble(
         order = np.random.RandomState([seed, 1]).permutation(order)
     said = {part: [items.texts[i] for i in (order if part == "train" else rows[part])] for part in rows}
     matrices, vocabulary = texts.tfidf(said["train"], said["valid"], said["test"])
-    mean, spread = _scale(_features(items, artwork["train"], rows["train"]))
+    draw = np.random.RandomState([seed, 2])
+    shown = {part: exchanged(rows[part], items.labels, complementary, draw) for part in rows}
+    mean, spread = _scale(_features(items, artwork["train"], shown["train"]))
     parts = {}
     for part, matrix in zip(rows, matrices, strict=True):
-        features = (_features(items, artwork[part], rows[part]) - mean) / spread
-        parts[part] = _part(items, artwork[part], rows[part], features, matrix / matrices[0].std(), said[part])
+        features = (_features(items, artwork[part], shown[part]) - mean) / spread
+        words = matrix / matrices[0].std()
+        parts[part] = _part(items, artwork[part], rows[part], shown[part], features, words, said[part])
     decided = {**settings, "split": split, "shuffled": shuffled, "assembly": [VERSION, texts.VERSION]}
+    decided |= {"complementary": complementary} if complementary else {}
     contents = {part: artwork[part].content for part in rows}
     for number, second in enumerate(more, 2):
-        features = (_features(items, second, rows["train"]) - mean) / spread
-        again = _part(items, second, rows["train"], features, matrices[0] / matrices[0].std(), said["train"])
+        features = (_features(items, second, shown["train"]) - mean) / spread
+        words = matrices[0] / matrices[0].std()
+        again = _part(items, second, rows["train"], shown["train"], features, words, said["train"])
         parts["train"] = _joined(parts["train"], again, number)
         contents[f"more{number}"] = second.content
     digest = _digest(decided, contents, parts, vocabulary)
@@ -102,15 +108,33 @@ def _scale(train: np.ndarray) -> tuple[np.ndarray, np.float32]:
     return train.mean(0), (train - train.mean(0)).std()
 
 
+def exchanged(rows: np.ndarray, labels: np.ndarray, share: float, draw: np.random.RandomState) -> np.ndarray:
+    """The rows whose pictures stand in these rows' places, (n,): a share of every class passes its pictures round.
+
+    Every picture is used once, and by its own class. Of a class in which fewer than two would be chosen all stay.
+    Raises InputError for a share that is not between 0 and 1.
+    """
+    if not 0 <= share <= 1:
+        raise InputError(f"complementary = {share} is no share of the pairs; give a number from 0 to 1.")
+    found = rows.copy()
+    for label in np.unique(labels[rows]) if share else ():
+        members = draw.permutation(np.flatnonzero(labels[rows] == label))
+        some = members[: round(share * len(members))]
+        found[some] = rows[np.roll(some, 1)]
+    return found
+
+
 def _part(
-    items: Items, artwork: Artwork, rows: np.ndarray, features: np.ndarray, matrix: np.ndarray, said: list[str]
-) -> Split:
+    items: Items, artwork: Artwork, rows: np.ndarray, shown: np.ndarray, features: np.ndarray, matrix: np.ndarray,
+    said: list[str],
+) -> Split:  # fmt: skip
+    """The pairs of these rows with the pictures of the rows `shown`."""
     place = {id: i for i, id in enumerate(artwork.ids)}
     view1 = View(len(rows), features.shape[1:], lambda chosen: features[chosen])
     view2 = View(len(rows), matrix.shape[1:], lambda chosen: matrix[chosen])
-    shown = Pictures(artwork.thumbnails, np.array([place[items.ids[i]] for i in rows]))
+    pictures = Pictures(artwork.thumbnails, np.array([place[items.ids[i]] for i in shown]))
     ids = [items.ids[i] for i in rows]
-    return Split(view1, view2, ids, items.groups[rows], items.labels[rows], said, pictures=shown)
+    return Split(view1, view2, ids, items.groups[rows], items.labels[rows], said, pictures=pictures)
 
 
 def mirror(mirrored: bool) -> dict[str, bool]:

@@ -20,7 +20,7 @@ from xmlib.scoring import baselines, hubness, relevance
 PAIRS_A_DIMENSION = 4  # with fewer, what CCA finds is further from the truth than nothing is (book, statistics)
 PAIRS = {  # what decides them, as it usually is
     "split": "grouped", "style": "openmoji", "test_style": "", "collections": "", "test_collections": "",
-    "train_pairs": 0, "mirrored": False, "shuffled": False,
+    "train_pairs": 0, "mirrored": False, "shuffled": False, "complementary": 0.0,
 }  # fmt: skip
 USUAL = PAIRS | {"directions": 0, "dropout": -1.0}
 VARIANTS: dict[str, dict[str, Any]] = {  # name → what it changes

@@ -24,13 +24,14 @@ SAME_WORDS = 0.6  # see `duplicates`
 
 def load(
     profile: str = "quick", seed: int = 23, *, style: str = "openmoji", test_style: str = "", split: str = "grouped",
-    mirrored: bool = False, shuffled: bool = False, cache_folder: Path | None = None, processes: int = 0,
+    mirrored: bool = False, shuffled: bool = False,
+    complementary: float = 0.0, cache_folder: Path | None = None, processes: int = 0,
 ) -> Splits:  # fmt: skip
     """The pairs, their features computed on first use (about a minute on 2 cores for a style) and kept in the cache.
 
     `style`: openmoji, twemoji, or both for training pairs in each style, the others in OpenMoji's; `test_style`: that
     of the test pictures, if another. `mirrored`: every training pair comes once more, its picture mirrored left to
-    right. `split`, `shuffled`: see `image_text.assemble`. Labels are the subgroups of the
+    right. `split`, `shuffled`, `complementary`: see `image_text.assemble`. Labels are the subgroups of the
     Unicode standard. `cache_folder`: default `paths.DATA`.
     `processes`: for building, 0 for one a core. Raises InputError for an option that is unknown.
     """
@@ -53,7 +54,7 @@ def load(
     decided = {**about, "seed": seed, "style": style, "test_style": styles["test"]} | mirror(mirrored)
     return assemble(
         "emoji", profile, seed, items, {part: opened(folders[name]) for part, name in styles.items()}, size,
-        split=split, shuffled=shuffled, settings=decided, folder=folders[own],
+        split=split, shuffled=shuffled, complementary=complementary, settings=decided, folder=folders[own],
         more=[opened(folder) for folder in more],
     )  # fmt: skip
 

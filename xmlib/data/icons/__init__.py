@@ -30,7 +30,8 @@ OF_A_CLASS = 3  # drawings of different things, in the sample of the profile toy
 
 def load(
     profile: str = "quick", seed: int = 23, *, collections: str = "", test_collections: str = "", train_pairs: int = 0,
-    split: str = "grouped", mirrored: bool = False, shuffled: bool = False, cache_folder: Path | None = None,
+    split: str = "grouped", mirrored: bool = False, shuffled: bool = False,
+    complementary: float = 0.0, cache_folder: Path | None = None,
     processes: int = 0,
 ) -> Splits:  # fmt: skip
     """The pairs, built from five packages of npm on first use (ten minutes of one core) and kept in the cache.
@@ -39,7 +40,7 @@ def load(
     `test_collections`: whose are for testing, if others. Where either is given, 200 pairs are for validation and 300
     for testing, and the test pairs of some collections are the same whatever is trained on. `train_pairs`: so many,
     drawn from all; 0 for all. `mirrored`: every training pair comes once more, its picture mirrored left to right; that
-    needs the packages again. `split`, `shuffled`: see `image_text.assemble`.
+    needs the packages again. `split`, `shuffled`, `complementary`: see `image_text.assemble`.
     Labels are classes that the categories of the collections are put into. `cache_folder`: default `paths.DATA`.
     Raises InputError for an unknown option, and where the packages are not there: fetching them takes
     `xm data download icons`.
@@ -71,6 +72,7 @@ def load(
         held,
         split=split,
         shuffled=shuffled,
+        complementary=complementary,
         settings=decided | mirror(mirrored),
         folder=drawn,
         more=[opened(again)] if mirrored else [],

@@ -25,14 +25,15 @@ SAME_WORDS = 0.7  # see `duplicates`; below it all flags of one continent become
 
 def load(
     profile: str = "quick", seed: int = 23, *, split: str = "grouped", mirrored: bool = False, shuffled: bool = False,
+    complementary: float = 0.0,
     cache_folder: Path | None = None, processes: int = 0,
 ) -> Splits:  # fmt: skip
     """The pairs, built from two Debian packages on first use (some minutes) and kept in the cache.
 
     `mirrored`: every training pair comes once more, its picture mirrored left to right; that needs the packages again.
-    `split`, `shuffled`: see `image_text.assemble`. Labels are the folders that the drawings lie in. `cache_folder`:
-    default `paths.DATA`. Raises InputError for an unknown option, and where the packages are not there: fetching them
-    takes `xm data download openclipart`.
+    `split`, `shuffled`, `complementary`: see `image_text.assemble`. Labels are the folders that the drawings lie in.
+    `cache_folder`: default `paths.DATA`. Raises InputError for an unknown option, and where the packages are not there:
+    fetching them takes `xm data download openclipart`.
     """
     size = PROFILES[one_of("profile", profile, PROFILES)]
     one_of("split", split, SPLITS)
@@ -57,6 +58,7 @@ def load(
         size,
         split=split,
         shuffled=shuffled,
+        complementary=complementary,
         settings=decided,
         folder=drawn,
         more=[opened(again)] if mirrored else [],

@@ -1,0 +1,120 @@
+"""What the terms for neighbours add as picture and text say ever more different things, part of `book.make`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from book.make import grid
+from book.make.results.runs import Runs, grouped
+from book.make.results.tables import filled
+from xmlib import evaluate
+from xmlib.scoring.intervals import Interval, paired_mean, seed_interval
+from xmlib.show import summaries
+
+NAMES = {"openclipart": "Openclipart", "icons-pairs_2000": "icons"}
+COLORS = {"openclipart": "#0072B2", "icons-pairs_2000": "#D55E00"}
+METHOD = "neighborhoods"
+CLASSES = "map"  # mAP over classes, where the measure is no reciprocal rank
+LEAST = 2  # times the MRR of chance; below that a difference is of nothing
+
+
+class Point(NamedTuple):
+    """A share of complementary pairs: MRR with all terms over that of chance, and what the terms add."""
+
+    share: float
+    seeds: int
+    mrr: float
+    chance: float
+    gain: tuple[float, Interval]
+    of_seeds: np.ndarray  # (seeds,) gains in MRR
+    classes: tuple[float, Interval]
+
+
+def fragments(found: Sequence[dict]) -> dict[str, str]:
+    """File name → Markdown."""
+    points = dialled(found)
+    return {"dial.md": filled("dial", values(points)) if points else filled("dial_missing", {})}
+
+
+def pictures(found: Sequence[dict], draw: Callable[[Callable], bytes]) -> dict[str, bytes]:
+    """File name → SVG."""
+    points = dialled(found)
+    return {"dial.svg": draw(lambda: figure(points))} if points else {}
+
+
+def dialled(found: Sequence[dict]) -> dict[str, list[Point]]:
+    """By data set the points of the dial, smallest share first; none where no pair was complementary."""
+    row, result = grid.rows()["dial"], {}
+    for dataset in row["datasets"]:
+        points = [_point(found, dataset, share, row["ablation"]) for share in (0.0, *row["complementary"])]
+        kept = [point for point in points if point]
+        if any(point.share for point in kept):
+            result[dataset] = kept
+    return result
+
+
+def _point(found: Sequence[dict], dataset: str, share: float, without: str) -> Point | None:
+    name, *pairs = dataset.split("-")
+    changed = [*pairs, *([f"complementary_{share}"] if share else [])]
+    variants = {"-".join([*changed, *more]): key for key, more in (("all", []), ("without", [without]))}
+    kept = [r for r in found if (r["dataset"], r["method"], r["profile"]) == (name, METHOD, "full")]
+    runs = grouped([r for r in kept if r["variant"] in variants], lambda r: variants[r["variant"]])
+    if set(runs) != {"all", "without"}:
+        return None
+    seeds = sorted({*runs["all"].seeds} & {*runs["without"].seeds})
+    if len(seeds) < 2:  # no interval without a second one
+        return None
+    one, other = (Runs(r for r in runs[key] if r["seed"] in seeds) for key in ("all", "without"))
+    ranks = [np.mean([summaries.reciprocal_ranks(run, way) for way in evaluate.DIRECTIONS], 0) for run in (one, other)]
+    gain = paired_mean(ranks[0], ranks[1], one.first["data"]["test_groups"])
+    classes = np.array([_of_classes(a) - _of_classes(b) for a, b in zip(one, other, strict=True)])
+    chance = evaluate.chance_metrics(one.first["data"]["test"])["mrr"]
+    return Point(
+        share, len(seeds), float(ranks[0].mean()), chance, (gain.value, gain.interval()),
+        ranks[0].mean(1) - ranks[1].mean(1), (float(classes.mean()), seed_interval(classes)),
+    )  # fmt: skip
+
+
+def _of_classes(record: dict) -> float:
+    return float(np.mean([record["metrics"][way][CLASSES] for way in evaluate.DIRECTIONS]))
+
+
+def growth(points: Sequence[Point]) -> tuple[float, tuple[float, Interval]] | None:
+    """The largest share at which MRR is at least twice that of chance, and the gain there less that without any.
+
+    The interval is over the seeds that both have.
+    """
+    shares = [point for point in points if point.share and point.mrr >= LEAST * point.chance]
+    if not shares or points[0].share:
+        return None
+    most, none = shares[-1], points[0]
+    seeds = min(most.seeds, none.seeds)
+    grown = most.of_seeds[:seeds] - none.of_seeds[:seeds]
+    return most.share, (float(grown.mean()), seed_interval(grown))
+
+
+def values(found: dict[str, list[Point]]) -> dict[str, Any]:
+    """What fills the template."""
+    rows = [{"dataset": NAMES[name], **point._asdict()} for name, points in found.items() for point in points]
+    return {"rows": rows, "growth": {NAMES[name]: growth(points) for name, points in found.items()}}
+
+
+def figure(found: dict[str, list[Point]]) -> Figure:
+    """What the terms add to MRR and to mAP over classes, against the share of complementary pairs."""
+    figure, axes = plt.subplots(1, 2, figsize=(8, 3), sharex=True)
+    for ax, (title, measure) in zip(axes, {"MRR": "gain", "mAP over classes": "classes"}.items(), strict=True):
+        for name, points in found.items():
+            shares = [point.share for point in points]
+            middle = [getattr(point, measure)[0] for point in points]
+            low, high = zip(*(getattr(point, measure)[1] for point in points), strict=True)
+            ax.plot(shares, middle, "o-", color=COLORS[name], label=NAMES[name])
+            ax.fill_between(shares, low, high, color=COLORS[name], alpha=0.15, linewidth=0)
+        ax.axhline(0, color="0.5", linewidth=1)
+        ax.set(xlabel="share of complementary pairs", ylabel=f"{title} that the terms add")
+    axes[0].legend(fontsize=8)
+    return figure
