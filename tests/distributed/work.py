@@ -12,7 +12,8 @@ import torch
 
 from xmlib import evaluate, fit, methods, paths, profiles
 from xmlib.data import Split, Splits, View
-from xmlib.distributed import processes, sharing, training
+from xmlib.distributed import large, processes, sharing, training
+from xmlib.errors import InputError
 from xmlib.neighborhoods.neighbors import Neighbors
 from xmlib.neighborhoods.training import NeighborhoodObjective
 
@@ -97,6 +98,40 @@ def in_single_precision(split: Split) -> Split:
     return Split(*views, split.ids, split.groups)
 
 
+def gallery() -> tuple[torch.Tensor, torch.Tensor]:
+    """Unit-length embeddings in pairs, with ties."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(N, 4, generator=generator)
+    y = x + torch.randn(N, 4, generator=generator)
+    y[5:9] = y[5]
+    return torch.nn.functional.normalize(x, dim=1), torch.nn.functional.normalize(y, dim=1)
+
+
+def features() -> tuple[torch.Tensor, torch.Tensor]:
+    """Features of pairs whose means are far from 0."""
+    generator = torch.Generator().manual_seed(1)
+    h1, h2 = torch.randn(50, 4, generator=generator), torch.randn(50, 3, generator=generator)
+    return 1000 + h1, h2 + h1[:, :3]
+
+
+def in_shares(folder: Path) -> dict[str, list]:
+    """What processes make of shares of a gallery and of features in files."""
+    x, y = gallery()
+    own = sharing.share(N)
+    better, tied = large.standing(x, y[own], own.start)
+    files = [folder / name for name in ("h1.npy", "h2.parquet")]
+    moments = large.added_up(large.moments_of(*files, own=sharing.share(50)))
+    problem = ""
+    try:
+        large.standing(x, y[:3], 0)
+    except InputError as error:
+        problem = str(error)
+    return {
+        "better": better.tolist(), "tied": tied.tolist(), "n": moments.n, "problem": problem,
+        "mean": moments.mean.tolist(), "products": moments.products.tolist(),
+    }  # fmt: skip
+
+
 def main(folder: str) -> None:
     """All that two processes share, found by each of them and kept in a file."""
     with processes.joined(20) as rank:
@@ -104,6 +139,7 @@ def main(folder: str) -> None:
         found = {method: steps(method, made, shared=True) for method in methods.METHODS}
         for method in methods.IMAGE_METHODS:
             found[method]["scores"] = scores(method, made, Path(folder, method, "checkpoint.pt"))
+        found["shares"] = in_shares(Path(folder))
         Path(folder, f"{rank}.json").write_text(json.dumps(found))
 
 
