@@ -1,7 +1,9 @@
 """Tables of bad inputs: what is done, and words of the one sentence that it must end in."""
 
+import importlib
 import inspect
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -9,8 +11,6 @@ from typing import NamedTuple
 import pytest
 
 from xmlib.errors import InputError
-
-PATIENCE = 60  # seconds: a guard against what never ends, such as a pipe; nothing here takes one
 
 
 class Bad(NamedTuple):
@@ -29,6 +29,18 @@ def stops(do: Callable, says: str, folder: Path) -> None:
     assert re.search(says, message), message
     assert "\n" not in message
     assert message.rstrip()[-1] in ".…'):", message
+
+
+def everywhere() -> dict[str, int]:
+    """How many rows the tables of each door hold."""
+    folder, counts = Path(__file__).parent / "doors", {}
+    sys.path.append(str(folder))
+    for path in sorted(folder.glob("test_bad_*.py")):
+        tables = [table for table in vars(importlib.import_module(path.stem)).values() if isinstance(table, list)]
+        names = [row.name for table in tables if table and isinstance(table[0], Bad) for row in table]
+        assert len(names) == len(set(names))
+        counts[path.stem.removeprefix("test_bad_").replace("_", " ")] = len(names)
+    return counts
 
 
 def named(table: list[Bad]) -> list:

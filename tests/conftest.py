@@ -1,5 +1,6 @@
 import json
 import os
+import platform
 import random
 import shutil
 import subprocess
@@ -28,6 +29,35 @@ FIRST = (
 def pytest_collection_modifyitems(items):
     places = {name: place for place, name in enumerate(FIRST)}
     items.sort(key=lambda item: places.get(item.path.name, len(FIRST)))
+
+
+COUNTED = {"kills": "kills done", "faults": "faults injected", "hostile": "hostile files tried"}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--keep-counts", action="store_true", help="keep the counts of test-faults for the book")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """What the tests marked `faults` did; they count by `record_property`. Nothing where no such test ran."""
+    reports = [one for kind in ("passed", "failed", "error") for one in terminalreporter.stats.get(kind, [])]
+    done = [(name, count) for one in reports for name, count in one.user_properties if name in COUNTED]
+    if not done:
+        return
+    failures = len(terminalreporter.stats.get("failed", []) + terminalreporter.stats.get("error", []))
+    counts = {name: sum(count for own, count in done if own == name) for name in COUNTED} | {"failures": failures}
+    said = [f"{title}: {counts[name]}" for name, title in (COUNTED | {"failures": "failures"}).items()]
+    terminalreporter.write_line(", ".join(said))
+    if config.getoption("--keep-counts") and not failures:
+        keep_counts(counts)
+
+
+def keep_counts(counts):
+    """Leave the record that the page on trust shows."""
+    from bad_inputs import everywhere
+
+    about = {"format": 1, **counts, "bad_inputs": everywhere(), "python": platform.python_version()}
+    (paths.RECORDS / "faults.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
 @pytest.fixture(autouse=True)

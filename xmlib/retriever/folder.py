@@ -3,6 +3,8 @@
 No file in it is code or a pickle: numbers are safetensors, the rest is JSON.
 """
 
+import contextlib
+import glob
 import hashlib
 import json
 import os
@@ -15,7 +17,7 @@ from typing import Any
 
 from xmlib.errors import InputError
 from xmlib.files import PART
-from xmlib.runs.parameters import takes_files
+from xmlib.runs.parameters import fits_a_name, takes_files
 
 FORMAT = 1  # of the folder; raise it when this version can no longer be read, and go on reading older ones
 MANIFEST = "manifest.json"
@@ -30,7 +32,8 @@ def written(folder: Path | str, kind: str) -> Iterator[Path]:
     folder = Path(os.path.expanduser(folder))
     check_place(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=PART))
+    recover(folder)
+    work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f"{_beside(folder)}{os.getpid()}-"))
     try:
         part = work / "new"
         part.mkdir()
@@ -45,9 +48,27 @@ def written(folder: Path | str, kind: str) -> Iterator[Path]:
         shutil.rmtree(work)
 
 
+def _beside(folder: Path) -> str:
+    """How the name of a folder begins in which this one is made; the process that makes it follows."""
+    return f"{PART}{folder.name[:100]}-"
+
+
+def recover(folder: Path) -> None:
+    """Put into its place what a process had made that was killed between two steps, and remove what it left."""
+    import psutil
+
+    for work in folder.parent.glob(f"{glob.escape(_beside(folder))}[0-9]*"):
+        process = work.name.removeprefix(_beside(folder)).split("-")[0]
+        if process.isdecimal() and not psutil.pid_exists(int(process)):
+            with contextlib.suppress(OSError):
+                if (work / "old").is_dir() and not folder.exists():  # then the new one was whole
+                    (work / "new").rename(folder)
+                shutil.rmtree(work)
+
+
 def check_place(folder: Path) -> None:
     """Raise `InputError` where no folder can be saved: something else lies there, or nothing can be written there."""
-    if not takes_files(folder.absolute().parent):
+    if not fits_a_name(str(folder)) or not takes_files(folder.absolute().parent):
         raise InputError(f"No model can be written to {str(folder)[:200]!r}: give a new folder in one of yours.")
     if os.path.isdir(folder) and not any(folder.iterdir()):
         return
@@ -69,6 +90,8 @@ def _write_manifest(part: Path, kind: str) -> None:
 def checked(folder: Path | str, kind: str) -> Path:
     """The folder, every file of which is as it was written; raises `InputError` where one is not."""
     folder = Path(os.path.expanduser(folder))
+    if not os.path.isfile(folder / MANIFEST):
+        recover(folder)
     if not os.path.isfile(folder / MANIFEST):
         raise InputError(f"{folder} holds no saved {kind}, since {MANIFEST} is not there: give the folder of one.")
     content = _manifest(folder)
