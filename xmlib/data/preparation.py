@@ -123,7 +123,14 @@ class Numbers:
 
     def transform(self, items: Any) -> Any:
         """(n, features) float32, dense or CSR as the items are; raises `InputError` for another width, NaN and text."""
-        parts = [self._scaled(chunk) for chunk in self._chunks(items)]
+        with np.errstate(over="ignore"):
+            parts = [self._scaled(chunk) for chunk in self._chunks(items)]
+        for number, part in enumerate(parts):
+            if not np.isfinite(part.data if sparse.issparse(part) else part).all():
+                raise InputError(
+                    f"A view of numbers holds values among the items from {number * CHUNK} on that are too large for "
+                    "float32 beside those of training: look at their units."
+                )
         if not parts:
             return np.zeros((0, *self.shape), dtype=np.float32)
         return sparse.vstack(parts, format="csr") if sparse.issparse(parts[0]) else np.concatenate(parts)

@@ -77,10 +77,9 @@ class Retriever:
         Raises `InputError` for views of unequal lengths, too few or equal pairs, NaN, and settings that do not fit.
         """
         choose("method", method, training.METHODS)
+        training.check_numbers(seed, {"d": d, "batch": batch, "epochs": epochs}, changes)
         if changes and method == training.LINEAR:
             raise InputError(f"linear_cca has no settings but d, and so no {next(iter(changes))}: leave it out.")
-        for name in changes:
-            choose("setting", name, Settings.__dataclass_fields__)
         if isinstance(view1, Splits):
             shapes = training.shapes_of(view1)
             splits, prepared = view1, [own or Prepared(s) for own, s in zip(preparations, shapes, strict=True)]
@@ -218,6 +217,10 @@ class Retriever:
         `captions.both_ways` then. Without it, paths tell that by themselves.
         """
         n = check_pairs(view1, view2)
+        if groups is not None and len(groups) != n:
+            raise InputError(f"There are {n} pairs, but {len(groups)} groups: give one group for each pair.")
+        if shared is not None and (shared[0] not in (1, 2) or len(shared[1]) != n):
+            raise InputError(f"shared is a view, 1 or 2, and a name for each of the {n} pairs' items: give these two.")
         x, y = torch.from_numpy(self.embed1(view1)), torch.from_numpy(self.embed2(view2))
         several = shared or self._shared(n, view1, view2)
         found = captions.both_ways(x, y, *several, groups=groups) if several else evaluate.both_ways(x, y, groups)

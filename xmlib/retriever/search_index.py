@@ -46,7 +46,9 @@ class SearchIndex:
         if kind not in KINDS:
             raise InputError(f"There is no kind of index {kind!r}; choose one of {', '.join(KINDS)}.")
         self.kind, self.bank, self.ids = kind, None if bank is None else _rows("bank", bank), []
-        self.width = np.shape(vectors)[-1]
+        self.width = (np.shape(vectors) or (0,))[-1]
+        if self.bank is not None and self.bank.shape[1] != self.width:
+            raise InputError(f"The bank has {self.bank.shape[1]} dimensions, but the items have {self.width}.")
         self.vectors = np.zeros((0, self.width + (bank is not None)), dtype=np.float32)
         self.graph: Any = None
         self.alive = np.zeros(0, dtype=bool)  # which items of the graph are still there
@@ -96,7 +98,7 @@ class SearchIndex:
         queries = _rows("queries", queries)
         if queries.shape[1] != self.width:
             raise InputError(f"The index has {self.width} dimensions, but the queries have {queries.shape[1]}.")
-        if not 1 <= k <= len(self):
+        if not isinstance(k, int | np.integer) or not 1 <= k <= len(self):
             raise InputError(f"k = {k} items were asked for of {len(self)}: choose k between 1 and {len(self)}.")
         if self.bank is not None:
             queries = np.concatenate([queries, np.ones_like(queries[:, :1])], axis=1)

@@ -34,12 +34,32 @@ class Halted(KeyboardInterrupt):
     """Raised from anywhere while `train` trains, as by the handler of a signal: it ends with its best epoch so far."""
 
 
+def check_numbers(seed: Any, counts: dict[str, Any], changes: dict[str, Any]) -> None:
+    """Raise `InputError` for a seed or a count that is none, and for settings that are not there or of another type."""
+    for name, value in {"seed": seed, **counts}.items():
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | np.integer)
+            or name == "seed"
+            and not 0 <= value < 2**32
+        ):
+            raise InputError(f"{name} = {value!r:.40} is not a whole number from 0 on: give one.")
+    for name, value in changes.items():
+        usual = getattr(Settings(), profiles.choose("setting", name, Settings.__dataclass_fields__))
+        wanted = {float: (int, float, np.number), int: (int, np.integer), type(None): bool}.get(
+            type(usual), type(usual)
+        )
+        fits = isinstance(value, wanted) and (isinstance(value, bool) == (wanted is bool))  # type: ignore[arg-type]
+        if not fits or isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"The setting {name} is {value!r:.40}: give a value like the usual one, {usual!r}.")
+
+
 def divide(groups: np.ndarray, share: float, seed: int) -> np.ndarray:
     """(n,) True for the validation pairs: whole groups drawn at random, about `share` of all pairs, at least one group.
 
     Raises `InputError` for a share that is none, and for pairs that are all of one group.
     """
-    if not 0 < share < 1:
+    if type(share) not in (int, float) or not 0 < share < 1:
         raise InputError(f"validation = {share!r} is no share: give a number between 0 and 1, or a pair of views.")
     numbers, sizes = np.unique(groups, return_counts=True)
     if len(numbers) < 2:

@@ -147,7 +147,7 @@ def _check_range(name: str, value: Any, usual: Any) -> None:
             raise InputError(f"{name} = {value:g}, but the most that means something is {MOST[name]}: lower it.")
     elif type(value) is list and not (value and all(type(one) is int and one > 0 for one in value)):
         raise InputError(f"{name} is {str(value)[:80]}; give a list of one or more whole numbers above 0.")
-    elif type(value) is str and ("\0" in value or any(len(os.fsencode(part)) > LONGEST for part in Path(value).parts)):
+    elif type(value) is str and not fits_a_name(value):
         raise InputError(f"The parameter {name} is {value[:80]!r}: no file can be called that, give another.")
     if name == "variant" and value and not FILE_NAME.fullmatch(value):
         raise InputError(
@@ -185,6 +185,11 @@ def _check_writable(record: Path) -> None:
         raise InputError(
             f"No record can be written to {str(record)!r}: give a folder of yours, or a file NAME.json in one."
         )
+
+
+def fits_a_name(text: str) -> bool:
+    """Whether a file could be called that, folders included."""
+    return "\0" not in text and all(len(os.fsencode(part)) <= LONGEST for part in Path(text).parts)
 
 
 def takes_files(folder: Path) -> bool:
