@@ -161,7 +161,7 @@ def test_curves_are_compared_at_equal_steps_and_at_equal_time():
 
 def test_heads_are_compared_only_where_all_settings_are_alike():
     alike = sheet({"ccal_cont": 2.0, "learned_cont": 1.0}, settings={"dropout": 0.0, "both_ways": True})
-    assert list(evidence_heads.heads(alike, "audio_score")) == [("ranking loss, both ways", 4000)]
+    assert list(evidence_heads.heads(alike, "audio_score")) == [("ranking loss, both ways", 4000, 0.0)]
     usual = sheet({"ccal_cont": 2.0, "learned_cont": 1.0}, settings={"dropout": 0.0, "both_ways": None})
     assert evidence_heads.heads(usual, "audio_score") == {}  # one way and both ways
     dropped = sheet({"learned_cont": 1.0}, settings={"dropout": 0.5, "both_ways": True})

@@ -20,8 +20,8 @@ SETS = ("audio_score", "emoji", "openclipart")
 FEW, MANY = 1000, 16000  # pairs between which the gain of the layer should shrink
 
 
-def heads(found: Sequence[dict], dataset: str) -> dict[tuple[str, int], dict[str, Runs]]:
-    """(loss, training pairs) → head → runs, where both heads were trained with all settings alike on the same pairs."""
+def heads(found: Sequence[dict], dataset: str) -> dict[tuple[str, int, float], dict[str, Runs]]:
+    """(loss, training pairs, dropout) → head → runs, where both heads were trained with all settings alike on the same pairs."""
     kept: dict[tuple, list[dict]] = {}
     for record in found:
         if record["dataset"] == dataset and record["method"] in HEADS and record["profile"] not in ("toy", "quick"):
@@ -29,10 +29,10 @@ def heads(found: Sequence[dict], dataset: str) -> dict[tuple[str, int], dict[str
             alike = json.dumps([settings, record["data"]["digest"]], sort_keys=True)
             kept.setdefault((loss(record), record["data"]["train"], alike), []).append(record)
     result = {}
-    for (name, train, _), records in kept.items():
+    for (name, train, alike), records in kept.items():
         runs = grouped(records, lambda record: HEADS[record["method"]])
         if len(runs) == 2 and set(runs["layer"].seeds) & set(runs["learned"].seeds):
-            result[name, train] = runs
+            result[name, train, json.loads(alike)[0].get("dropout") or 0.0] = runs
     return result
 
 
@@ -48,10 +48,10 @@ def loss(record: dict) -> str:
 def scarcity(found: Sequence[dict]) -> Finding:
     """A4: what the layer gains over the learned map with few pairs, less what it gains with many, on sheet music."""
     runs = heads(found, "audio_score")
-    asked = [name for name in LOSSES if (name, FEW) in runs and (name, MANY) in runs]
+    asked = [(name, dropout) for name, train, dropout in sorted(runs) if train == FEW and (name, MANY, dropout) in runs]
     if not asked:
         return Finding(lacks=["both heads with the same loss, on few pairs and on many"])
-    few, many = runs[asked[0], FEW], runs[asked[0], MANY]
+    few, many = (runs[asked[0][0], train, asked[0][1]] for train in (FEW, MANY))
     named = [
         growth(what, way, few, many, what != "growth") for what in ("growth", "relative") for way in evaluate.DIRECTIONS
     ]
@@ -83,12 +83,13 @@ def layer_or_loss(found: Sequence[dict]) -> Finding:
     """A5: the layer above the learned map with each loss, everything else alike, on three sets."""
     told, lacks, records = [], [], []
     for dataset in SETS:
-        most = {name: runs for (name, _), runs in sorted(heads(found, dataset).items(), key=lambda item: item[0][1])}
-        for name in LOSSES:
-            if name in most:
-                told.append((f"{NAMES[dataset]}, {name}", most[name]["layer"], most[name]["learned"]))
-                records += [r for run in most[name].values() for r in run]
-        absent = [name for name in LOSSES if name not in most]
+        runs = heads(found, dataset)
+        most = max((train for _, train, _ in runs), default=0)  # without the runs on fewer pairs
+        for (name, train, dropout), both in sorted(runs.items()):
+            if train == most:
+                told.append((f"{NAMES[dataset]}, {name}, dropout {dropout:g}", both["layer"], both["learned"]))
+                records += [record for run in both.values() for record in run]
+        absent = [name for name in LOSSES if name not in {name for name, train, _ in runs if train == most}]
         lacks += [f"both heads with all settings alike on {NAMES[dataset]}: {', '.join(absent)}"] if absent else []
     gaps = mrr_gaps(told)
     outcome = claims.of_each([state(gaps, what) for what, *_ in told]) if told else UNTESTED
