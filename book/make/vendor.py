@@ -1,4 +1,4 @@
-"""Copy MathJax into the book's assets, so that the site draws its formulae without a network.
+"""Copy MathJax into the book's assets, so that the site draws its formulae without a network, and write its symbols.
 
 `python -m book.make.vendor` takes the one file that is needed out of the installed package
 sphinx-mathjax-offline. It copies only when the file is missing or different; the copy is not under version control.
@@ -9,6 +9,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
+from book.make import symbols
 from xmlib import paths
 from xmlib.files import write_bytes
 
@@ -40,5 +41,6 @@ def copy(target: Path = TARGET) -> bool:
 if __name__ == "__main__":
     try:
         print(f"{TARGET.name}: {'copied' if copy() else 'up to date'}", file=sys.stderr)
+        print(f"{symbols.TARGET.name}: {'written' if symbols.write() else 'up to date'}", file=sys.stderr)
     except FileNotFoundError as error:
         sys.exit(f"error: {error}")

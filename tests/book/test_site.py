@@ -166,6 +166,32 @@ def test_folded_code_opens_and_scrolls_inside_its_own_box(browser, address, size
     context.close()
 
 
+def shown_over(page, selector: str) -> str:
+    """What is shown beside the pointer when it rests on the first of these."""
+    over = page.locator(selector).first
+    over.scroll_into_view_if_needed()
+    box = over.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    note = page.locator(".hover-note:not([hidden])")
+    note.wait_for()
+    said = note.inner_text()
+    page.keyboard.press("Escape")
+    page.mouse.move(0, 0)
+    return said
+
+
+def test_citations_equations_figures_and_symbols_say_what_they_are_beside_the_pointer(browser, address):
+    page = browser.new_page(viewport=DESK, reduced_motion="reduce")  # or pages glide to their place
+    page.set_default_timeout(5000)
+    page.goto(address + "cca.html", wait_until="load")
+    page.evaluate("MathJax.startup.promise.then(() => null)")
+    assert "Hotelling" in shown_over(page, "article a[href*='bibliography.html#']")
+    assert shown_over(page, "article a[href^='#equation-']:not(.headerlink)")
+    assert "noise" in shown_over(page, "article a[href='#fig-noise']:not(.headerlink)")
+    assert "ridge included" in shown_over(page, "article p mjx-container g[data-mml-node=msub]:has([data-c='1D446'])")
+    page.close()
+
+
 def test_the_titles_of_the_pages_differ(visits):
     titles = [said["title"] for said in visits.values()]
     assert len(set(titles)) == len(titles)

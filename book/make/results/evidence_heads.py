@@ -21,7 +21,7 @@ FEW, MANY = 1000, 16000  # pairs between which the gain of the layer should shri
 
 
 def heads(found: Sequence[dict], dataset: str) -> dict[tuple[str, int, float], dict[str, Runs]]:
-    """(loss, training pairs, dropout) → head → runs, where both heads were trained with all settings alike on the same pairs."""
+    """(loss, training pairs, dropout) → head → runs, where both heads had the same pairs and settings."""
     kept: dict[tuple, list[dict]] = {}
     for record in found:
         if record["dataset"] == dataset and record["method"] in HEADS and record["profile"] not in ("toy", "quick"):

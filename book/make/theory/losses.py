@@ -57,9 +57,12 @@ def on_circle(*degrees: float) -> Tensor:
     return torch.stack([angles.cos(), angles.sin()], 1)
 
 
-def forces(row) -> tuple[Tensor, Tensor]:
-    """Minus the gradient of a row on the query (2,) and on all answers (m + 1, 2), along the circle."""
-    points = on_circle(QUERY, RIGHT, *WRONG).requires_grad_()
+def forces(row, query: float = QUERY, right: float = RIGHT) -> tuple[Tensor, Tensor]:
+    """Minus the gradient of a row on the query (2,) and on all answers (m + 1, 2), along the circle.
+
+    `query`, `right`: degrees at which the query and its right answer stand.
+    """
+    points = on_circle(query, right, *WRONG).requires_grad_()
     row(points[0], points[1:]).backward()
     with torch.no_grad():
         along = -points.grad + (points.grad * points).sum(1, keepdim=True) * points
