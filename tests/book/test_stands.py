@@ -11,6 +11,7 @@ from book.make import trials
 from book.make.results import (
     choose,
     claims,
+    dial,
     evidence,
     evidence_heads,
     evidence_terms,
@@ -222,3 +223,15 @@ def test_the_citation_has_the_version_and_the_date_of_its_file():
     assert f"version = {{{told['version']}}}" in shown
     assert f"Released on {told['date-released']}" in shown
     assert shown.count("{") == shown.count("}")
+
+
+def test_the_terms_help_more_where_pictures_differ_from_texts(monkeypatch):
+    def point(share, gains):
+        own = np.array(gains)
+        return dial.Point(share, len(own), 0.3, 0.01, (own.mean(), (-1.0, 1.0)), own, (0.0, (-1.0, 1.0)))
+
+    grown = [point(0.0, np.linspace(0.01, 0.02, 10)), point(1.0, np.linspace(0.11, 0.13, 10))]
+    monkeypatch.setattr(dial, "dialled", lambda found: dict.fromkeys(dial.NAMES, grown))
+    assert evidence.finding("B3", []).verdict("B3") == REPRODUCED
+    monkeypatch.setattr(dial, "dialled", lambda found: dict.fromkeys(dial.NAMES, grown[:1] * 2))
+    assert evidence.finding("B3", []).verdict("B3") == UNTESTED  # no share above 0

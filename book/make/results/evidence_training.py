@@ -7,11 +7,10 @@ import numpy as np
 
 from book.make.results import claims, image_text
 from book.make.results.claims import UNTESTED
-from book.make.results.findings import NAMES, Finding, mrr_gaps, shared, state, thinnest
+from book.make.results.findings import NAMES, Finding, mrr_gaps, over_seeds, shared, state, thinnest
 from book.make.results.runs import Runs, grouped, place, rivals, title
 from xmlib import evaluate
 from xmlib.methods import PAPER
-from xmlib.scoring.intervals import Mean
 
 TRACE, LEARNED, RANKING = PAPER
 SHORT = {TRACE: "trace norm", LEARNED: "learned map", RANKING: "ranking loss"}  # for differences among the three
@@ -76,7 +75,7 @@ def curves(found: Sequence[dict]) -> Finding:
         for where, reach in (("equal steps", after_steps), ("equal time", after_time)):
             pairs = zip(trace, ranking, strict=True)
             values = [sign * (a - b) for a, b in (reach(one, other, share) for one, other in pairs)]
-            named.append((f"{what}, {_when(share)}", where, len(values), _over_seeds(values)))
+            named.append((f"{what}, {_when(share)}", where, len(values), over_seeds(values)))
     gaps = claims.gaps(named) if len(trace) > 1 else []
     outcome = claims.of_curves(gaps[:2], gaps[2:]) if gaps else UNTESTED
     return Finding(outcome, len(trace), gaps, records=[*trace, *ranking])
@@ -84,13 +83,6 @@ def curves(found: Sequence[dict]) -> Finding:
 
 def _when(share: float) -> str:
     return "at the end" if share == 1 else "after an eighth"
-
-
-def _over_seeds(values: Sequence[float]) -> Mean:
-    """Their mean with the error over seeds; a made-up one of no use where there is one."""
-    if len(values) < 2:
-        return Mean(float(np.mean(values)), math.inf, 1.0)
-    return Mean(float(np.mean(values)), float(np.std(values, ddof=1)) / len(values) ** 0.5, len(values) - 1.0)
 
 
 def after_steps(one: dict, other: dict, share: float) -> tuple[float, float]:

@@ -1,7 +1,10 @@
 """What stands of a claim: a finding with its differences, from runs on the same pairs."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from book.make.results import claims
 from book.make.results.claims import UNTESTED, Gap
@@ -9,6 +12,7 @@ from book.make.results.runs import Runs, title
 from xmlib import evaluate
 from xmlib.runs.records import file_name
 from xmlib.scoring import intervals
+from xmlib.scoring.intervals import Mean
 from xmlib.show import summaries
 
 NAMES = {"audio_score": "sheet music", "emoji": "emoji", "openclipart": "Openclipart", "icons": "icons"}
@@ -79,3 +83,10 @@ def linked(records: Sequence[dict]) -> dict[str, dict[int, str]]:
         name = " ".join(filter(None, (NAMES[record["dataset"]], record.get("variant"), title(record["method"]))))
         told.setdefault(f"{name}, {record['profile']}", {})[record["seed"]] = file_name(record)
     return told
+
+
+def over_seeds(values: Sequence[float]) -> Mean:
+    """Their mean with the error over seeds; a made-up one of no use where there is one."""
+    if len(values) < 2:
+        return Mean(float(np.mean(values)), math.inf, 1.0)
+    return Mean(float(np.mean(values)), float(np.std(values, ddof=1)) / len(values) ** 0.5, len(values) - 1.0)
