@@ -9,7 +9,7 @@ PY := .venv/bin/python
 GRID = $(PY) -m scripts.grid --cores $(CORES)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sync book test test-faults check serve medium openclipart icons heads ablation dial full bench clean
+.PHONY: help setup sync book test test-faults test-slurm check serve medium openclipart icons heads ablation dial full bench clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -31,6 +31,9 @@ test: .venv/.installed  ## run the tests (ARGS="-k name" for some of them)
 
 test-faults: .venv/.installed  ## run the tests that kill processes, take disk and locks away, or repeat runs
 	@$(PY) -m pytest -n $(CORES) --dist loadfile -m faults $(ARGS)
+
+test-slurm: .venv/.installed  ## three runs of the grid through a Slurm that is started here, as root
+	@XMLIB_SLURM=1 $(PY) -m pytest tests/cluster $(ARGS)
 
 check: .venv/.installed  ## lint, format, types, layers, notebook pairs
 	@$(PY) -m ruff check --quiet .

@@ -10,8 +10,10 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
+import yaml
 from snakemake import cli
 from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
 
@@ -62,6 +64,22 @@ def run(target: str, cores: int, more: Sequence[str]) -> int:
     return 0
 
 
+def lacking(more: Sequence[str]) -> str:
+    """What is wrong with the profile that these options name, empty if nothing: its executor may not be installed."""
+    for option, value in zip(more, more[1:], strict=False):
+        file = Path(value) / "config.yaml"
+        if option != "--profile":
+            continue
+        if not file.is_file():
+            found = ", ".join(sorted(str(path.parent) for path in Path("profiles").glob("*/config.yaml")))
+            return f"there is no profile {value}: choose one of {found}"
+        executor = yaml.safe_load(file.read_text(encoding="utf-8")).get("executor", "local")
+        if executor not in ("local", "dryrun") and not find_spec(f"snakemake_executor_plugin_{executor}"):
+            package = f"snakemake-executor-plugin-{executor}"
+            return f"{value} asks for the executor {executor}, which is not installed: pip install {package}"
+    return ""
+
+
 def stop(*signal_and_frame) -> None:
     """Have Ctrl-C known before snakemake ends what is under way."""
     progress.LogHandler.stopped = True
@@ -75,6 +93,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1)
     options, more = parser.parse_known_args(arguments)
     os.chdir(progress.ROOT)
+    if problem := lacking(more):
+        print(f"error: {problem}", file=sys.stderr)
+        return 2
     forget_what_is_gone()
     status = run(options.target, options.cores, more)
     if status == 0 and options.target == "book" and not is_dry(more):

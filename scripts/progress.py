@@ -57,7 +57,7 @@ class Plan:
     waiting: Counter = field(default_factory=Counter)  # rule → steps
     running: dict[int, Step] = field(default_factory=dict)
     took: dict[str, list[float]] = field(default_factory=dict)  # rule → seconds of its finished steps
-    failed: list[Step] = field(default_factory=list)
+    failed: dict[int, Step] = field(default_factory=dict)
 
     @property
     def finished(self) -> int:
@@ -70,8 +70,9 @@ class Plan:
         return self.finished + len(self.failed) + len(self.running) + self.waiting.total()
 
     def begin(self, number: int, step: Step) -> None:
-        """A waiting step begins."""
-        self.waiting[step.rule] -= 1
+        """A waiting step begins, or one that has failed is tried again."""
+        if self.failed.pop(number, None) is None:
+            self.waiting[step.rule] -= 1
         self.running[number] = step
 
     def end(self, number: int, now: float) -> None:
@@ -81,8 +82,8 @@ class Plan:
 
     def fail(self, number: int) -> Step:
         """The step that has failed."""
-        self.failed.append(self.running.pop(number))
-        return self.failed[-1]
+        self.failed[number] = self.running.pop(number)
+        return self.failed[number]
 
     def seconds(self, rule: str) -> float:
         """How long a step of that rule takes, as far as this run shows."""
@@ -189,13 +190,14 @@ class LogHandler(LogHandlerBase):
         if record.rule_name == self.target:
             return None
         step = Step(record.rule_name, record.rule_msg or record.rule_name, next(iter(record.log), ""), record.created)
+        again = ", tried again" if record.jobid in self.plan.failed else ""
         self.plan.begin(record.jobid, step)
         if self.live:
             return self._draw()
         number = self.plan.total - self.plan.waiting.total()
         left = duration(self.plan.time_left(record.created))
         log = f" ({step.log})" if step.log else ""
-        return self._say(f"{number:3} of {self.plan.total}: {step.title}{log}; about {left} left")
+        return self._say(f"{number:3} of {self.plan.total}: {step.title}{again}{log}; about {left} left")
 
     def _finished(self, record) -> None:
         if record.job_id in self.plan.running:
@@ -214,7 +216,7 @@ class LogHandler(LogHandlerBase):
         if self.closed.is_set():
             return super().close()
         self.closed.set()
-        plan, names = self.plan, "; ".join(step.title for step in self.plan.failed)
+        plan, names = self.plan, "; ".join(step.title for step in self.plan.failed.values())
         if plan.failed:
             self._say(
                 f"error: {len(plan.failed)} of {plan.total} steps failed ({names}), and what needs them was not made. "

@@ -9,8 +9,9 @@ stop)
     for name in slurmctld slurmd munged; do
         if [ -f "$HERE/$name.pid" ]; then kill "$(cat "$HERE/$name.pid")" 2>/dev/null || true; fi
     done
-    rm -rf "$HERE"
     if grep -q '^ClusterName=one-node$' "$CONF" 2>/dev/null; then rm "$CONF"; fi
+    sleep 3
+    rm -rf "$HERE"
     exit 0 ;;
 start) ;;
 *) echo "error: say start or stop" >&2; exit 2 ;;
@@ -44,7 +45,7 @@ TaskPlugin=task/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 ReturnToService=2
-NodeName=$HOST NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=$(($(sed -n 's/^MemTotal: *\([0-9]*\).*/\1/p' /proc/meminfo) / 1024))
+NodeName=$HOST NodeAddr=127.0.0.1 CPUs=$(nproc --all) RealMemory=$(($(sed -n 's/^MemTotal: *\([0-9]*\).*/\1/p' /proc/meminfo) / 1024))
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 EOF
 slurmctld -c

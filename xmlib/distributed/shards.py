@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def write(
         file = _file(folder, number)
         if not file.exists():
             vectors = embed(number * SHARD, min((number + 1) * SHARD, n))
-            files.write(file, lambda opened, vectors=vectors: np.save(opened, vectors, allow_pickle=False))
+            files.write(file, partial(np.save, arr=vectors, allow_pickle=False))
             made.append(file)
     return made
 

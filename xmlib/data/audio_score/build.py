@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import zipfile
 import zlib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,13 +36,9 @@ def build(
     processes: int,
 ) -> dict[str, Any]:
     """Build the pairs into `folder`, with the parsed tunes, pieces and sounds under `home`; returns the manifest."""
-    tunes = Tunes(home / f"tunes-{cache.key(settings['tunes'])}", seed, processes)
-    tunes.parse(int(1.3 * (size.train + size.valid + size.test) / size.per_tune))  # a guess; more follow if needed
-    pieces = home / f"pieces-{cache.key([settings[part] for part in ('tunes', 'engraving', 'sound')])}"
-    sounds = home / f"sounds-{cache.key([settings[part] for part in ('tunes', 'sound')])}"
+    tunes, planned = begin(home, settings, size, difficulty, seed, renderings, processes)
     while True:  # a tune that cannot be rendered is left out of the next choice
-        chosen = choose(size, seed, tunes, len(tunes.sources))
-        plans = [_plan(item, difficulty, seed, pieces, sounds, renderings) for item in chosen]
+        plans = planned()
         if not render_missing(plans, tunes, processes):
             break
     arrays, described = assemble(plans)
@@ -50,6 +47,28 @@ def build(
     manifest = {"digest": digest, "settings": settings, "tunes": described, "skipped": tunes.skipped}
     cache.publish(folder, fills, manifest)
     return cache.published(folder)
+
+
+def begin(
+    home: Path,
+    settings: dict[str, Any],
+    size: Size,
+    difficulty: Difficulty,
+    seed: int,
+    renderings: int,
+    processes: int,
+) -> tuple[Tunes, Callable[[], list[Plan]]]:
+    """The parsed tunes, and what chooses among those that can be rendered and says where their pieces lie."""
+    tunes = Tunes(home / f"tunes-{cache.key(settings['tunes'])}", seed, processes)
+    tunes.parse(int(1.3 * (size.train + size.valid + size.test) / size.per_tune))  # a guess; more follow if needed
+    pieces = home / f"pieces-{cache.key([settings[part] for part in ('tunes', 'engraving', 'sound')])}"
+    sounds = home / f"sounds-{cache.key([settings[part] for part in ('tunes', 'sound')])}"
+
+    def planned() -> list[Plan]:
+        chosen = choose(size, seed, tunes, len(tunes.sources))
+        return [_plan(item, difficulty, seed, pieces, sounds, renderings) for item in chosen]
+
+    return tunes, planned
 
 
 class Tunes:
