@@ -10,6 +10,7 @@ from xmlib import paths
 from xmlib.scoring.intervals import Interval, Mean
 
 REPRODUCED, PARTLY, NOT, UNTESTED = "reproduced", "partly", "not reproduced", "not yet run"
+NOT_TESTED = "not tested"  # what the plan itself says of a claim whose data are not at hand
 HOLDS, REVERSED, OPEN = "holds", "is reversed", "is open"
 BY_HEART = 0.9  # MRR of the training subset
 ROW = re.compile(r"^\* - (\w\d)\n  - (.*?)\n  - (.*?)\n  - (.*?)(?=\n\* - |\n````)", re.MULTILINE | re.DOTALL)
@@ -23,6 +24,11 @@ class Claim:
     text: str
     experiment: str
     rule: str
+
+    @property
+    def tested(self) -> bool:
+        """Whether the plan has a rule for it."""
+        return not self.rule.lower().startswith(NOT_TESTED)
 
 
 @dataclass(frozen=True)
@@ -113,10 +119,17 @@ def of_curves(early: Sequence[Gap], late: Sequence[Gap]) -> str:
 
 
 def of_growth(growth: str, relative: str) -> str:
-    """A4 and B3: a gain that grows; where it does so by another measure alone, or in one direction, that is partly."""
+    """A4: a gain that grows; where it does so by another measure alone, or in one direction, that is partly."""
     if growth == HOLDS:
         return REPRODUCED
     return PARTLY if {growth, relative} & {HOLDS, PARTLY} else NOT
+
+
+def of_dial(growths: Sequence[str], gains: Sequence[str]) -> str:
+    """B3: a gain that grows by one measure at least; partly where there is a gain somewhere, without growing."""
+    if HOLDS in growths:
+        return REPRODUCED
+    return PARTLY if HOLDS in gains else NOT
 
 
 def of_each(states: Sequence[str]) -> str:

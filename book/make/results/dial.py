@@ -10,10 +10,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from book.make import grid
+from book.make.results.findings import over_seeds
 from book.make.results.runs import Runs, grouped
 from book.make.results.tables import filled
 from xmlib import evaluate
-from xmlib.scoring.intervals import Interval, paired_mean, seed_interval
+from xmlib.scoring.intervals import Mean, paired_mean
 from xmlib.show import summaries
 
 NAMES = {"openclipart": "Openclipart", "icons-pairs_2000": "icons"}
@@ -24,15 +25,18 @@ LEAST = 2  # times the MRR of chance; below that a difference is of nothing
 
 
 class Point(NamedTuple):
-    """A share of complementary pairs: MRR with all terms over that of chance, and what the terms add."""
+    """A share of complementary pairs: MRR with all terms and by chance, and what the terms add to MRR and to mAP."""
 
     share: float
-    seeds: int
     mrr: float
     chance: float
-    gain: tuple[float, Interval]
-    of_seeds: np.ndarray  # (seeds,) gains in MRR
-    classes: tuple[float, Interval]
+    gain: Mean
+    of_seeds: dict[str, np.ndarray]  # by measure the gains of every seed
+    records: list[dict]
+
+    @property
+    def seeds(self) -> int:
+        return len(self.of_seeds["MRR"])
 
 
 def fragments(found: Sequence[dict]) -> dict[str, str]:
@@ -73,48 +77,51 @@ def _point(found: Sequence[dict], dataset: str, share: float, without: str) -> P
     ranks = [np.mean([summaries.reciprocal_ranks(run, way) for way in evaluate.DIRECTIONS], 0) for run in (one, other)]
     gain = paired_mean(ranks[0], ranks[1], one.first["data"]["test_groups"])
     classes = np.array([_of_classes(a) - _of_classes(b) for a, b in zip(one, other, strict=True)])
+    gains = {"MRR": ranks[0].mean(1) - ranks[1].mean(1), "mAP": classes}
     chance = evaluate.chance_metrics(one.first["data"]["test"])["mrr"]
-    return Point(
-        share, len(seeds), float(ranks[0].mean()), chance, (gain.value, gain.interval()),
-        ranks[0].mean(1) - ranks[1].mean(1), (float(classes.mean()), seed_interval(classes)),
-    )  # fmt: skip
+    return Point(share, float(ranks[0].mean()), chance, gain, gains, [*one, *other])
 
 
 def _of_classes(record: dict) -> float:
     return float(np.mean([record["metrics"][way][CLASSES] for way in evaluate.DIRECTIONS]))
 
 
-def growth(points: Sequence[Point]) -> tuple[float, tuple[float, Interval]] | None:
-    """The largest share at which MRR is at least twice that of chance, and the gain there less that without any.
+def growth(points: Sequence[Point], measure: str) -> tuple[float, int, Mean] | None:
+    """The largest share at which MRR is at least twice that of chance, the gain there less that without any, its seeds.
 
-    The interval is over the seeds that both have.
+    The error is over the seeds that both have; None where the dial has no such share, or none without.
     """
     shares = [point for point in points if point.share and point.mrr >= LEAST * point.chance]
     if not shares or points[0].share:
         return None
-    most, none = shares[-1], points[0]
-    seeds = min(most.seeds, none.seeds)
-    grown = most.of_seeds[:seeds] - none.of_seeds[:seeds]
-    return most.share, (float(grown.mean()), seed_interval(grown))
+    seeds = min(shares[-1].seeds, points[0].seeds)
+    grown = shares[-1].of_seeds[measure][:seeds] - points[0].of_seeds[measure][:seeds]
+    return shares[-1].share, seeds, over_seeds(grown)
 
 
 def values(found: dict[str, list[Point]]) -> dict[str, Any]:
     """What fills the template."""
-    rows = [{"dataset": NAMES[name], **point._asdict()} for name, points in found.items() for point in points]
-    return {"rows": rows, "growth": {NAMES[name]: growth(points) for name, points in found.items()}}
+    rows = [
+        {"dataset": NAMES[name], "share": point.share, "seeds": point.seeds, "mrr": point.mrr, "chance": point.chance}
+        | {"gain": point.gain, "classes": over_seeds(point.of_seeds["mAP"])}
+        for name, points in found.items()
+        for point in points
+    ]
+    return {"rows": rows, "growth": {NAMES[name]: growth(points, "MRR") for name, points in found.items()}}
 
 
 def figure(found: dict[str, list[Point]]) -> Figure:
     """What the terms add to MRR and to mAP over classes, against the share of complementary pairs."""
     figure, axes = plt.subplots(1, 2, figsize=(8, 3), sharex=True)
-    for ax, (title, measure) in zip(axes, {"MRR": "gain", "mAP over classes": "classes"}.items(), strict=True):
+    for ax, measure in zip(axes, ("MRR", "mAP"), strict=True):
         for name, points in found.items():
             shares = [point.share for point in points]
-            middle = [getattr(point, measure)[0] for point in points]
-            low, high = zip(*(getattr(point, measure)[1] for point in points), strict=True)
+            gains = [point.gain if measure == "MRR" else over_seeds(point.of_seeds[measure]) for point in points]
+            middle = [gain.value for gain in gains]
+            low, high = zip(*(gain.interval() for gain in gains), strict=True)
             ax.plot(shares, middle, "o-", color=COLORS[name], label=NAMES[name])
             ax.fill_between(shares, low, high, color=COLORS[name], alpha=0.15, linewidth=0)
         ax.axhline(0, color="0.5", linewidth=1)
-        ax.set(xlabel="share of complementary pairs", ylabel=f"{title} that the terms add")
+        ax.set(xlabel="share of complementary pairs", ylabel=f"{measure} that the terms add")
     axes[0].legend(fontsize=8)
     return figure

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from book.make.results.evidence_heads import layer_or_loss, scarcity
-from book.make.results.evidence_terms import differing, kept_near, terms
+from book.make.results.evidence_terms import complementary, kept_near, terms
 from book.make.results.evidence_training import by_heart, curves, order, sizes
 from book.make.results.findings import Finding
 from xmlib.show import summaries
@@ -29,6 +29,6 @@ FINDINGS: dict[str, Callable[[Sequence[dict]], Finding]] = {
     "A7": without_runs("the released file `iapr.npz`"),
     "B1": terms,
     "B2": kept_near,
-    "B3": differing,
+    "B3": complementary,
     "B4": without_runs("the data of the paper"),
 }

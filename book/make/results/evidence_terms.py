@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from book.make.results import claims, dial, neighborhoods
-from book.make.results.claims import HOLDS, OPEN, UNTESTED
-from book.make.results.findings import NAMES, Finding, over_seeds, shared, state, thinnest
+from book.make.results.claims import UNTESTED
+from book.make.results.findings import NAMES, Finding, shared, state, thinnest
 from book.make.results.runs import Runs
 from xmlib import evaluate
 from xmlib.scoring import intervals
@@ -70,29 +70,14 @@ def kept_near(found: Sequence[dict]) -> Finding:
     return Finding(outcome, thinnest(gaps), gaps, lacks=lacks, records=records)
 
 
-def differing(found: Sequence[dict]) -> Finding:
-    """B3: what the terms add where most pictures differ from their texts, less what they add where none does.
-
-    MRR, mean of both directions, over the seeds that both have; a gain anywhere is looked at over queries as well.
-    """
-    named, lacks, gains = [], [], []
-    points = dial.dialled(found)
-    for dataset, name in dial.NAMES.items():
-        own = points.get(dataset, [])
-        gains += [point.gain[1][0] > 0 for point in own]
-        shares = [point for point in own if point.share and point.mrr >= dial.LEAST * point.chance]
-        if not shares or own[0].share:
-            lacks.append(f"{name} with another picture of the same class in each pair, with and without the terms")
-            continue
-        seeds = min(shares[-1].seeds, own[0].seeds)
-        mean = over_seeds(list(shares[-1].of_seeds[:seeds] - own[0].of_seeds[:seeds]))
-        named.append((f"gain at p = {shares[-1].share:g} − gain at p = 0", name, seeds, mean))
+def complementary(found: Sequence[dict]) -> Finding:
+    """B3: what the terms add, as a growing share of the pairs says different things in picture and text."""
+    dialled = dial.dialled(found)
+    lacks = [f"complementary pairs of {name}" for key, name in dial.NAMES.items() if key not in dialled]
+    grown = {(dial.NAMES[k], m): dial.growth(points, m) for k, points in dialled.items() for m in ("MRR", "mAP")}
+    named = [(f"growth of the gain in {m}", name, one[1], one[2]) for (name, m), one in grown.items() if one]
     gaps = claims.gaps(named)
-    anywhere = HOLDS if any(gains) else OPEN
-    outcome = claims.of_growth(claims.together(gaps), anywhere) if gaps else UNTESTED
-    return Finding(outcome, thinnest(gaps), gaps, lacks=lacks, records=dialled_records(found) if gaps else [])
-
-
-def dialled_records(found: Sequence[dict]) -> list[dict]:
-    """The runs on pairs whose picture and text differ."""
-    return [record for record in found if "complementary" in record.get("variant", "") and record["profile"] == "full"]
+    gains = [("a gain", f"{p.share:.0%}", p.seeds, p.gain) for points in dialled.values() for p in points]
+    outcome = claims.of_dial([gap.state for gap in gaps], [gap.state for gap in claims.gaps(gains)])
+    records = [record for points in dialled.values() for point in points for record in point.records]
+    return Finding(outcome if gaps else UNTESTED, thinnest(gaps), gaps, lacks=lacks, records=records)

@@ -85,7 +85,7 @@ def linked(records: Sequence[dict]) -> dict[str, dict[int, str]]:
     return told
 
 
-def over_seeds(values: Sequence[float]) -> Mean:
+def over_seeds(values: Sequence[float] | np.ndarray) -> Mean:
     """Their mean with the error over seeds; a made-up one of no use where there is one."""
     if len(values) < 2:
         return Mean(float(np.mean(values)), math.inf, 1.0)

@@ -7,7 +7,7 @@ from datetime import date
 import yaml
 
 from book.make.results import choose, claims, evidence, evidence_terms, findings
-from book.make.results.claims import UNTESTED, Claim
+from book.make.results.claims import NOT_TESTED, UNTESTED, Claim
 from book.make.results.evidence_training import PICTURES
 from book.make.results.findings import Finding
 from book.make.results.tables import filled
@@ -35,7 +35,7 @@ def row(claim: Claim, found: Finding) -> dict:
     return {
         "claim": claim,
         "found": found,
-        "verdict": found.verdict(claim.name),
+        "verdict": found.verdict(claim.name) if claim.tested else NOT_TESTED,
         "planned": findings.SEEDS.get(claim.name, 0),
         "comparisons": claims.comparisons(found.gaps),
         "records": findings.linked(found.records),
