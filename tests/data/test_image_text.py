@@ -795,7 +795,7 @@ class Harm:
         ({"images": np.ones((4000, 3)), "tfidf": np.ones((4000, 2))}, "all the same"),
         ({"images": np.full((4000, 3), np.nan), "tfidf": np.ones((4000, 2))}, "not finite"),
         ({"images": np.ones(4000), "tfidf": np.ones((4000, 2))}, "rows of numbers"),
-        ({"images": np.array([Harm()] * 4000), "tfidf": np.ones((4000, 2))}, "holds Python objects"),
+        ({"images": np.array([Harm()] * 4000), "tfidf": np.ones((4000, 2))}, "holds pickled Python objects"),
     ],
 )
 def test_a_file_that_is_not_iapr_is_an_error_and_runs_no_code(tmp_path, monkeypatch, arrays, message):

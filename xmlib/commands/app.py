@@ -1,5 +1,6 @@
 """All groups of commands in one, and how a command ends."""
 
+import io
 import sys
 from collections.abc import Sequence
 
@@ -25,12 +26,23 @@ for _command in (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit status: that of the command, 2 after bad input, 130 after Ctrl-C; either is said in one line."""
+    """The exit status: that of the command, 2 after bad input or where the disk is full or closed, 130 after Ctrl-C.
+
+    Either is said in one line.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):  # what a terminal has no letters for must not end a command
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         status = app(given or ["--help"], prog_name="xm", standalone_mode=False)
     except InputError as error:
         return _say(f"error: {error}", 2)
+    except OSError as error:  # of the disk: full, closed, or a name that it does not take
+        about = (
+            f"{str(error.filename)[:200]} cannot be read or written" if error.filename else "a file cannot be written"
+        )
+        return _say(f"error: {about} ({error.strerror or error}): make room on the disk, or choose another place.", 2)
     except typer.TyperException as error:
         return _say(f"error: {_sentence(error)}", 2)
     return _say("stopped", STOPPED) if status == STOPPED else status or 0

@@ -6,6 +6,7 @@ when it is whole.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import http.client
 import json
@@ -30,6 +31,7 @@ TRIES = 5  # in a row without a single new byte
 PAUSE = 1.0  # seconds before the next try
 PATIENCE = 60.0  # seconds without an answer
 BLOCK = 1 << 16
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG)  # faults of the disk, not of the network
 
 
 def place(name: str, cache_folder: Path | None = None) -> Path:
@@ -87,6 +89,11 @@ def _fill(address: str, target: Path, part: Path, bar: Any) -> None:
                     f"the file and put it at {target}."
                 ) from None
         except (OSError, http.client.HTTPException) as error:  # URLError is an OSError
+            if getattr(error, "errno", None) in NO_ROOM:
+                raise InputError(
+                    f"{target} cannot be written ({error.strerror}): make room, or set XMLIB_DATA to another folder; "
+                    f"{_size(part)} bytes are kept and the next call goes on from there."
+                ) from None
             problem = f"{getattr(error, 'reason', None) or error or type(error).__name__}"
         failures = 0 if _size(part) > before else failures + 1
         if failures >= (TRIES if _size(part) else 1):  # without a first byte there is most likely no network
@@ -107,10 +114,8 @@ def _attempt(address: str, part: Path, bar: Any) -> int | None:
     """Ask for what is missing and append it; the length of the whole file, None where the server does not say."""
     have, known = _size(part), _announced(part)
     headers = {"User-Agent": "xmlib", "Accept-Encoding": "identity"}
-    if have and known.get("total"):
-        headers["Range"] = f"bytes={have}-"
-        if known.get("version"):
-            headers["If-Range"] = known["version"]  # a file that has changed is then sent whole
+    if have and known.get("total") and known.get("version"):  # without it two files might be joined
+        headers |= {"Range": f"bytes={have}-", "If-Range": known["version"]}  # a file that has changed is sent whole
     try:
         answer = urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=PATIENCE)
     except urllib.error.HTTPError as error:

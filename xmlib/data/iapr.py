@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from xmlib.data import download
 from xmlib.data.audio_score.pairs import content_digest
 from xmlib.data.image_text import one_of
+from xmlib.data.own import arrays
 from xmlib.data.splits import Split, Splits, View
 from xmlib.errors import InputError
 
@@ -37,7 +38,7 @@ def load(
     Raises InputError for a file that is missing, damaged, or not of this form.
     """
     few = PROFILES[one_of("profile", profile, PROFILES)]
-    file = Path(dataset_file).expanduser() if dataset_file else download.place("iapr", cache_folder)
+    file = Path(os.path.expanduser(dataset_file)) if dataset_file else download.place("iapr", cache_folder)
     images, words = _read(file)
     if len(images) < len(words):
         raise InputError(f"{file} has {len(images)} rows of images but {len(words)} of tfidf; give one a text.")
@@ -84,30 +85,22 @@ def _part(
 
 def _read(file: Path) -> tuple[np.ndarray, np.ndarray]:
     """The arrays `images` and `tfidf`, finite numbers in two dimensions."""
-    if not file.is_file():
+    if not os.path.isfile(file):
         raise InputError(
             f"{file} is not there; run: xm data download iapr, or give the path of the released iapr.npz "
             "as dataset_file."
         )
     if not zipfile.is_zipfile(file):
         raise InputError(f"{file} is no .npz file, or only the beginning of one; fetch iapr.npz again.")
-    try:
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as content:
-            missing = [key for key in KEYS if key not in content]
-            if missing:
-                has = ", ".join(content) or "nothing"
-                raise InputError(f"{file} lacks {', '.join(missing)} (it has: {has}); iapr.npz has images and tfidf.")
-            images, words = (_numbers(content, key, file) for key in KEYS)
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{file} cannot be read ({error}); fetch iapr.npz again.") from None
+    there = arrays.keys(file)
+    if missing := [key for key in KEYS if key not in there]:
+        has = ", ".join(there) or "nothing"
+        raise InputError(f"{file} lacks {', '.join(missing)} (it has: {has}); iapr.npz has images and tfidf.")
+    images, words = (_numbers(arrays.load(file, key), key, file) for key in KEYS)
     return images, words
 
 
-def _numbers(content: Any, key: str, file: Path) -> np.ndarray:
-    try:
-        array = content[key]
-    except ValueError:  # NumPy refuses to unpickle
-        raise InputError(f"{key} in {file} holds Python objects, which may run code; numbers are wanted.") from None
+def _numbers(array: np.ndarray, key: str, file: Path) -> np.ndarray:
     if array.dtype.kind not in "uif" or array.ndim != 2 or 0 in array.shape:
         shape = " × ".join(map(str, array.shape))
         raise InputError(f"{key} in {file} is of type {array.dtype} and shape {shape}; it must be rows of numbers.")

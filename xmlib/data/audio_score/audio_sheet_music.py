@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from xmlib.data.audio_score.pairs import content_digest
+from xmlib.data.own import arrays
 from xmlib.data.splits import Split, Splits, View
 from xmlib.errors import InputError
 
@@ -25,9 +26,9 @@ def load(file: str | Path, profile: str = "quick", seed: int = 23) -> Splits:
     Pictures come out 1×40×50 in [0, 1], excerpts 1×92×42 as they are. The file does not tell the pieces apart, so every
     pair is a group of its own. Raises InputError for a file that is missing, damaged, or not of this form.
     """
-    arrays = _read(Path(file).expanduser())
-    pictures = {part: _pictures(arrays[f"X_{part}"], f"X_{part} in {file}") for part in PARTS.values()}
-    sounds = {part: _sounds(arrays[f"Y_{part}"], f"Y_{part} in {file}") for part in PARTS.values()}
+    found = _read(Path(os.path.expanduser(file)))
+    pictures = {part: _pictures(found[f"X_{part}"], f"X_{part} in {file}") for part in PARTS.values()}
+    sounds = {part: _sounds(found[f"Y_{part}"], f"Y_{part} in {file}") for part in PARTS.values()}
     splits: dict[str, Any] = {}
     first = 0
     for name, part in PARTS.items():
@@ -49,28 +50,20 @@ def _view(array: np.ndarray) -> View:
 
 def _read(file: Path) -> dict[str, np.ndarray]:
     """The six arrays."""
-    if not file.is_file():
+    if not os.path.isfile(file):
         raise InputError(f"dataset_file {file} is not there; give the path of the released audio_sheet_music.npz.")
     if not zipfile.is_zipfile(file):
         raise InputError(f"{file} is no .npz file, or only the beginning of one; fetch audio_sheet_music.npz again.")
-    try:
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as content:
-            missing = [key for key in KEYS if key not in content]
-            if missing:
-                raise InputError(
-                    f"{file} lacks {', '.join(missing)} (it has: {', '.join(content) or 'nothing'}); "
-                    f"audio_sheet_music.npz has {', '.join(KEYS)}."
-                )
-            return {key: _numbers(content, key, file) for key in KEYS}
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{file} cannot be read ({error}); fetch audio_sheet_music.npz again.") from None
+    there = arrays.keys(file)
+    if missing := [key for key in KEYS if key not in there]:
+        raise InputError(
+            f"{file} lacks {', '.join(missing)} (it has: {', '.join(there) or 'nothing'}); "
+            f"audio_sheet_music.npz has {', '.join(KEYS)}."
+        )
+    return {key: _numbers(arrays.load(file, key), key, file) for key in KEYS}
 
 
-def _numbers(content: Any, key: str, file: Path) -> np.ndarray:
-    try:
-        array = content[key]
-    except ValueError:  # NumPy refuses to unpickle
-        raise InputError(f"{key} in {file} holds Python objects, which may run code; numbers are wanted.") from None
+def _numbers(array: np.ndarray, key: str, file: Path) -> np.ndarray:
     if array.dtype.kind not in "uif":
         raise InputError(f"{key} in {file} is of type {array.dtype}; it must be numbers.")
     return array
