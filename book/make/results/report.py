@@ -24,6 +24,7 @@ from book.make.results import (
     speed,
     stands,
     tables,
+    trust,
     variants,
 )
 from book.make.results.runs import group, longest, rivals
@@ -132,7 +133,7 @@ def of_other_sources() -> dict[str, str | bytes]:
     """File name → what pairs of pictures and texts, trials of hyper-parameters and measurements of speed say."""
     tried, measured = trials.load(), speed.load()
     wanted = {**pages_image_text.fragments(draw), **advice.fragments(tried), **advice.pictures(tried, draw)}
-    return {**wanted, **speed.fragments(measured), **speed.pictures(measured, draw)}
+    return {**wanted, **speed.fragments(measured), **speed.pictures(measured, draw), **trust.fragments(trust.load())}
 
 
 def make(records_folder: Path, out: Path) -> list[Path]:
