@@ -136,7 +136,7 @@ def test_missing_pictures_and_empty_texts_stop_or_are_skipped(tmp_path, capsys):
     draw(tmp_path, "a.png", "b.png")
     lines = "".join(f"gone{i}.png,text\n" for i in range(5))
     file = write(tmp_path / "t.csv", f"image,text\na.png,one\n{lines}")
-    refused(lambda: table.read(file), "5 of 6", "gone0.png, gone1.png, gone2.png, …", "missing='skip'")
+    refused(lambda: table.read(file), "5 of 6", "gone0.png, gone1.png, gone2.png, …", "set missing to 'skip'")
     assert (table.read(file, missing="skip").ids, table.read(file, missing="skip").skipped) == (["a.png"], 5)
     assert "gone0.png" in capsys.readouterr().err
     empty = write(tmp_path / "e.csv", "image,text\na.png,one\nb.png,  \n")
@@ -688,7 +688,7 @@ def test_a_file_that_is_no_picture_stops_or_is_skipped(tmp_path, quick_features)
     write(tmp_path / "5.png", "not a picture")
     rows = "".join(f"{i}.png,text about number n{i % 3} and {i} things\n" for i in range(12))
     options = {"dataset_file": write(tmp_path / "t.csv", f"image,text\n{rows}")}
-    refused(lambda: own_pairs.load("table", "toy", 1, **options), "1 of 12 files", "5.png", "missing='skip'")
+    refused(lambda: own_pairs.load("table", "toy", 1, **options), "1 of 12 files", "5.png", "set missing to 'skip'")
     splits = own_pairs.load("table", "toy", 1, missing="skip", **options)
     kept = [*splits.train.ids, *splits.valid.ids, *splits.test.ids]
     assert sorted(kept) == sorted(f"{i}.png" for i in range(12) if i != 5)

@@ -183,7 +183,7 @@ def test_rows_that_are_all_equal_are_refused(views):
 def test_a_number_that_is_none_stops_or_is_left_out_and_named(views, value):
     one, other, _ = views
     one[4, 2] = value
-    refused(lambda: pairs.read(one, other), "1 of 20", "row 5: NaN or infinite in view1", "missing='skip'")
+    refused(lambda: pairs.read(one, other), "1 of 20", "row 5: NaN or infinite in view1", "set missing to 'skip'")
     found = pairs.read(one, other, missing="skip")
     assert found.left_out == [("row 5", "NaN or infinite in view1")]
     assert len(found) == N - 1

@@ -70,7 +70,7 @@ def _unusable(items: Items, kept: list[int], missing: str) -> str:
     first = ", ".join(items.ids[i] for i in lost[:NAMED]) + (", …" if len(lost) > NAMED else "")
     found = f"{len(lost)} of {len(items.paths)} files are no pictures that can be used ({first})"
     if missing == "stop":
-        raise InputError(f"{found}; repair or remove them, or pass missing='skip' to go on without them.")
+        raise InputError(f"{found}; repair or remove them, or set missing to 'skip' to go on without them.")
     return found
 
 

@@ -154,7 +154,7 @@ def _stop_or_skip(names: list[str], total: int, fault: str, missing: str) -> Non
     first = ", ".join(map(_printable, names[:NAMED])) + (", …" if len(names) > NAMED else "")
     found = f"{len(names)} of {total} {fault} ({first})"
     if missing == "stop":
-        raise InputError(f"{found}; put that right, or pass missing='skip' to go on without them.")
+        raise InputError(f"{found}; put that right, or set missing to 'skip' to go on without them.")
     print(f"skipped: {found}", file=sys.stderr)
 
 

@@ -142,7 +142,7 @@ def _whole(found: OneView, missing: str) -> OneView:
         named = "; ".join(said[:NAMED]) + "; …" * (len(said) > NAMED)
         raise InputError(
             f"{len(said)} of {len(side)} items cannot be used ({named}); "
-            "put that right, or pass missing='skip' to go on without them."
+            "put that right, or set missing to 'skip' to go on without them."
         )
     kept = [i for i in range(len(side)) if i not in reasons]
     if not kept:

@@ -72,7 +72,7 @@ class Pairs:
         if missing == "stop":
             raise InputError(
                 f"{len(reasons)} of {len(self)} pairs cannot be used ({_some(self.ids, reasons)}); "
-                "put that right, or pass missing='skip' to go on without them."
+                "put that right, or set missing to 'skip' to go on without them."
             )
         rows = [i for i in range(len(self)) if i not in reasons]
         gone = [(self.ids[i], reason) for i, reason in sorted(reasons.items())]
