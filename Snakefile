@@ -25,7 +25,7 @@ IMAGE_NOTEBOOK = "book/results/{profile}/{dataset}-{method}.ipynb"
 NEIGHBORHOOD_NOTEBOOK = "book/results/{profile}/{dataset}-neighborhoods.ipynb"
 GRADIENT_NOTEBOOK = "book/results/gradient_{part}.ipynb"
 GRADIENT_PARTS = ["cca", "layer", "precision"]
-SVG_FOLDER = shlex.join(["-p", "svg_folder", os.path.abspath("book/_generated")])
+SVG_FOLDER = "-p svg_folder book/_generated"
 TERMS = NEIGHBORHOOD_RUNS["terms"]
 CONFIGURATIONS = ["", *(name for name in TERMS if name != "all"), *(f"{name}_released" for name in TERMS)]  # "": all
 CONFIGURATIONS += ["tfidf", *(f"tfidf-{name}" for name in TERMS if name != "all")]  # with the other text encoder
@@ -411,7 +411,7 @@ rule explorer:
 
 rule site:
     input:
-        "_config.yml", "requirements.lock", "book/_generated/report.done", "_build/explorer.done",
+        "_config.yml", "requirements.lock", "book/_generated/report.done", "_build/explorer.done", code("book/make"),
         sorted(str(path) for folder in ("book", "book/assets", "book/assets/explorer") for path in Path(folder).glob("*.*")),
     output: touch("_build/site.done")
     message: "Pages of the site"

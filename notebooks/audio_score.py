@@ -79,7 +79,7 @@ Markdown(f"**This run**: {chosen.title}, profile `{profile}`, seed {seed}. {chos
 # %% [markdown]
 # ## The pairs
 #
-# The pairs are cut from folk tunes, engraved and synthesised on this machine. A pair belongs to one note: the snippet
+# The pairs are cut from folk tunes, engraved and synthesised here. A pair belongs to one note: the snippet
 # has its notehead in the middle, the spectrogram excerpt its onset. In the hard setting the tempo differs from tune to
 # tune, and the test tunes sound on an instrument that training has never heard. Related tunes are always in the same split.
 

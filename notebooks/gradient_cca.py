@@ -32,7 +32,7 @@ ridge: float = 1e-3  # added to the diagonals of both covariances
 noise_d: int = 32  # dimensions of the views of pure noise
 noise_draws: int = 10  # pairs of noise views for each number of pairs
 inside: float = 1e-3  # what the released trace norm adds under the root
-svg_folder: str = ""  # folder that also gets the figures as SVG; empty: none
+svg_folder: str = ""  # folder of the repository that also gets the figures as SVG; empty: none
 
 # %% tags=["hide-input"]
 import matplotlib.pyplot as plt

@@ -25,7 +25,7 @@ seed: int = 1  # of all random numbers
 ridge: float = 1e-3  # added to the diagonals of both covariances where dimensions are compared
 sizes: list = [8, 16, 32, 64, 128]  # dimensions at which the errors of the routes are compared
 size_draws: int = 3  # pairs of views for each of these dimensions
-svg_folder: str = ""  # folder that also gets the figures as SVG; empty: none
+svg_folder: str = ""  # folder of the repository that also gets the figures as SVG; empty: none
 
 # %% tags=["hide-input"]
 import itertools

@@ -1,13 +1,12 @@
 """Figures of the chapters on CCA and its gradient: `f(rows, …) -> Figure` or Axes, rows as pandas data frames."""
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from xmlib import paths
 from xmlib.files import svg, write_bytes
 
 COLORS = {"released recipe": "#D55E00", "implicit, σᵢ² − σⱼ²": "#E69F00", "polar, σᵢ + σⱼ": "#0072B2"}
@@ -105,6 +104,9 @@ def border(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
 
 def save(figure: Figure, folder: str, name: str) -> None:
-    """Write `figure` as gradient-`name`.svg, the same bytes for the same figure; nothing if `folder` is empty."""
+    """Write `figure` as gradient-`name`.svg, the same bytes for the same figure; nothing if `folder` is empty.
+
+    A relative `folder` is one of the repository.
+    """
     if folder:
-        write_bytes(Path(folder) / f"gradient-{name}.svg", svg(figure))
+        write_bytes(paths.ROOT / folder / f"gradient-{name}.svg", svg(figure))
