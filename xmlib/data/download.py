@@ -89,7 +89,7 @@ def _fill(address: str, target: Path, part: Path, bar: Any) -> None:
                     f"the file and put it at {target}."
                 ) from None
         except (OSError, http.client.HTTPException) as error:  # URLError is an OSError
-            if getattr(error, "errno", None) in NO_ROOM:
+            if isinstance(error, OSError) and error.errno in NO_ROOM:
                 raise InputError(
                     f"{target} cannot be written ({error.strerror}): make room, or set XMLIB_DATA to another folder; "
                     f"{_size(part)} bytes are kept and the next call goes on from there."
