@@ -105,7 +105,7 @@ Markdown(
 # %% [markdown]
 # ## The model
 #
-# As released: one linear layer for the picture features, two hidden layers for the words. (Of linear maps from CCA both
+# As released: one linear layer for the picture features, two hidden layers for the words. (With linear maps from CCA both
 # are one linear layer.) The size of the embedding and of the batch are scaled to the number of pairs.
 
 # %% tags=["hide-input"]
