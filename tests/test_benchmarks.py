@@ -9,7 +9,7 @@ import torch
 from benchmarks import __main__ as command
 from benchmarks import common, released_loop, training
 from book.make import markdown, write
-from book.make.results import speed
+from book.make.results import beyond, speed
 from xmlib import encoders, evaluate, methods, objectives
 from xmlib.cca import CCALayer
 from xmlib.errors import InputError
@@ -207,3 +207,15 @@ def test_a_committed_record_is_that_of_a_script_and_its_verdicts_follow_from_its
     assert path.stem in command.SCRIPTS
     for claim in record["rows"]:
         assert claim["met"] == (claim["goal"] is None or claim["ratio"] >= claim["goal"])
+
+
+def test_the_exponent_of_a_law_is_that_of_the_last_doubling():
+    rows = [common.claim("ranks", "n", common.compared([1.0], [last])) for last in (3.0, 4.0)]
+    (found,) = beyond.laws(rows)
+    assert found["exponent"] == 2
+
+
+def test_eight_processors_are_at_most_eight_times_as_fast_as_one():
+    found = beyond.estimate([])
+    assert found["one"] / 8 < found["eight"] < found["one"]
+    assert found["eight"] * (1 - found["travel"]) == pytest.approx(found["one"] / 8)

@@ -15,6 +15,7 @@ from pathlib import Path
 from book.make import trials
 from book.make.results import (
     advice,
+    beyond,
     dial,
     heads,
     image_text,
@@ -133,7 +134,8 @@ def of_other_sources() -> dict[str, str | bytes]:
     """File name → what pairs of pictures and texts, trials of hyper-parameters and measurements of speed say."""
     tried, measured = trials.load(), speed.load()
     wanted = {**pages_image_text.fragments(draw), **advice.fragments(tried), **advice.pictures(tried, draw)}
-    return {**wanted, **speed.fragments(measured), **speed.pictures(measured, draw), **trust.fragments(trust.load())}
+    shown = {**speed.fragments(measured), **beyond.fragments(measured), **speed.pictures(measured, draw)}
+    return {**wanted, **shown, **trust.fragments(trust.load())}
 
 
 def make(records_folder: Path, out: Path) -> list[Path]:
