@@ -43,7 +43,7 @@ from xmlib import cca, objectives
 from xmlib.derivations import adjoints, gradient_figures, released, routes
 from xmlib.derivations.checks import Checks, begin, direction_of_covariances, inner, slope
 from xmlib.runs.parameters import checked
-from xmlib.show import figures
+from xmlib.show import drawings, figures
 
 figures.use_style()
 globals().update(checked("gradient_cca", globals()))  # or one sentence on what is wrong
@@ -123,7 +123,7 @@ within("noise-mean", noise["rms"] ** 2, noise_d / (noise["n"] - 1), 0.05)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-notebook-noise", "caption": "In-sample correlations of pure noise. Lines: the formulas. Points: means over draws. Left of the dotted line some correlations are exactly 1."}, "image": {"alt": "Two falling curves against the number of pairs, with points on them."}}
 ax = gradient_figures.noise(noise, noise_d)
-gradient_figures.save(ax.figure, svg_folder, "noise")
+drawings.save(ax.figure, svg_folder, "gradient-noise")
 plt.show()
 
 # %% [markdown]
@@ -180,7 +180,7 @@ value = (grid**2 + inside).clamp(1e-7, 1).sqrt()
 (pulls,) = torch.autograd.grad(value.sum(), grid)
 rows = pd.DataFrame({"corr": grid.detach(), "value": value.detach(), "slope": pulls})
 figure = gradient_figures.released_trace_norm(rows)
-gradient_figures.save(figure, svg_folder, "trace-norm")
+drawings.save(figure, svg_folder, "gradient-trace-norm")
 plt.show()
 
 # %% [markdown]

@@ -38,7 +38,7 @@ from xmlib import cca, objectives
 from xmlib.derivations import gradient_figures, routes
 from xmlib.derivations.checks import Checks, begin, inner, slope
 from xmlib.runs.parameters import checked
-from xmlib.show import figures
+from xmlib.show import drawings, figures
 
 figures.use_style()
 globals().update(checked("gradient_precision", globals()))  # or one sentence on what is wrong
@@ -118,7 +118,7 @@ assert worst["implicit, σᵢ² − σⱼ²"] > 1e-4
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-notebook-approach", "caption": "Two correlations approach: relative error of the loss (left) and of the gradient (right), double precision."}, "image": {"alt": "Errors of three routes against a shrinking gap: two grow, the polar route stays at rounding error."}}
 figure = gradient_figures.approach(near)
-gradient_figures.save(figure, svg_folder, "approach")
+drawings.save(figure, svg_folder, "gradient-approach")
 plt.show()
 
 # %% [markdown]
@@ -141,7 +141,7 @@ assert 50 < across[1e-8] / across[1e-6] < 200  # as one over the gap
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-notebook-border", "caption": "Norm of the gradient as two correlations approach. Across the border of the kept directions it grows like one over their gap; inside, nothing happens."}, "image": {"alt": "A flat line, and one that rises as the gap shrinks."}}
 ax = gradient_figures.border(at_border)
-gradient_figures.save(ax.figure, svg_folder, "border")
+drawings.save(ax.figure, svg_folder, "gradient-border")
 plt.show()
 
 # %% [markdown]
@@ -173,7 +173,7 @@ errors.pivot_table(index=["dtype", "route"], columns="d", values="error", sort=F
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-notebook-precision", "caption": "Relative error of the gradient against the dimension, in single and double precision."}, "image": {"alt": "Errors against the dimension in two panels; the released recipe lies far above the others."}}
 figure = gradient_figures.precision(errors)
-gradient_figures.save(figure, svg_folder, "precision")
+drawings.save(figure, svg_folder, "gradient-precision")
 plt.show()
 
 # %% [markdown]

@@ -1,23 +1,32 @@
-"""Figures as bytes, and files that are touched only when their bytes change."""
+"""Figures as files, and files that are touched only when their bytes change."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from xmlib.files import svg, write_bytes
+from xmlib.files import write_bytes
 from xmlib.show import figures
+from xmlib.show.drawings import Drawing, drawing
 
 
-def draw(plot: Callable) -> bytes:
-    """The SVG of what `plot` draws; the same bytes for the same drawing."""
+def draw(plot: Callable) -> Drawing:
+    """The files of what `plot` draws; the same bytes for the same drawing."""
     with plt.style.context(figures.STYLE):
         drawn = plot()
         figure = drawn if isinstance(drawn, Figure) else drawn.get_figure()
-        content = svg(figure)
+        made = drawing(figure)
         plt.close(figure)
-    return content
+    return made
+
+
+def files(wanted: Mapping[str, str | bytes | Drawing]) -> dict[str, str | bytes]:
+    """File name → content, with all files of every drawing."""
+    found: dict[str, str | bytes] = {}
+    for name, content in wanted.items():
+        found |= content.files(name.removesuffix(".svg")) if isinstance(content, Drawing) else {name: content}
+    return found
 
 
 def write(path: Path, content: str | bytes) -> bool:

@@ -1,11 +1,14 @@
 """Every page of the built site, opened in a real browser: complete, quiet, and without a network."""
 
+import contextlib
 import functools
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urldefrag, urljoin
+from pathlib import Path
+from urllib.parse import urldefrag, urljoin, urlsplit
 
+import axe_playwright_python
 import pytest
 from conftest import absent
 
@@ -19,6 +22,42 @@ FLAGS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 ADDRESS = "http://127.0.0.1:"
+LIGHT, HEAVY = 1.2e6, 3.5e6  # bytes of a page without mathematics and with
+LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+# What axe-core finds, in words: by all rules but the one of contrast on the whole page but the strokes of formulae,
+# and by that slow one on the first text of every colour, size and ground, since the same holds of all like it.
+AXE = """async ([levels, contrast]) => {
+  document.querySelectorAll('mjx-container > *').forEach(inner => inner.replaceChildren());
+  const first = new Map();
+  for (const e of contrast ? document.body.querySelectorAll('*:not(svg *)') : []) {
+    if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) || !e.checkVisibility()) continue;
+    const grounds = [];
+    for (let up = e; up; up = up.parentElement) {
+      const colour = getComputedStyle(up).backgroundColor;
+      if (colour !== 'rgba(0, 0, 0, 0)') grounds.push(colour);
+    }
+    const {color, fontSize, fontWeight, opacity} = getComputedStyle(e);
+    const look = [color, fontSize, fontWeight, opacity, e.tagName, ...grounds].join();
+    if (!first.has(look)) first.set(look, e);
+  }
+  const where = contrast ? {include: [...first.values()]} : document;
+  const slow = {'color-contrast': {enabled: false}};
+  const rules = contrast ? {runOnly: ['color-contrast']} : {runOnly: levels, rules: slow};
+  const found = await axe.run(where, {...rules, preload: false, resultTypes: ['violations']});
+  return found.violations.flatMap(v => v.nodes.map(n => `${v.id}: ${n.html.slice(0, 150)}: ${n.failureSummary}`));
+}"""
+# Boxes that hide a part of what they hold without saying so, and numbers that lie over their equation.
+CUES = """() => [
+  ...[...document.querySelectorAll('article :is(div, pre, table, mjx-container[display=true])')]
+    .filter(box => box.checkVisibility() && box.clientWidth > 1 && !box.matches('.scrolls'))
+    .filter(box => box.scrollWidth > box.clientWidth + 1)
+    .filter(box => getComputedStyle(box).overflowX !== 'visible').map(box => box.outerHTML.slice(0, 100)),
+  ...[...document.querySelectorAll('div.math:has(.eqno)')].flatMap(math => {
+    const [number, formula] = ['.eqno', 'mjx-container'].map(e => math.querySelector(e).getBoundingClientRect());
+    const over = number.left < formula.right - 1 && number.right > formula.left + 1;
+    return over ? [math.id + ' lies under its number'] : [];
+  }),
+]"""
 # What one page says of itself once it stands still.
 FINDINGS = """() => ({
   mathLeft: [...document.querySelectorAll('.math')].filter(e => !e.querySelector('mjx-container')).length,
@@ -27,11 +66,12 @@ FINDINGS = """() => ({
   unnamed: [...document.images].filter(i => !i.hasAttribute('alt') || i.alt === i.getAttribute('src')).map(i => i.src),
   overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
   wide: [...document.querySelectorAll('article img, article svg:not(mjx-container svg)')]
-        .filter(i => i.getBoundingClientRect().width > 390)
+        .filter(i => i.getBoundingClientRect().width > 390 && !i.closest('.scrolls'))
         .map(i => i.outerHTML.slice(0, 80)),
   links: [...document.querySelectorAll('a[href]')].map(a => a.href),
   anchors: [...document.querySelectorAll('[id], a[name]')].map(e => e.id || e.name),
   title: document.title,
+  mathematics: !!document.querySelector('.math'),
 })"""
 
 
@@ -75,8 +115,9 @@ def browser(chromium: str, address: str) -> Iterator:
 
 @pytest.fixture(scope="module")
 def visits(browser, address: str) -> dict[str, dict]:
-    """Page → what it says of itself and what went wrong, every page opened once, at the size of a phone."""
+    """Page → what it says of itself and what went wrong, every page once, as on a phone and on a desk."""
     context = browser.new_context(viewport=PHONE)
+    context.add_init_script(path=Path(axe_playwright_python.__file__).with_name("axe.min.js"))
     found = {name: visit(context, address, name) for name in PAGES}
     context.close()
     return found
@@ -84,6 +125,7 @@ def visits(browser, address: str) -> dict[str, dict]:
 
 def visit(context, address: str, name: str) -> dict:
     page, wrong = context.new_page(), []
+    page.set_viewport_size(PHONE)
     page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
     page.on("console", lambda said: wrong.append(f"console: {said.text}") if said.type == "error" else None)
     page.on("response", lambda got: wrong.append(f"{got.status}: {got.url}") if got.status >= 400 else None)
@@ -92,12 +134,27 @@ def visit(context, address: str, name: str) -> dict:
     page.goto(address + name, wait_until="load")
     if page.evaluate("!!window.MathJax"):
         page.evaluate("MathJax.startup.promise.then(() => null)")
+    loaded = page.evaluate("performance.getEntriesByType('resource').map(entry => entry.name)")  # as it opens
     page.evaluate(
         "Promise.all([...document.images].map(i => { i.loading = 'eager'; return i.decode().catch(() => {}) }))"
     )
-    said = page.evaluate(FINDINGS) | {"wrong": wrong}
+    said = page.evaluate(FINDINGS) | {"wrong": wrong, "loaded": loaded, "cues": without_cue(page)}
+    said["axe"] = page.evaluate(AXE, [LEVELS, False]) + page.evaluate(AXE, [LEVELS, True])
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    said["axe"] += [f"dark, {found}" for found in page.evaluate(AXE, [LEVELS, True])]
+    page.set_viewport_size(DESK)
+    said["cues"] += without_cue(page)
     page.close()
     return said
+
+
+def without_cue(page) -> list[str]:
+    """What `CUES` says, as soon as nothing or after a while: a box says that it scrolls in a frame or two."""
+    from playwright.sync_api import TimeoutError
+
+    with contextlib.suppress(TimeoutError):
+        page.wait_for_function(f"!({CUES})().length", timeout=5000)
+    return page.evaluate(CUES)
 
 
 def leaves(url: str, address: str) -> bool:
@@ -125,6 +182,24 @@ def test_every_image_is_there_and_has_words_for_who_cannot_see_it(visits, name):
 def test_a_page_fits_a_phone(visits, name):
     assert visits[name]["overflow"] <= 0
     assert visits[name]["wide"] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing_of_level_a_or_aa_in_the_light_and_no_faint_text_in_the_dark(visits, name):
+    assert visits[name]["axe"] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_what_is_wider_than_its_box_says_so_and_no_number_lies_over_its_equation(visits, name):
+    assert visits[name]["cues"] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_light_and_loads_mathematics_only_where_there_is_some(visits, address, name):
+    files = {SITE / name, *(SITE / urlsplit(url).path.lstrip("/") for url in visits[name]["loaded"])}
+    weight = sum(file.stat().st_size for file in files if file.is_file())
+    assert weight <= (HEAVY if visits[name]["mathematics"] or name == "explorer.html" else LIGHT)  # pictures of results
+    assert any("mathjax" in file.parts for file in files) == visits[name]["mathematics"]
 
 
 def test_every_internal_link_leads_to_a_page_and_to_a_place_on_it(visits, address):

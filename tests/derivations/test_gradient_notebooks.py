@@ -53,7 +53,9 @@ def test_each_notebook_runs_from_another_folder_and_shows_and_saves_its_figures(
     outputs = [o for cell in nbformat.read(tmp_path / "out.ipynb", as_version=4).cells for o in cell.get("outputs", [])]
     assert sum("image/png" in o.get("data", {}) for o in outputs) == len(FIGURES[part])
     assert not [o for o in outputs if o.output_type == "stream"]  # warnings would be here
-    assert sorted(p.name for p in folder.iterdir()) == [f"gradient-{name}.svg" for name in FIGURES[part]]
+    assert sorted(p.name for p in folder.iterdir()) == sorted(
+        f"gradient-{name}{ending}" for name in FIGURES[part] for ending in (".svg", "-narrow.svg", ".csv")
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from xmlib import paths
-from xmlib.files import svg, write_bytes
-
 COLORS = {"released recipe": "#D55E00", "implicit, σᵢ² − σⱼ²": "#E69F00", "polar, σᵢ + σⱼ": "#0072B2"}
 MARKERS = dict(zip(COLORS, "svo", strict=True))
 LAYER = "#009E73"
@@ -101,12 +98,3 @@ def border(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.invert_xaxis()
     ax.legend()
     return ax
-
-
-def save(figure: Figure, folder: str, name: str) -> None:
-    """Write `figure` as gradient-`name`.svg, the same bytes for the same figure; nothing if `folder` is empty.
-
-    A relative `folder` is one of the repository.
-    """
-    if folder:
-        write_bytes(paths.ROOT / folder / f"gradient-{name}.svg", svg(figure))

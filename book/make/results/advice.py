@@ -14,6 +14,7 @@ from book.make.results.tables import filled
 from book.make.trials import Trial
 from xmlib.evaluate import DIRECTIONS, recorded_reciprocal_ranks
 from xmlib.scoring.intervals import Interval, holm, paired_mean
+from xmlib.show.drawings import Drawing
 from xmlib.show.figures import METHOD_COLORS
 
 Kept = dict[str, dict[str, Any]]  # key → trial
@@ -35,7 +36,7 @@ def fragments(kept: Kept) -> dict[str, str]:
     return found
 
 
-def pictures(kept: Kept, draw: Callable) -> dict[str, bytes]:
+def pictures(kept: Kept, draw: Callable[[Callable], Drawing]) -> dict[str, Drawing]:
     """File name → SVG."""
     return {
         "advice-pairs.svg": draw(lambda: draw_pairs(kept)),

@@ -16,6 +16,7 @@ from book.make.results.tables import filled
 from xmlib import evaluate
 from xmlib.scoring.intervals import Mean, paired_mean
 from xmlib.show import summaries
+from xmlib.show.drawings import Drawing
 
 NAMES = {"openclipart": "Openclipart", "icons-pairs_2000": "icons"}
 COLORS = {"openclipart": "#0072B2", "icons-pairs_2000": "#D55E00"}
@@ -45,7 +46,7 @@ def fragments(found: Sequence[dict]) -> dict[str, str]:
     return {"dial.md": filled("dial", values(points)) if points else filled("dial_missing", {})}
 
 
-def pictures(found: Sequence[dict], draw: Callable[[Callable], bytes]) -> dict[str, bytes]:
+def pictures(found: Sequence[dict], draw: Callable[[Callable], Drawing]) -> dict[str, Drawing]:
     """File name → SVG."""
     points = dialled(found)
     return {"dial.svg": draw(lambda: figure(points))} if points else {}

@@ -15,6 +15,7 @@ from xmlib import evaluate
 from xmlib.runs.parameters import varied
 from xmlib.scoring.intervals import Mean, holm, paired_mean
 from xmlib.show import summaries
+from xmlib.show.drawings import Drawing
 from xmlib.show.figures import METHOD_COLORS
 
 HEADS = {"ccal_cont": "learned_cont", "ccal_nce": "learned_nce"}  # on the CCA layer → on the learned map, the same loss
@@ -43,7 +44,7 @@ def fragments(found: Sequence[dict]) -> dict[str, str]:
     return {"heads.md": filled("heads", values(compared)) if compared else filled("heads_missing", {})}
 
 
-def pictures(found: Sequence[dict], draw: Callable[[Callable], bytes]) -> dict[str, bytes]:
+def pictures(found: Sequence[dict], draw: Callable[[Callable], Drawing]) -> dict[str, Drawing]:
     """File name → SVG."""
     compared = comparisons(found)
     return {"heads.svg": draw(lambda: figure(compared))} if compared else {}

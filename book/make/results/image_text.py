@@ -19,6 +19,7 @@ from xmlib.runs.experiments import VARIANTS
 from xmlib.runs.parameters import varied
 from xmlib.scoring import intervals
 from xmlib.show import summaries
+from xmlib.show.drawings import Drawing
 from xmlib.show.figures import METHOD_COLORS, METHOD_NAMES
 
 DATASETS = {"emoji": "make book", "openclipart": "make openclipart", "icons": "make icons"}  # what makes records
@@ -41,7 +42,7 @@ def fragments(found: Sequence[dict]) -> dict[str, str]:
     return result
 
 
-def pictures(found: Sequence[dict], draw: Callable[[Callable], bytes]) -> dict[str, bytes]:
+def pictures(found: Sequence[dict], draw: Callable[[Callable], Drawing]) -> dict[str, Drawing]:
     """File name → SVG: the methods of each data set, every seed a dot."""
     found = summaries.one_linear_cca(found)
     runs = {dataset: by_method(found, dataset) for dataset in DATASETS}

@@ -20,6 +20,7 @@ from xmlib.neighborhoods.study import CONFIGURATIONS, RELEASED
 from xmlib.scoring import intervals
 from xmlib.scoring.intervals import Mean
 from xmlib.show import summaries
+from xmlib.show.drawings import Drawing
 from xmlib.show.figures import METHOD_COLORS
 
 METHOD = "neighborhoods"
@@ -47,7 +48,7 @@ def filled(name: str, values: dict) -> str:
     return tables.filled(f"neighborhoods_{name}", values)
 
 
-def pictures(found: Sequence[dict], draw: Callable[[Callable], bytes]) -> dict[str, bytes]:
+def pictures(found: Sequence[dict], draw: Callable[[Callable], Drawing]) -> dict[str, Drawing]:
     """File name → SVG: MRR of every configuration of each data set, every seed a dot."""
     found = summaries.one_linear_cca(found)
     runs = {dataset: by_configuration(found, dataset) for dataset in DATASETS}

@@ -13,6 +13,7 @@ from book.make.results.tables import filled
 from xmlib.data import Split, Splits, emoji, iapr, icons, load, openclipart
 from xmlib.data.icons.icon_files import COLLECTIONS
 from xmlib.data.image_text import LARGE, SPLITS
+from xmlib.show.drawings import Drawing
 from xmlib.show.figures import bare
 from xmlib.show.picture_figures import shortened
 
@@ -21,7 +22,7 @@ SHOWN = 7  # pictures in a row
 LARGEST = 6  # groups in the table
 
 
-def fragments(draw: Callable[[Callable], bytes]) -> dict[str, str | bytes]:
+def fragments(draw: Callable[[Callable], Drawing]) -> dict[str, str | Drawing]:
     """File name → what the pages emoji, openclipart, icons and iapr include; `draw` turns a plot into SVG.
 
     A data set that has not been built on this machine is not built for that; its page says so.
@@ -29,7 +30,7 @@ def fragments(draw: Callable[[Callable], bytes]) -> dict[str, str | bytes]:
     return _emoji(draw) | _openclipart(draw) | _icons(draw) | {"iapr_sizes.md": filled("iapr_sizes", iapr_sizes())}
 
 
-def _emoji(draw: Callable[[Callable], bytes]) -> dict[str, str | bytes]:
+def _emoji(draw: Callable[[Callable], Drawing]) -> dict[str, str | Drawing]:
     if not emoji.is_built():
         return _unbuilt("emoji", "xm data emoji")
     splits = {split: load("emoji", split=split) for split in SPLITS}
@@ -39,7 +40,7 @@ def _emoji(draw: Callable[[Callable], bytes]) -> dict[str, str | bytes]:
     return _built("emoji", splits, rows) | {"emoji-pictures.svg": drawn}
 
 
-def _openclipart(draw: Callable[[Callable], bytes]) -> dict[str, str | bytes]:
+def _openclipart(draw: Callable[[Callable], Drawing]) -> dict[str, str | Drawing]:
     if not openclipart.is_built():
         commands = "xm data download openclipart", "xm data openclipart"
         return _unbuilt("openclipart", *commands)
@@ -50,7 +51,7 @@ def _openclipart(draw: Callable[[Callable], bytes]) -> dict[str, str | bytes]:
     return _built("openclipart", splits, rows) | {"openclipart-pictures.svg": drawn}
 
 
-def _icons(draw: Callable[[Callable], bytes]) -> dict[str, str | bytes]:
+def _icons(draw: Callable[[Callable], Drawing]) -> dict[str, str | Drawing]:
     if not icons.is_built():
         return _unbuilt("icons", "xm data download icons", "xm data icons") | {"icons_found.md": ""}
     splits = {split: load("icons", split=split) for split in SPLITS}
@@ -71,7 +72,7 @@ def by_all_hands(split: Split) -> np.ndarray:
     return np.array([[rows[f"{hand}/{name}"] for name in chosen] for hand in COLLECTIONS])
 
 
-def _built(name: str, splits: Mapping[str, Splits], rows: np.ndarray, **more: Any) -> dict[str, str | bytes]:
+def _built(name: str, splits: Mapping[str, Splits], rows: np.ndarray, **more: Any) -> dict[str, str | Drawing]:
     """The fragments of pairs that have been built; `rows`: of training, those whose texts are shown."""
     texts = [splits["grouped"].train.texts[row] for row in rows]
     return {
@@ -81,7 +82,7 @@ def _built(name: str, splits: Mapping[str, Splits], rows: np.ndarray, **more: An
     }
 
 
-def _unbuilt(name: str, *commands: str) -> dict[str, str | bytes]:
+def _unbuilt(name: str, *commands: str) -> dict[str, str | Drawing]:
     """The fragments of pairs that have not been built, of which the first on the page says so."""
     text = filled("unbuilt", {"commands": commands})
     return {f"{name}_pictures.md": text, f"{name}_sizes.md": "", f"{name}_groups.md": ""}

@@ -29,12 +29,13 @@ from book.make.results import (
     variants,
 )
 from book.make.results.runs import group, longest, rivals
-from book.make.write import draw, write
+from book.make.write import draw, files, write
 from xmlib import paths
 from xmlib.data import Splits
 from xmlib.errors import InputError
 from xmlib.runs import records
 from xmlib.show import figures
+from xmlib.show.drawings import Drawing
 
 COMMITTED = ("full", "medium")  # quick records stay on the machine that made them
 MARKS = ("<!-- results -->", "<!-- /results -->")
@@ -78,7 +79,7 @@ def fragments(found: Sequence[dict], reported: Sequence[dict]) -> dict[str, str]
     return {f"{name}.md": tables.filled(name, told) for name, told in values.items()} | numbers
 
 
-def data_fragments(found: Sequence[dict]) -> dict[str, str | bytes]:
+def data_fragments(found: Sequence[dict]) -> dict[str, str | Drawing]:
     """File name → what the page on the data shows of the pairs themselves, where they have been built.
 
     `found`: the audio records, to say what notes known from training are worth.
@@ -108,7 +109,7 @@ def _melodies(quick: Splits, found: Sequence[dict]) -> list[dict]:
     return [one for i, one in enumerate(known) if one not in known[:i]]
 
 
-def pictures(found: Sequence[dict]) -> dict[str, bytes]:
+def pictures(found: Sequence[dict]) -> dict[str, Drawing]:
     """File name → SVG: learning curves and ranks of every profile that has records, first seed of each method."""
     drawn = {}
     for same_pairs in reversed(rivals(group(found))):
@@ -118,7 +119,7 @@ def pictures(found: Sequence[dict]) -> dict[str, bytes]:
     return drawn
 
 
-def of_records(found: Sequence[dict]) -> dict[str, str | bytes]:
+def of_records(found: Sequence[dict]) -> dict[str, str | Drawing]:
     """File name → what the records of runs say."""
     paper = [record for record in found if record["dataset"] == "audio_score"]
     wanted = {**fragments(paper, records.reported()), **pictures(paper), **data_fragments(paper)}
@@ -130,7 +131,7 @@ def of_records(found: Sequence[dict]) -> dict[str, str | bytes]:
     return wanted | {"current.md": tables.filled("current", tables.current(found))}
 
 
-def of_other_sources() -> dict[str, str | bytes]:
+def of_other_sources() -> dict[str, str | Drawing]:
     """File name → what pairs of pictures and texts, trials of hyper-parameters and measurements of speed say."""
     tried, measured = trials.load(), speed.load()
     wanted = {**pages_image_text.fragments(draw), **advice.fragments(tried), **advice.pictures(tried, draw)}
@@ -140,10 +141,10 @@ def of_other_sources() -> dict[str, str | bytes]:
 
 def make(records_folder: Path, out: Path) -> list[Path]:
     """The files in `out` that were written or removed; all there but `gradient-*`, `theory-*`, `*.done` is of here."""
-    wanted = of_records(load_records(records_folder)) | of_other_sources()
-    changed = [out / name for name, content in wanted.items() if write(out / name, content)]
+    contents = files(of_records(load_records(records_folder)) | of_other_sources())
+    changed = [out / name for name, content in contents.items() if write(out / name, content)]
     others = {*out.glob("gradient-*"), *out.glob("theory-*"), *out.glob("*.done")}  # of other steps; marks of the grid
-    for stale in sorted(set(out.iterdir()) - {out / name for name in wanted} - others):
+    for stale in sorted(set(out.iterdir()) - {out / name for name in contents} - others):
         stale.unlink()
         changed.append(stale)
     return changed
@@ -161,7 +162,7 @@ def make_readme(records_folder: Path) -> list[Path]:
     text = tables.filled("readme", tables.readme(runs, records.reported()))
     if not runs:
         return _changed(fill(README, text), README)
-    drawn = write(README_FIGURE, draw(lambda: figures.learning_curve([run.first for run in rivals(runs)[0]])))
+    drawn = write(README_FIGURE, draw(lambda: figures.learning_curve([run.first for run in rivals(runs)[0]])).wide)
     return _changed(fill(README, text), README) + _changed(drawn, README_FIGURE)
 
 

@@ -18,6 +18,7 @@ from book.make.markdown import significant
 from book.make.results.tables import filled
 from xmlib import paths
 from xmlib.errors import InputError
+from xmlib.show.drawings import Drawing
 
 FOLDER = paths.ROOT / "benchmarks" / "records"
 FORMAT = 1
@@ -43,7 +44,7 @@ def fragments(found: Sequence[dict]) -> dict[str, str]:
     return {"speed_verdict.md": filled("speed_verdict", verdict(found)), "speed.md": filled("speed", sections(found))}
 
 
-def pictures(found: Sequence[dict], draw: Callable[[Callable], bytes]) -> dict[str, bytes]:
+def pictures(found: Sequence[dict], draw: Callable[[Callable], Drawing]) -> dict[str, Drawing]:
     """File name → SVG: the ratios of every script."""
     return {f"speed-{record['script']}.svg": draw(partial(ratios, record["rows"])) for record in found}
 

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from book.make.theory import losses, minibatches, pages, statistics
 from book.make.theory.population import D
 from book.make.write import draw, write
+from book.make.write import files as expanded
 from xmlib import paths
 from xmlib.errors import InputError
 
@@ -124,7 +125,7 @@ def pulls() -> Figure:
             if np.linalg.norm(force) > 0.01 * longest:
                 end = point + 1.3 * force / longest
                 ax.annotate("", end, point, arrowprops={"arrowstyle": "->", "color": color, "linewidth": 1.6})
-        ax.set(xlim=(-1.25, 1.6), ylim=(-0.8, 1.7), xticks=[], yticks=[], aspect="equal", title=name)
+        ax.set(xlim=(-1.25, 1.6), ylim=(-1.3, 1.7), xticks=[], yticks=[], aspect="equal", title=name)
         ax.grid(False)
         ax.spines[:].set_visible(False)
     return figure
@@ -186,7 +187,7 @@ FIGURES: dict[str, Callable] = {
 
 def files() -> dict[str, str | bytes]:
     """File name → content, of every figure and fragment."""
-    return {**{name: draw(plot) for name, plot in FIGURES.items()}, **pages.fragments()}
+    return expanded({**{name: draw(plot) for name, plot in FIGURES.items()}, **pages.fragments()})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,26 @@
+// On every page: boxes that hide a part of what they hold say so, and the keyboard can scroll them.
+(() => {
+  "use strict";
+  const BOXES = ".pst-scrollable-table-container, .cell_output .text_html, mjx-container[display=true], .bd-article pre";
+
+  function mark(box) {
+    box.classList.remove("scrolls");      // what it says below would be measured too
+    const hides = box.scrollWidth - box.clientWidth > 1;
+    box.classList.toggle("scrolls", hides);
+    if (!hides) return box.removeAttribute("tabindex");
+    box.tabIndex = 0;
+    if (box.tagName === "DIV") {
+      box.setAttribute("role", "region");
+      box.setAttribute("aria-label", "Table that scrolls sideways");
+    }
+  }
+
+  function watch() {
+    const resized = new ResizeObserver((entries) => entries.forEach((entry) => mark(entry.target)));
+    const boxes = document.querySelectorAll(BOXES);
+    boxes.forEach((box) => resized.observe(box));
+    addEventListener("resize", () => requestAnimationFrame(() => boxes.forEach(mark)));
+  }
+
+  addEventListener("load", () => (window.MathJax?.startup?.promise ?? Promise.resolve()).then(watch));
+})();

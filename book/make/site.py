@@ -1,0 +1,63 @@
+"""What the pages of the site have that Sphinx and its theme do not give: loaded by `_config.yml` as an extension."""
+
+import re
+import shutil
+import zlib
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from sphinx.application import Sphinx
+
+# Roles that ARIA has given up, or that ask for children of another kind.
+OLD_ROLES = (' role="list" class="citation-list"', ' class="citation-list"'), (' role="doc-biblioentry"', "")
+ELEMENT = re.compile(r'<img (?P<inside>[^>]*src="[^"]*_images/(?P<file>[^"/]+)"[^>]*)/?>')
+PLOT_BYTES = 100_000  # a PNG of lines and words is smaller, one that holds pictures is larger
+
+
+def finish(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """The body of a page in `context` as the site shows it, without mathematics where the page has none."""
+    body = context.get("body", "")
+    for old, new in OLD_ROLES:
+        body = body.replace(old, new)
+    context["body"] = ELEMENT.sub(lambda found: image(app, found), body)
+    if 'class="math' not in body:
+        scripts = context["script_files"]
+        context["script_files"] = [one for one in scripts if "mathjax" not in f"{one.filename}{one.attributes}".lower()]
+
+
+def image(app: Sphinx, found: re.Match) -> str:
+    """The element of an image with a class that tells a dark page whether it holds pictures."""
+    (app.outdir / "_images").mkdir(parents=True, exist_ok=True)
+    source = next((app.srcdir / path for path, (_, name) in app.env.images.items() if name == found["file"]), None)
+    if source is None or not source.exists():
+        return found[0]
+    content = source.read_bytes()
+    pictures = b"<image" in content if source.suffix == ".svg" else len(content) > PLOT_BYTES
+    shown = found[0].replace(
+        "<img ", '<img loading="lazy" class="holds-pictures" ' if pictures else '<img loading="lazy" '
+    )
+    if pictures and source.suffix == ".png":
+        shown = shown.replace(found["file"], photographs(source, app.outdir / "_images"))
+    narrow = source.with_name(f"{source.stem}-narrow.svg")
+    if not narrow.exists():
+        return shown
+    shutil.copy(narrow, app.outdir / "_images" / narrow.name)
+    address = re.search(r'src="([^"]*)\.svg"', shown)
+    assert address, shown
+    return f'<picture><source media="(max-width: 600px)" srcset="{address[1]}-narrow.svg">{shown}</picture>'
+
+
+def photographs(source: Path, folder: Path) -> str:
+    """The name of a WebP file in `folder`, a fifth as large as the PNG `source`, whose pictures are shown by it."""
+    name = f"{source.stem}.webp"
+    with Image.open(source) as opened:
+        opened.save(folder / name, quality=80, method=4)
+    return name
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """What Sphinx wants to know of an extension; it connects the functions above to the steps of the build."""
+    app.connect("html-page-context", finish, priority=900)  # after the extensions that add scripts
+    version = zlib.crc32(Path(__file__).read_bytes())  # pages are made anew when this file has changed
+    return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": version}
