@@ -135,7 +135,11 @@ def of_other_sources() -> dict[str, str | Drawing]:
     """File name → what pairs of pictures and texts, trials of hyper-parameters and measurements of speed say."""
     tried, measured = trials.load(), speed.load()
     wanted = {**pages_image_text.fragments(draw), **advice.fragments(tried), **advice.pictures(tried, draw)}
-    shown = {**speed.fragments(measured), **beyond.fragments(measured), **speed.pictures(measured, draw)}
+    shown: dict[str, str | bytes] = {
+        **speed.fragments(measured),
+        **beyond.fragments(measured),
+        **speed.pictures(measured, draw),
+    }
     return {**wanted, **shown, **trust.fragments(trust.load())}
 
 
