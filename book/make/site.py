@@ -12,6 +12,11 @@ from sphinx.application import Sphinx
 # Roles that ARIA has given up, or that ask for children of another kind.
 OLD_ROLES = (' role="list" class="citation-list"', ' class="citation-list"'), (' role="doc-biblioentry"', "")
 ELEMENT = re.compile(r'<img (?P<inside>[^>]*src="[^"]*_images/(?P<file>[^"/]+)"[^>]*)/?>')
+FIGURE = re.compile(  # up to the end of its caption
+    r'(?P<before><img [^>]*src="(?P<folder>[^"]*_images/)(?P<name>[^"/]+)\.svg"(?:(?!</figure>).)*?)'
+    r"(?P<after></figcaption>)",
+    re.DOTALL,
+)
 PLOT_BYTES = 100_000  # a PNG of lines and words is smaller, one that holds pictures is larger
 
 
@@ -20,6 +25,7 @@ def finish(app: Sphinx, page: str, template: str, context: dict[str, Any], doctr
     body = context.get("body", "")
     for old, new in OLD_ROLES:
         body = body.replace(old, new)
+    body = FIGURE.sub(lambda found: found["before"] + numbers(app, found) + found["after"], body)
     context["body"] = ELEMENT.sub(lambda found: image(app, found), body)
     if 'class="math' not in body:
         scripts = context["script_files"]
@@ -46,6 +52,18 @@ def image(app: Sphinx, found: re.Match) -> str:
     address = re.search(r'src="([^"]*)\.svg"', shown)
     assert address, shown
     return f'<picture><source media="(max-width: 600px)" srcset="{address[1]}-narrow.svg">{shown}</picture>'
+
+
+def numbers(app: Sphinx, found: re.Match) -> str:
+    """A line below a figure that leads to the numbers in it; nothing where it has none."""
+    source = app.srcdir / "_generated" / f"{found['name']}.csv"
+    if not source.exists():
+        return ""
+    folder = app.outdir / "_images"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source, folder / source.name)
+    address = f"{found['folder']}{source.name}"
+    return f'<p class="provenance"><a href="{address}" download>The numbers in this figure, as CSV</a></p>'
 
 
 def photographs(source: Path, folder: Path) -> str:
