@@ -343,9 +343,10 @@ def whole_or_none(folder: Path) -> None:
 def pages() -> dict:
     from book.make.results import speed
     from book.make.write import draw
+    from book.make.write import files as whole
 
     found = speed.load()
-    return speed.fragments(found) | speed.pictures(found, draw)
+    return whole(speed.fragments(found) | speed.pictures(found, draw))
 
 
 def make_pages(folder: Path) -> None:

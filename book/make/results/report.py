@@ -135,7 +135,7 @@ def of_other_sources() -> dict[str, str | Drawing]:
     """File name → what pairs of pictures and texts, trials of hyper-parameters and measurements of speed say."""
     tried, measured = trials.load(), speed.load()
     wanted = {**pages_image_text.fragments(draw), **advice.fragments(tried), **advice.pictures(tried, draw)}
-    shown: dict[str, str | bytes] = {
+    shown: dict[str, str | Drawing] = {
         **speed.fragments(measured),
         **beyond.fragments(measured),
         **speed.pictures(measured, draw),
