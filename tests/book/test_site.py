@@ -1,6 +1,5 @@
 """Every page of the built site, opened in a real browser: complete, quiet, and without a network."""
 
-import contextlib
 import functools
 import threading
 from collections.abc import Iterator
@@ -149,12 +148,14 @@ def visit(context, address: str, name: str) -> dict:
 
 
 def without_cue(page) -> list[str]:
-    """What `CUES` says, as soon as nothing or after a while: a box says that it scrolls in a frame or two."""
+    """What `CUES` says once the page stands still: side bars take a moment to move, and boxes a frame to say it."""
     from playwright.sync_api import TimeoutError
 
-    with contextlib.suppress(TimeoutError):
+    try:
         page.wait_for_function(f"!({CUES})().length", timeout=5000)
-    return page.evaluate(CUES)
+    except TimeoutError:
+        return page.evaluate(CUES)
+    return []
 
 
 def leaves(url: str, address: str) -> bool:
