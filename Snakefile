@@ -87,8 +87,8 @@ def records(profile):
 def variant_records():
     found = []
     for name, row in VARIANTS.items():
-        methods, seeds = row.get("methods", AUDIO_SCORE["methods"]), row.get("seeds", AUDIO_SCORE["seeds"]["medium"])
-        found += expand(VARIANT_RECORD, variant=name, method=methods, seed=seeds)
+        methods = row.get("methods", AUDIO_SCORE["methods"])
+        found += expand(VARIANT_RECORD, variant=name, method=methods, seed=AUDIO_SCORE["seeds"]["variants"])
     return found
 
 

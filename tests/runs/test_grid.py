@@ -15,7 +15,7 @@ GRID = yaml.safe_load((paths.NOTEBOOKS / "grid.yml").read_text(encoding="utf-8")
 METHODS = GRID["audio_score"]["methods"]
 QUICK = {name: row for name, row in GRID.items() if row["notebook"] == "image_text" and "quick" in row["seeds"]}
 VARIANTS = sum(3 * len(row.get("methods", METHODS)) for row in GRID["audio_score"]["variants"].values())
-LONG = {"long_run": 6, "variant_run": VARIANTS}  # with those that are committed
+LONG = {"long_run": 12, "variant_run": VARIANTS}  # with those that are committed
 CONFIGURATIONS = ["" if name == "all" else f"-{name}" for name in study.CONFIGURATIONS]
 CONFIGURATIONS += ["-tfidf", *(f"-tfidf-{name}" for name in study.TERMS if name != "all")]
 IMAGES = {f"{name}_runs": len(row["methods"]) for name, row in QUICK.items()}
