@@ -55,6 +55,8 @@ def run(target: str, cores: int, more: Sequence[str]) -> int:
     signal.signal(signal.SIGINT, stop)
     LoggerPluginRegistry().register_plugin("snakemake_logger_plugin_steps", progress)
     shown = ["--quiet", "host", "reason"] if dry else ["--logger", "steps"]
+    if "--profile" not in more:  # what profiles/default says is for other machines than this one
+        shown += ["--workflow-profile", "none"]
     try:
         cli.main([*OPTIONS, *shown, "--cores", str(cores), *more, "--", target])
     except SystemExit as end:

@@ -15,6 +15,7 @@ from pathlib import Path
 from book.make import trials
 from book.make.results import (
     advice,
+    all_runs,
     beyond,
     dial,
     heads,
@@ -125,7 +126,7 @@ def of_records(found: Sequence[dict]) -> dict[str, str | Drawing]:
     wanted = {**fragments(paper, records.reported()), **pictures(paper), **data_fragments(paper)}
     wanted |= {**image_text.fragments(found), **image_text.pictures(found, draw)}
     wanted |= {**neighborhoods.fragments(found), **neighborhoods.pictures(found, draw)}
-    wanted |= {**heads.fragments(found), **heads.pictures(found, draw)}
+    wanted |= {**heads.fragments(found), **heads.pictures(found, draw), **all_runs.fragments(found)}
     wanted |= {**dial.fragments(found), **dial.pictures(found, draw)}
     wanted |= stands.fragments(found, trials.load())
     return wanted | {"current.md": tables.filled("current", tables.current(found))}

@@ -1,0 +1,53 @@
+"""Every run that has a record, and what all of them took, part of `book.make`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from book.make.results.findings import NAMES
+from book.make.results.runs import PROFILES, grouped, place
+from book.make.results.tables import filled
+from xmlib import evaluate
+from xmlib.runs import records
+
+WATTS = 10  # of a busy core of a server, memory and cooling included: a round number, no measurement
+SECONDS_AN_HOUR = 3600
+
+
+def fragments(found: Sequence[dict]) -> dict[str, str]:
+    """File name → Markdown: a line each run, and the sums."""
+    shown = [record for record in found if record["profile"] in PROFILES]
+    told: dict[str, dict] = {"all_runs": {"runs": [run(r) for r in shown]}}
+    told["cost"] = {"rows": cost(shown), "watts": WATTS}
+    return {f"{name}.md": filled(name, values) for name, values in told.items()}
+
+
+def run(record: dict) -> dict[str, Any]:
+    """What a line says of a run."""
+    return {
+        "record": record | {"file": records.file_name(record)},
+        "data": NAMES.get(record["dataset"], record["dataset"]),
+        "mrrs": [record["metrics"][way]["mrr"] for way in evaluate.DIRECTIONS],
+        "stale": records.stale(record),
+    }
+
+
+def cost(found: Sequence[dict]) -> list[dict[str, Any]]:
+    """A row for each data set, profile and method: runs, seconds of a core, the longest, memory, estimated energy."""
+
+    def key(record: dict) -> tuple:
+        return record["dataset"], PROFILES.index(record["profile"]), place(record["method"])
+
+    rows = []
+    for (dataset, profile, (_, method)), runs in grouped(found, key).items():
+        seconds = np.array([record["wall_seconds"] for record in runs])
+        busy = np.array([record["wall_seconds"] * record["machine"]["threads"] for record in runs])
+        rows.append(
+            {"data": NAMES.get(dataset, dataset), "profile": PROFILES[profile], "method": runs.title, "runs": len(runs)}
+            | {"name": method, "seconds": float(busy.sum()), "longest": float(seconds.max())}
+            | {"memory": max(record["peak_memory_mb"] for record in runs)}
+            | {"watt_hours": float(busy.sum()) / SECONDS_AN_HOUR * WATTS}
+            | {"machines": sorted({record["machine"]["processor"] for record in runs})}
+        )
+    return rows
