@@ -33,9 +33,7 @@ released: bool = False  # the loss as the released code computes it, with its de
 ablation: str = "none sym"  # terms to train with instead: all is every choice, in both forms; empty is none
 text_encoder: str = "words"  # words (a GRU over word vectors, as released) or tfidf (as the methods of paper A have)
 split: str = "grouped"  # grouped, random (near duplicates torn apart) or zero_shot (whole classes held out)
-complementary: float = (
-    0.0  # share of the pairs whose picture is another one's of the same class: what it says, the text does not
-)
+complementary: float = 0.0  # share of the pairs whose picture is another one's of the same class
 epochs: int = 0  # limit on the epochs; 0: the profile's own
 device: str = "auto"  # auto, cpu or cuda
 threads: int = 1  # of the processor; other numbers of threads change the last digits
