@@ -185,7 +185,7 @@ def test_the_figure_has_a_dot_a_claim_at_its_ratio():
     rows = [row(1.2, 1.5), row(18, 1.5), row(1.0, None)]
     dots = [line for line in speed.ratios(rows).lines if line.get_marker() == "o"]
     assert [float(line.get_xdata()[0]) for line in dots] == [1.2, 18, 1.0]
-    assert write.draw(lambda: speed.ratios(rows)).startswith(b"<?xml")
+    assert write.draw(lambda: speed.ratios(rows)).wide.startswith(b"<?xml")
 
 
 def test_without_records_the_page_says_how_to_make_them(tmp_path):

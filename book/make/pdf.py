@@ -50,7 +50,9 @@ def main() -> int:
     """0, or 2 where the book has not been made or there is no browser."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if not (paths.ROOT / "_build" / "site.done").exists() or browser is None:
-        missing = "no Chromium here (Debian: apt-get install chromium)" if browser is None else "no book yet (make book)"
+        missing = (
+            "no Chromium here (Debian: apt-get install chromium)" if browser is None else "no book yet (make book)"
+        )
         print(f"error: there is {missing}", file=sys.stderr)
         return 2
     write_bytes(TARGET, printed(single_page(), browser))

@@ -101,7 +101,7 @@ TABLE = [
     bad(NEAR, "missing = 'skip' .*emoji has no such option", options={"missing": "skip"}),
     bad(NEAR, FLOAT, options={"width": "nan"}), bad(NEAR, "no parameter 1; it has", options={1: 2}),
     bad(NEAR, "image_encoder is one of the options", image_encoder="pixels"),
-    bad(NEAR, "no dataset 'icons'", dataset="icons"),
+    bad(NEAR, "no dataset 'iapr'", dataset="iapr"),
     bad(NEAR, "A batch of 30", method="ccal_neighborhoods", options={"batch": 10}),
     bad(OWN, "no method 'fast'; choose one of auto", method="fast"), bad(OWN, LEAST, minutes=-1),
     bad(OWN, FLOAT, minutes="ten"), bad(OWN, "no missing 'drop'", missing="drop"),
