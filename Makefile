@@ -9,7 +9,7 @@ PY := .venv/bin/python
 GRID = $(PY) -m scripts.grid --cores $(CORES)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sync book pdf test test-faults test-slurm check serve medium openclipart icons heads ablation dial full bench clean
+.PHONY: help setup sync book pdf test test-site test-faults test-slurm check serve medium openclipart icons heads ablation dial full bench clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -30,7 +30,10 @@ pdf: .venv/.installed  ## print the whole book into _build/pdf, after make book
 	@$(PY) -m book.make.pdf
 
 test: .venv/.installed  ## run the tests (ARGS="-k name" for some of them)
-	@$(PY) -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder -m "not faults" $(ARGS)
+	@$(PY) -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder -m "not faults and not site" $(ARGS)
+
+test-site: .venv/.installed  ## open every page of the site that make book built in a browser, and look for faults
+	@$(PY) -m pytest -m site tests/book $(ARGS)
 
 test-faults: .venv/.installed  ## run the tests that kill processes, take disk and locks away, or repeat runs
 	@$(PY) -m pytest -n $(CORES) --dist loadfile -m faults $(ARGS)

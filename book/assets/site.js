@@ -1,7 +1,7 @@
 // On every page: boxes that hide a part of what they hold say so, and the keyboard can scroll them.
 (() => {
   "use strict";
-  const BOXES = ".pst-scrollable-table-container, .cell_output .text_html, mjx-container[display=true], mjx-container.wide, .bd-article pre";
+  const BOXES = ".pst-scrollable-table-container, .cell_output .text_html, mjx-container[display=true], .bd-article pre";
 
   function mark(box) {
     box.classList.remove("scrolls");      // what it says below would be measured too
@@ -25,7 +25,7 @@
     const formulas = document.querySelectorAll("span.math > mjx-container");
     formulas.forEach(stretch);
     const resized = new ResizeObserver((entries) => entries.forEach((entry) => mark(entry.target)));
-    const boxes = document.querySelectorAll(BOXES);
+    const boxes = [...document.querySelectorAll(BOXES), ...formulas];
     boxes.forEach((box) => resized.observe(box));
     addEventListener("resize", () => requestAnimationFrame(() => { formulas.forEach(stretch); boxes.forEach(mark); }));
   }

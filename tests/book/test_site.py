@@ -13,6 +13,7 @@ from conftest import absent
 
 from xmlib import paths
 
+pytestmark = pytest.mark.site
 SITE = paths.ROOT / "_build" / "html"
 NOT_PAGES = ("_static", "_sources", "_downloads", "_images", "_modules")
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
