@@ -9,7 +9,7 @@ PY := .venv/bin/python
 GRID = $(PY) -m scripts.grid --cores $(CORES)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sync book pdf test test-site test-faults test-slurm check serve medium openclipart icons heads ablation dial full bench clean
+.PHONY: help setup sync book test test-site test-faults test-slurm check serve medium openclipart icons heads ablation dial full bench clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -25,9 +25,6 @@ sync: .venv/.installed  # stops when both files of a notebook were edited
 book: sync  ## run what is out of date (profile quick) and build the site in _build/html
 	@$(GRID) book
 	@echo "The book is in _build/html; 'make serve' shows it."
-
-pdf: .venv/.installed  ## print the whole book into _build/pdf, after make book
-	@$(PY) -m book.make.pdf
 
 test: .venv/.installed  ## run the tests (ARGS="-k name" for some of them)
 	@$(PY) -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder -m "not faults and not site" $(ARGS)
