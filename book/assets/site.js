@@ -18,7 +18,7 @@
   function stretch(formula) {             // within a line, and wider than that
     formula.classList.remove("wide");
     const line = formula.closest("p, li, dd, td, figcaption") ?? formula.parentElement;
-    formula.classList.toggle("wide", formula.getBoundingClientRect().width > line.clientWidth);
+    formula.classList.toggle("wide", formula.getBoundingClientRect().width > line.clientWidth + 1);
   }
 
   function watch() {
