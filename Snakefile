@@ -417,6 +417,7 @@ rule site:
     message: "Pages of the site"
     log: "runs/logs/site.log"
     shell:
-        f"{shlex.quote(sys.executable)} -m book.make.vendor > {{log}} 2>&1 && "
+        # Sphinx copies style sheets and scripts only where a page is out of date: so the first one always is.
+        f"{shlex.quote(sys.executable)} -m book.make.vendor > {{log}} 2>&1 && rm -f _build/html/index.html && "
         f"{shlex.quote(os.path.join(os.path.dirname(sys.executable), 'jupyter-book'))} build book --config _config.yml "
         "--path-output . -W -n --keep-going --quiet >> {log} 2>&1"
