@@ -13,7 +13,7 @@ from xmlib.paths import DATA
 
 GRID = yaml.safe_load(Path("notebooks/grid.yml").read_text(encoding="utf-8"))
 AUDIO_SCORE, NEIGHBORHOOD_RUNS = GRID["audio_score"], GRID["neighborhoods"]
-IMAGE_ROWS = {name: row for name, row in GRID.items() if row["notebook"] == "image_text" and name != "heads"}
+IMAGE_ROWS = {name: row for name, row in GRID.items() if row["notebook"] == "image_text" and "methods" in row}
 HEADS, DIAL = GRID["heads"], GRID["dial"]
 VARIANTS = AUDIO_SCORE["variants"]
 RECORD = "book/records/{profile}/audio_score-{method}-seed{seed}.json"
@@ -95,20 +95,27 @@ def variant_records():
 def given(changed):
     """Parameters on the command line."""
     plain = [f"-p {name} {value}" for name, value in changed.items() if name != "options"]
-    return " ".join(plain + ([f"-y {shlex.quote(yaml.safe_dump({'options': changed['options']}))}"] if "options" in changed else []))
+    options = [f"-y {shlex.quote(yaml.safe_dump({'options': changed['options']}))}"] if "options" in changed else []
+    return " ".join(plain + options)
 
 
 def heads():
-    """What is changed, and the method, of every combination of head, loss, its directions and dropout."""
+    """(name of what is changed, method) → options, of every combination of head, loss, its directions and dropout."""
+    found = {}
     for method, directions in HEADS["directions"].items():
         for count in directions:
             for dropout in HEADS["dropout"]:
-                yield (f"directions_{count}-" if count else "") + f"dropout_{dropout}", method
+                options = ({"directions": count} if count else {}) | {"dropout": dropout}
+                found["-".join(f"{name}_{value}" for name, value in options.items()), method] = options
+    return found
 
 
-def head_options(wildcards):
-    """The options that a name such as directions_1-dropout_0.5 stands for."""
-    return given({"options": {name: float(value) if "." in value else int(value) for name, value in (part.split("_") for part in wildcards.changed.split("-"))}})
+def head_records():
+    return [
+        path
+        for changed, method in heads()
+        for path in expand(HEAD_RECORD, dataset=HEADS["datasets"], changed=changed, method=method, seed=HEADS["seeds"]["full"])
+    ]
 
 
 def image_records(dataset):
@@ -147,8 +154,8 @@ def dialled(wildcards):
     """The parameters that a name such as icons-pairs_2000-complementary_0.5 stands for."""
     name, *changed = wildcards.data.split("-")
     values = dict(part.split("_") for part in changed)
-    given = [f"-p dataset {name}", f"-p complementary {values.get('complementary', 0.0)}"]
-    return " ".join(given + ([f"-y 'options: {{train_pairs: {values['pairs']}}}'"] if "pairs" in values else []))
+    parameters = {"dataset": name, "complementary": values.get("complementary", 0.0)}
+    return given(parameters | ({"options": {"train_pairs": int(values["pairs"])}} if "pairs" in values else {}))
 
 
 rule book:
@@ -178,7 +185,7 @@ rule icons:
     input: [path for path in image_records("icons") if not Path(path).exists()]
 
 rule heads:
-    input: [path for d in HEADS["datasets"] for changed, method in heads() for path in expand(HEAD_RECORD, dataset=d, changed=changed, method=method, seed=HEADS["seeds"]["full"]) if not Path(path).exists()]
+    input: [path for path in head_records() if not Path(path).exists()]
 
 rule dial:
     input: [path for path in dial_records() if not Path(path).exists()]
@@ -290,9 +297,9 @@ rule head_runs:
     params:
         notebook=lambda w: f"book/results/full/{w.dataset}-{w.changed}-{w.method}.ipynb",
         seeds=len(HEADS["seeds"]["full"]),
-        changed=head_options,
+        changed=lambda w: given({"options": heads()[w.changed, w.method]}),
     log: "runs/logs/full/{dataset}-{changed}-{method}.log"
-    wildcard_constraints: dataset="|".join(HEADS["datasets"]), changed="(directions_[12]-)?dropout_[0-9.]+", method="|".join(HEADS["directions"])
+    wildcard_constraints: dataset="|".join(HEADS["datasets"]), changed="|".join({name for name, _ in heads()}), method="|".join(HEADS["directions"])
     threads: 1
     shell: HEAD_COMMAND
 

@@ -219,10 +219,8 @@ def test_a_variant_changes_its_parameters_alone(run):
 def test_the_name_of_a_record_of_the_dial_decides_its_pairs(run):
     name = "book/records/full/icons-pairs_2000-complementary_0.25-sym-neighborhoods-seed4.json"
     command = run("--printshellcmds", "--rerun-triggers", "mtime", "--", name)
-    assert (
-        "-p ablation sym -p seeds 10 -p dataset icons -p complementary 0.25 -y 'options: {train_pairs: 2000}'"
-        in command
-    )
+    assert "-p ablation sym -p seeds 10 -p dataset icons -p complementary 0.25 -y" in command
+    assert "train_pairs: 2000" in command
 
 
 @pytest.mark.parametrize(
