@@ -6,6 +6,7 @@ from made_up import record
 
 from book.make import grid
 from book.make.results import heads
+from book.make.results.evidence_heads import HEADS
 from xmlib import evaluate
 
 
@@ -17,29 +18,33 @@ def run(method, seed=1, quality=1.0, directions=0, dropout=0.0, dataset="emoji")
 
 def test_what_the_layer_adds_is_the_mean_difference_over_the_seeds_that_both_heads_have():
     runs = [run("ccal_nce", s, 1.4) for s in (1, 2, 3)] + [run("learned_nce", s) for s in (1, 2)]
-    ((cell, two),) = heads.comparisons(runs).items()
-    assert cell == ("emoji", "InfoNCE", 0.0)
+    (two,) = heads.comparisons(runs)
+    assert two[:3] == ("emoji", "InfoNCE", 0.0)
+    assert two.layer.seeds == two.learned.seeds == [1, 2]
     for way in evaluate.DIRECTIONS:
         one, other = (np.mean([r["metrics"][way]["mrr"] for r in own]) for own in (runs[:2], runs[3:]))
         assert two.gains[way].value == pytest.approx(one - other, abs=1e-4)
 
 
 def test_runs_that_differ_in_directions_or_dropout_are_not_compared():
-    assert heads.comparisons([run("ccal_cont", directions=1), run("learned_cont", directions=2)]) == {}
-    assert heads.comparisons([run("ccal_nce", dropout=0.5), run("learned_nce")]) == {}
+    assert heads.comparisons([run("ccal_cont", directions=1), run("learned_cont", directions=2)]) == []
+    assert heads.comparisons([run("ccal_nce", dropout=0.5), run("learned_nce")]) == []
 
 
-def test_runs_of_the_usual_grid_are_left_out():
-    usual = [
-        record(method, "full", dataset="emoji", settings={"dropout": 0.0}) for method in ("ccal_nce", "learned_nce")
-    ]
-    assert heads.comparisons(usual) == {}
+def test_a_usual_run_with_the_settings_of_one_that_was_asked_for_does_not_count_twice():
+    asked = [run(m, s, q) for m, q in (("ccal_nce", 1.4), ("learned_nce", 1.0)) for s in (1, 2)]
+    usual = record("learned_nce", "full", 1, 3.0, dataset="emoji", settings=asked[2]["settings"])
+    for found in ([*asked, usual], [usual, *asked]):
+        (two,) = heads.comparisons(found)
+        assert list(two.learned) == asked[2:]
 
 
 def test_every_loss_is_asked_for_on_both_heads():
     asked = grid.rows()["heads"]["directions"]
-    assert set(asked) == {*heads.HEADS, *heads.HEADS.values()}
-    assert all(asked[layer] == asked[learned] for layer, learned in heads.HEADS.items())
+    kinds = {
+        head: sorted((m.split("_")[1], *asked[m]) for m in asked if HEADS[m] == head) for head in ("layer", "learned")
+    }
+    assert kinds["layer"] == kinds["learned"]
 
 
 def test_the_table_has_a_row_for_each_direction_and_says_how_many_differences_hold():

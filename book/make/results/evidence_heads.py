@@ -11,6 +11,7 @@ from book.make.results.findings import NAMES, Finding, mrr_gaps, state, thinnest
 from book.make.results.runs import Runs, grouped
 from xmlib import evaluate
 from xmlib.evaluate import recorded_reciprocal_ranks
+from xmlib.runs.parameters import varied
 from xmlib.scoring import intervals
 from xmlib.scoring.intervals import Mean
 
@@ -21,16 +22,22 @@ FEW, MANY = 1000, 16000  # pairs between which the gain of the layer should shri
 
 
 def heads(found: Sequence[dict], dataset: str) -> dict[tuple[str, int, float], dict[str, Runs]]:
-    """(loss, training pairs, dropout) → head → runs, where both heads had the same pairs and settings."""
-    kept: dict[tuple, list[dict]] = {}
-    for record in found:
+    """(loss, training pairs, dropout) → head → runs, where both heads had the same pairs and settings.
+
+    Of two records of the same run the one counts whose settings were asked for.
+    """
+    kept: dict[tuple, dict[tuple, dict]] = {}
+    for record in sorted(
+        found, key=lambda record: bool(varied(record["parameters"]))
+    ):  # of the same run the one asked for
         if record["dataset"] == dataset and record["method"] in HEADS and record["profile"] not in ("toy", "quick"):
             settings = {name: value for name, value in record["settings"].items() if name != "both_ways"}
             alike = json.dumps([settings, record["data"]["digest"]], sort_keys=True)
-            kept.setdefault((loss(record), record["data"]["train"], alike), []).append(record)
+            same = kept.setdefault((loss(record), record["data"]["train"], alike), {})
+            same[record["method"], record["seed"]] = record
     result = {}
     for (name, train, alike), records in kept.items():
-        runs = grouped(records, lambda record: HEADS[record["method"]])
+        runs = grouped(records.values(), lambda record: HEADS[record["method"]])
         if len(runs) == 2 and set(runs["layer"].seeds) & set(runs["learned"].seeds):
             result[name, train, json.loads(alike)[0].get("dropout") or 0.0] = runs
     return result
