@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from book.make import grid
-from book.make.results.findings import over_seeds
+from book.make.results.findings import NAMES, over_seeds
 from book.make.results.runs import Runs, grouped
 from book.make.results.tables import filled
 from xmlib import evaluate
@@ -18,8 +18,6 @@ from xmlib.scoring.intervals import Mean, paired_mean
 from xmlib.show import summaries
 from xmlib.show.drawings import Drawing
 
-NAMES = {"openclipart": "Openclipart", "icons-pairs_2000": "icons"}
-COLORS = {"openclipart": "#0072B2", "icons-pairs_2000": "#D55E00"}
 METHOD = "neighborhoods"
 CLASSES = "map"  # mAP over classes, where the measure is no reciprocal rank
 LEAST = 2  # times the MRR of chance; below that a difference is of nothing
@@ -50,6 +48,11 @@ def pictures(found: Sequence[dict], draw: Callable[[Callable], Drawing]) -> dict
     """File name → SVG."""
     points = dialled(found)
     return {"dial.svg": draw(lambda: figure(points))} if points else {}
+
+
+def title(dataset: str) -> str:
+    """What readers call a data set of the grid's row."""
+    return NAMES[dataset.partition("-")[0]]
 
 
 def dialled(found: Sequence[dict]) -> dict[str, list[Point]]:
@@ -103,12 +106,12 @@ def growth(points: Sequence[Point], measure: str) -> tuple[float, int, Mean] | N
 def values(found: dict[str, list[Point]]) -> dict[str, Any]:
     """What fills the template."""
     rows = [
-        {"dataset": NAMES[name], "share": point.share, "seeds": point.seeds, "mrr": point.mrr, "chance": point.chance}
+        {"dataset": title(name), "share": point.share, "seeds": point.seeds, "mrr": point.mrr, "chance": point.chance}
         | {"gain": point.gain, "classes": over_seeds(point.of_seeds["mAP"])}
         for name, points in found.items()
         for point in points
     ]
-    return {"rows": rows, "growth": {NAMES[name]: growth(points, "MRR") for name, points in found.items()}}
+    return {"rows": rows, "growth": {title(name): growth(points, "MRR") for name, points in found.items()}}
 
 
 def figure(found: dict[str, list[Point]]) -> Figure:
@@ -120,8 +123,8 @@ def figure(found: dict[str, list[Point]]) -> Figure:
             gains = [point.gain if measure == "MRR" else over_seeds(point.of_seeds[measure]) for point in points]
             middle = [gain.value for gain in gains]
             low, high = zip(*(gain.interval() for gain in gains), strict=True)
-            ax.plot(shares, middle, "o-", color=COLORS[name], label=NAMES[name])
-            ax.fill_between(shares, low, high, color=COLORS[name], alpha=0.15, linewidth=0)
+            (line,) = ax.plot(shares, middle, "o-", label=title(name))
+            ax.fill_between(shares, low, high, color=line.get_color(), alpha=0.15, linewidth=0)
         ax.axhline(0, color="0.5", linewidth=1)
         ax.set(xlabel="share of complementary pairs", ylabel=f"{measure} that the terms add")
     axes[0].legend(fontsize=8)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from book.make import grid
 from book.make.results import claims, dial, neighborhoods
 from book.make.results.claims import UNTESTED
 from book.make.results.findings import NAMES, Finding, shared, state, thinnest
@@ -73,8 +74,10 @@ def kept_near(found: Sequence[dict]) -> Finding:
 def complementary(found: Sequence[dict]) -> Finding:
     """B3: what the terms add, as a growing share of the pairs says different things in picture and text."""
     dialled = dial.dialled(found)
-    lacks = [f"complementary pairs of {name}" for key, name in dial.NAMES.items() if key not in dialled]
-    grown = {(dial.NAMES[k], m): dial.growth(points, m) for k, points in dialled.items() for m in ("MRR", "mAP")}
+    lacks = [
+        f"complementary pairs of {dial.title(name)}" for name in grid.rows()["dial"]["datasets"] if name not in dialled
+    ]
+    grown = {(dial.title(k), m): dial.growth(points, m) for k, points in dialled.items() for m in ("MRR", "mAP")}
     named = [(f"growth of the gain in {m}", name, one[1], one[2]) for (name, m), one in grown.items() if one]
     gaps = claims.gaps(named)
     gains = [("a gain", f"{p.share:.0%}", p.seeds, p.gain) for points in dialled.values() for p in points]

@@ -11,6 +11,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from book.make.results import image_text, tables
+from book.make.results.findings import NAMES
 from book.make.results.runs import BASELINES, Runs, baselines, grouped
 from book.make.results.tables import BACK
 from xmlib import evaluate
@@ -27,7 +28,6 @@ METHOD = "neighborhoods"
 OTHER_HEAD = "ccal_neighborhoods"
 TFIDF = "tfidf"  # the other text encoder
 DATASETS = ("emoji", "openclipart")
-NAMES = {"emoji": "emoji", "openclipart": "Openclipart"}
 FORMS = {"intended": METHOD_COLORS["neighborhoods"], "released": METHOD_COLORS["learned_cont"]}
 Named = dict[str, Runs]  # configuration → its runs
 
