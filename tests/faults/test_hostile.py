@@ -121,7 +121,7 @@ def damaged(content, changes):
 
 @pytest.mark.faults
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.filterwarnings("ignore")  # what readers say of damage is not looked at here
+@pytest.mark.filterwarnings("ignore")  # the readers of other packages warn of damage; asked is only how reading ends
 def test_a_damaged_file_is_read_or_refused_and_never_ends_in_another_error(kind, tmp_path, guard, record_property):
     content, read = KINDS[kind]
     suffix = {"coco": "json", "good_news": "json", "npz of sheet music": "npz"}.get(kind, kind)

@@ -55,7 +55,7 @@ def small_disk(tmp_path, record_property):
     place.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(place)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
+    if done.returncode:  # mounting takes a right that a user, or root in a container, may not have
         pytest.skip(f"no small disk can be mounted here ({done.stderr.strip()})")
     record_property("faults", 1)
     yield place
