@@ -12,7 +12,7 @@ import numpy as np
 from xmlib.data import download
 from xmlib.data.audio_score.pairs import content_digest
 from xmlib.data.image_text import one_of
-from xmlib.data.own import arrays
+from xmlib.data.own import arrays, given
 from xmlib.data.splits import Split, Splits, View
 from xmlib.errors import InputError
 
@@ -38,7 +38,7 @@ def load(
     Raises InputError for a file that is missing, damaged, or not of this form.
     """
     few = PROFILES[one_of("profile", profile, PROFILES)]
-    file = Path(os.path.expanduser(dataset_file)) if dataset_file else download.place("iapr", cache_folder)
+    file = given.path(dataset_file) if dataset_file else download.place("iapr", cache_folder)
     images, words = _read(file)
     if len(images) < len(words):
         raise InputError(f"{file} has {len(images)} rows of images but {len(words)} of tfidf; give one a text.")

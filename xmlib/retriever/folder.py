@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from xmlib.data.own import given
 from xmlib.errors import InputError
 from xmlib.files import PART
 from xmlib.runs.parameters import fits_a_name, takes_files
@@ -29,7 +30,7 @@ def written(folder: Path | str, kind: str) -> Iterator[Path]:
 
     What was saved there before is replaced. Raises `InputError` where something else lies there.
     """
-    folder = Path(os.path.expanduser(folder))
+    folder = given.path(folder)
     check_place(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     recover(folder)
@@ -89,7 +90,7 @@ def _write_manifest(part: Path, kind: str) -> None:
 
 def checked(folder: Path | str, kind: str) -> Path:
     """The folder, every file of which is as it was written; raises `InputError` where one is not."""
-    folder = Path(os.path.expanduser(folder))
+    folder = given.path(folder)
     if not os.path.isfile(folder / MANIFEST):
         recover(folder)
     if not os.path.isfile(folder / MANIFEST):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from xmlib.data.audio_score.pairs import content_digest
-from xmlib.data.own import arrays
+from xmlib.data.own import arrays, given
 from xmlib.data.splits import Split, Splits, View
 from xmlib.errors import InputError
 
@@ -26,7 +26,7 @@ def load(file: str | Path, profile: str = "quick", seed: int = 23) -> Splits:
     Pictures come out 1×40×50 in [0, 1], excerpts 1×92×42 as they are. The file does not tell the pieces apart, so every
     pair is a group of its own. Raises InputError for a file that is missing, damaged, or not of this form.
     """
-    found = _read(Path(os.path.expanduser(file)))
+    found = _read(given.path(file))
     pictures = {part: _pictures(found[f"X_{part}"], f"X_{part} in {file}") for part in PARTS.values()}
     sounds = {part: _sounds(found[f"Y_{part}"], f"Y_{part} in {file}") for part in PARTS.values()}
     splits: dict[str, Any] = {}

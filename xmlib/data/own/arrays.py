@@ -18,6 +18,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from xmlib.data.own import given
 from xmlib.errors import InputError
 
 DAMAGES = (  # what readers of binary formats raise on files that are none, or cut short
@@ -81,7 +82,7 @@ class _Damage:
 
 
 def _there(file: str | Path) -> Path:
-    path = Path(os.path.expanduser(file))
+    path = given.path(file)
     if not os.path.isfile(path):
         raise InputError(f"{str(file)!r} is not there; give the path of a file.")
     if path.suffix.lower() not in _READERS:

@@ -6,12 +6,11 @@ Two forms are read: COCO's own (`images` and `annotations`), and dataset_coco.js
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from xmlib.data.own import json_file
+from xmlib.data.own import given, json_file
 from xmlib.data.own.items import Items, Row, gather
 from xmlib.errors import InputError
 
@@ -36,12 +35,12 @@ def read(
     """
     if isinstance(captions_per_image, bool) or not isinstance(captions_per_image, int) or captions_per_image < 0:
         raise InputError(f"captions_per_image {captions_per_image!r} is not a count; give a whole number, 0 for all.")
-    source = Path(os.path.expanduser(dataset_file))
+    source = given.path(dataset_file)
     rows = _rows(source, captions_per_image)
     if test_file:
-        test = _rows(Path(os.path.expanduser(test_file)), captions_per_image)
+        test = _rows(given.path(test_file), captions_per_image)
         rows = [row._replace(split="train") for row in rows] + [row._replace(split="test") for row in test]
-    folder = Path(os.path.expanduser(image_folder)) if image_folder else source.parent
+    folder = given.path(image_folder) if image_folder else source.parent
     return gather(rows, folder, source, missing, same_text_groups=False)
 
 

@@ -7,11 +7,10 @@ The picture of caption 0 in article 5523a1 is the file 5523a1_0.jpg.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
-from xmlib.data.own import json_file
+from xmlib.data.own import given, json_file
 from xmlib.data.own.items import Items, Row, gather
 from xmlib.errors import InputError
 
@@ -35,11 +34,11 @@ def read(
     """
     if text not in TEXTS:
         raise InputError(f"text {text!r} is unknown; choose one of: {', '.join(TEXTS)}.")
-    source = Path(os.path.expanduser(dataset_file))
+    source = given.path(dataset_file)
     rows = [row for id, article in json_file.read(source, WHAT).items() for row in _rows(id, article, text, source)]
     if split_file:
-        rows = _given(rows, Path(os.path.expanduser(split_file)), source)
-    folder = Path(os.path.expanduser(image_folder)) if image_folder else source.parent
+        rows = _given(rows, given.path(split_file), source)
+    folder = given.path(image_folder) if image_folder else source.parent
     return gather(rows, folder, source, missing)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
+from xmlib.data.own import given
 from xmlib.errors import InputError
 
 
@@ -15,8 +15,7 @@ def read(file: Path, what: str, kind: type = dict) -> Any:
 
     Raises InputError for a file that is missing, is no JSON, or holds something else.
     """
-    if os.path.exists(file) and not os.path.isfile(file):
-        raise InputError(f"{file} is a folder, a pipe or a device; give the path of {what}.")
+    given.check_plain(file, what)
     try:
         content = json.loads(file.read_bytes())
     except OSError as error:

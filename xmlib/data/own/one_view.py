@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from xmlib.data.own import pairs, sides
+from xmlib.data.own import given, pairs, sides
 from xmlib.data.own.sides import KINDS, NAMED, Side
 from xmlib.errors import InputError
 
@@ -55,7 +55,7 @@ def read(
         raise InputError(f"view {view!r} is neither 1 nor 2; say of which view the items are.")
     if missing not in ("stop", "skip"):
         raise InputError(f"missing {missing!r} is unknown; choose one of: stop, skip.")
-    path, columns = Path(os.path.expanduser(source)), None
+    path, columns = given.path(source), None
     if os.path.isdir(path):
         side, ids = _of_folder(path, kind)
     elif path.suffix.lower() in pairs.OF_SUFFIX and kind in pairs.FAULTS:
@@ -101,7 +101,7 @@ def _of_table(
     known = {role: pairs.column_of(names, role, id_column if role == "id" else "", file) for role in pairs.ROLES}
     free = [name for name in names if name not in known.values() or name == key]  # a path may be the id as well
     chosen = _columns(file, free, view, kind, key)
-    home = Path(os.path.expanduser(folder)) if folder else file.parent
+    home = given.path(folder) if folder else file.parent
     side = pairs.side_of_column(cells, chosen, f"column {'+'.join(chosen[:3])}", kind, home, decimal)
     rows = [f"row {i}" for i in range(2, len(cells) + 2)]  # as the spreadsheet numbers them
     return OneView(side, pairs.strings(cells[known["id"]]) if known["id"] else rows, _about(cells, chosen, kind, known))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from xmlib.data.own import arrays, sides, sounds, spreadsheet, table
+from xmlib.data.own import arrays, given, sides, sounds, spreadsheet, table
 from xmlib.data.own.divide import NAMES
 from xmlib.data.own.sides import AUDIO, KINDS, Pairs, Side
 from xmlib.data.own.table import PICTURES
@@ -82,7 +82,7 @@ def read(
     if _given(table):
         if _given(view1) or _given(view2):
             raise InputError("a table and views are given; give either a table, or view1 and view2.")
-        pairs = _of_table(Path(os.path.expanduser(table)), folder, encoding, separator, **ways)
+        pairs = _of_table(given.path(table), folder, encoding, separator, **ways)
     elif _is_folder(view1) or _is_folder(view2):
         pairs = _of_folders(view1, view2 if _given(view2) else view1, kind1, kind2)
     else:
@@ -192,7 +192,7 @@ def array_of(view: Any, key: str, encoding: str) -> Any:
     if not isinstance(view, (str, Path)):
         return view
     if str(view).lower().endswith(".txt") and os.path.isfile(os.path.expanduser(view)):
-        lines = spreadsheet.decoded(Path(os.path.expanduser(view)), encoding)[0].split("\n")
+        lines = spreadsheet.decoded(given.path(view), encoding)[0].split("\n")
         return [line.rstrip("\r") for line in (lines if lines[-1] else lines[:-1])]
     if str(view).lower().endswith((".csv", ".tsv", ".jsonl")):
         raise InputError(f"{view} is a table; give it as table='{view}', with key1 and key2 for its columns.")
@@ -238,7 +238,7 @@ def _of_table(
     found = {role: column_of(names, role, asked[role], file) for role in ROLES}
     roles = {role: name for role, name in found.items() if name and (name not in keys or name == asked[role])}
     views = _two_columns(file, [name for name in names if name not in roles.values() or name in keys], keys)
-    home = Path(os.path.expanduser(folder)) if folder else file.parent
+    home = given.path(folder) if folder else file.parent
     one, other = (
         side_of_column(cells, chosen, f"column {'+'.join(chosen[:3])}", kind, home, decimal)
         for chosen, kind in zip(views, kinds, strict=True)

@@ -6,12 +6,11 @@ train_test_paths.pickle {"train": [path, …], "test": [path, …]}. They are re
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from xmlib.data.own import safe_pickle
+from xmlib.data.own import given, safe_pickle
 from xmlib.data.own.items import Items, Row, gather
 from xmlib.data.own.json_file import part
 from xmlib.errors import InputError
@@ -37,14 +36,14 @@ def read(
     """
     if label not in LABELS:
         raise InputError(f"label {label!r} is unknown; choose one of: {', '.join(LABELS)}.")
-    source = Path(os.path.expanduser(dataset_file))
+    source = given.path(dataset_file)
     content = safe_pickle.load(source)
     rows = list(_articles(content, label, source) if isinstance(content, dict) else _pairs(content, source))
     if split_file:
-        rows = _given(rows, Path(os.path.expanduser(split_file)))
+        rows = _given(rows, given.path(split_file))
     first: dict[str, str] = {}
     rows = [row._replace(label=first.setdefault(row.image, row.label)) for row in rows]
-    return gather(rows, Path(os.path.expanduser(image_folder)) if image_folder else source.parent, source, missing)
+    return gather(rows, given.path(image_folder) if image_folder else source.parent, source, missing)
 
 
 def _articles(content: dict[Any, Any], label: str, source: Path) -> Iterator[Row]:

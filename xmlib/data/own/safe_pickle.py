@@ -7,7 +7,6 @@ the machine that loads it. Here nothing is imported, so there is nothing to call
 from __future__ import annotations
 
 import mmap
-import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import psutil
 
+from xmlib.data.own import given
 from xmlib.errors import InputError
 
 KINDS = "dictionaries, lists, tuples, sets, texts, bytes and numbers"
@@ -41,9 +41,8 @@ def load(file: str | Path) -> Any:
     (empty sets of a byte each), real ones take about theirs. No call is deeper for what is nested deeper. Time may grow
     with the square of the size, in a file full of keys that share a hash.
     """
-    file = Path(os.path.expanduser(file))
-    if os.path.exists(file) and not os.path.isfile(file):
-        raise InputError(f"{file} is a folder, a pipe or a device; give the path of a pickle.")
+    file = given.path(file)
+    given.check_plain(file, "a pickle")
     try:
         with file.open("rb") as opened:
             _check_size(file)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from xmlib.data.own import given
 from xmlib.errors import InputError
 
 SUFFIXES = (".csv", ".tsv", ".txt")
@@ -82,8 +82,7 @@ def decoded(file: Path, encoding: str = "") -> tuple[str, str]:
 
     Raises InputError for a file that does not have this encoding, and for a pipe or a device, which may never end.
     """
-    if os.path.exists(file) and not os.path.isfile(file):
-        raise InputError(f"{file} is a folder, a pipe or a device; give the path of a file.")
+    given.check_plain(file)
     try:
         content = file.read_bytes()
     except OSError as error:

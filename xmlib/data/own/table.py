@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from xmlib.data.own import spreadsheet
+from xmlib.data.own import given, spreadsheet
 from xmlib.data.own.divide import NAMES
 from xmlib.data.own.items import Items, Row, gather
 from xmlib.errors import InputError
@@ -47,13 +47,13 @@ def read(
     split. Raises InputError for anything that does not fit, and for pictures without text or texts without picture
     (`missing`: "stop" or "skip").
     """
-    source = Path(os.path.expanduser(dataset_file))
+    source = given.path(dataset_file)
     if not str(dataset_file) or not (os.path.isdir(source) or os.path.isfile(source)):
         raise InputError(f"dataset_file {str(dataset_file)!r} is not there; give a folder, or a table of pairs.")
     asked = {
         "image": image_column, "text": text_column, "group": group_column, "label": label_column, "split": split_column
     }  # fmt: skip
-    folder = Path(os.path.expanduser(image_folder)) if image_folder else source if source.is_dir() else source.parent
+    folder = given.path(image_folder) if image_folder else source if source.is_dir() else source.parent
     rows = _folder(source) if source.is_dir() else _table(source, asked)
     return gather(rows, folder, source, missing)
 
