@@ -97,6 +97,7 @@ TABLE = [
     bad("data emoji --seed -1", "seed -1 is not a whole number"),
     bad("data emoji --seed one", "Invalid value for '--seed'"),
     bad("data audio_score --difficulty odd", "difficulty 'odd' is unknown"),
+    bad("data share --share 4 --of 4", "share 4 of 4 does not exist"), bad("data share --of 4", "Missing option"),
     bad("data download mnist", "nothing to download for 'mnist'"),
     bad("data audio_score --dataset-file gone.npz", "gone.npz is not there"),
     bad("data iapr --dataset-file gone.npz", "gone.npz is not"),

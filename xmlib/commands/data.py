@@ -10,6 +10,7 @@ import typer
 
 from xmlib import paths
 from xmlib.data import DATASETS, Splits, download, load
+from xmlib.data.audio_score import shares
 from xmlib.errors import InputError
 
 FETCHED = {name: row.fetch for name, row in DATASETS.items() if row.fetch}
@@ -81,6 +82,16 @@ def fetch(
         print(f"the packages are in {FETCHED[name]()}; xm data {name} builds the pairs")
     else:
         print(download.original(name, sha256=sha256))
+
+
+@app.command("share")
+def render(
+    share: Annotated[int, typer.Option(help="The number of this job, from 0.")],
+    of: Annotated[int, typer.Option(help="The number of jobs.")],
+    profile: Annotated[str, typer.Option(help=OPTIONS["profile"])] = "quick",
+) -> None:
+    """Render one job's share of the pairs of sheet music and sound; `xm data audio_score` then puts all together."""
+    print(f"{shares.render(profile, share, of)} tunes rendered")
 
 
 def build(name: str, **options: Any) -> None:

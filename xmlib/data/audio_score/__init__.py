@@ -58,7 +58,7 @@ def load(
     `cache_folder`: default `paths.DATA`. `processes`: for building, 0 for one a core.
     Raises InputError for an unknown profile or difficulty, and when the corpus has too few tunes.
     """
-    size = _size(profile, train_pairs)
+    size = size_of(profile, train_pairs)
     if difficulty not in DIFFICULTIES:
         raise InputError(f"difficulty {difficulty!r} is unknown; choose one of: {', '.join(DIFFICULTIES)}.")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
@@ -84,7 +84,7 @@ def opened(folder: Path, manifest: dict[str, Any], profile: str, packages: dict[
 def check_asked(made: dict[str, Any], profile: str, difficulty: str, train_pairs: int = 0, renderings: int = 0) -> None:
     """Raises InputError unless pairs with the settings `made` are those that `load` would give for the others."""
     asked = {
-        "size": asdict(_size(profile, train_pairs)), "difficulty": difficulty,
+        "size": asdict(size_of(profile, train_pairs)), "difficulty": difficulty,
         "renderings": renderings or 1,
     }  # fmt: skip
     there = {"size": made["size"], "difficulty": made["difficulty"]["name"], "renderings": made.get("renderings", 1)}
@@ -93,7 +93,8 @@ def check_asked(made: dict[str, Any], profile: str, difficulty: str, train_pairs
             raise InputError(f"these pairs have {name} {there[name]}, but {value} is asked for; take others.")
 
 
-def _size(profile: str, train_pairs: int) -> Size:
+def size_of(profile: str, train_pairs: int) -> Size:
+    """How many pairs a profile has, with another number for training unless that is 0; `InputError` for others."""
     if profile not in PROFILES:
         raise InputError(f"profile {profile!r} is unknown; choose one of: {', '.join(PROFILES)}.")
     if isinstance(train_pairs, bool) or not isinstance(train_pairs, int) or train_pairs < 0:

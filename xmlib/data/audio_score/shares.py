@@ -6,9 +6,6 @@ pieces there and puts them together, so its bytes are those of a build by one jo
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from xmlib import paths
@@ -25,29 +22,10 @@ def render(profile: str, share: int, shares: int, seed: int = 23, difficulty: st
     """
     if not 0 <= share < shares:
         raise InputError(f"share {share} of {shares} does not exist: the first is 0, the last {shares - 1}.")
-    size = audio_score._size(profile, 0)
+    size = audio_score.size_of(profile, 0)
     settings = audio_score.settings(size, seed, difficulty)
     home = (home or paths.DATA) / "audio_score"
     tunes, planned = build.begin(home, settings, size, audio_score.DIFFICULTIES[difficulty], seed, 1, processes)
     own = [plan for plan in planned()[share::shares] if build.read_piece(plan.piece.file) is None]
     build.render_missing(own, tunes, processes)
     return len(own)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """0, or 2 after bad input."""
-    parser = argparse.ArgumentParser(prog="python -m xmlib.data.audio_score.shares", description=__doc__)
-    parser.add_argument("--profile", default="quick")
-    parser.add_argument("--share", type=int, required=True, help="the number of this job, from 0")
-    parser.add_argument("--of", type=int, required=True, help="the number of jobs")
-    options = parser.parse_args(arguments)
-    try:
-        print(f"{render(options.profile, options.share, options.of)} tunes rendered")
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
