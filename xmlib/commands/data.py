@@ -90,7 +90,10 @@ def render(
     of: Annotated[int, typer.Option(help="The number of jobs.")],
     profile: Annotated[str, typer.Option(help=OPTIONS["profile"])] = "quick",
 ) -> None:
-    """Render one job's share of the pairs of sheet music and sound; `xm data audio_score` then puts all together."""
+    """Render one job's share of the pairs of sheet music.
+
+    When all have, `xm data audio_score` puts the shares together.
+    """
     print(f"{shares.render(profile, share, of)} tunes rendered")
 
 
