@@ -5,7 +5,8 @@
 
   function mark(box) {
     box.classList.remove("scrolls");      // what it says below would be measured too
-    const hides = box.scrollWidth - box.clientWidth > 1;
+    const scrolls = getComputedStyle(box).overflowX !== "visible";   // a slanted letter leans out of its box, no more
+    const hides = scrolls && box.scrollWidth - box.clientWidth > 1;
     box.classList.toggle("scrolls", hides);
     if (!hides) return box.removeAttribute("tabindex");
     box.tabIndex = 0;
@@ -21,8 +22,17 @@
     formula.classList.toggle("wide", formula.getBoundingClientRect().width > line.clientWidth + 1);
   }
 
+  function hold(formula) {                // a stop or comma stays on the line of its formula
+    const next = formula.parentElement.nextSibling;
+    const mark = next?.nodeType === Node.TEXT_NODE ? next.data.match(/^[.,;:)?]+/)?.[0] : null;
+    if (!mark) return;
+    formula.after(mark);                  // into the span, which does not break
+    next.data = next.data.slice(mark.length);
+  }
+
   function watch() {
     const formulas = document.querySelectorAll("span.math > mjx-container");
+    formulas.forEach(hold);
     formulas.forEach(stretch);
     const resized = new ResizeObserver((entries) => entries.forEach((entry) => mark(entry.target)));
     const boxes = [...document.querySelectorAll(BOXES), ...formulas];

@@ -46,8 +46,10 @@ AXE = """async ([levels, contrast]) => {
   const found = await axe.run(where, {...rules, preload: false, resultTypes: ['violations']});
   return found.violations.flatMap(v => v.nodes.map(n => `${v.id}: ${n.html.slice(0, 150)}: ${n.failureSummary}`));
 }"""
-# Boxes that hide a part of what they hold without saying so, and numbers that lie over their equation.
+# Boxes that hide a part of what they hold without saying so or say so in vain, and numbers over their equation.
 CUES = """() => [
+  ...[...document.querySelectorAll('article .scrolls')]
+    .filter(box => getComputedStyle(box).overflowX === 'visible').map(box => 'in vain: ' + box.outerHTML.slice(0, 80)),
   ...[...document.querySelectorAll('article :is(div, pre, table, mjx-container[display=true])')]
     .filter(box => box.checkVisibility() && box.clientWidth > 1 && !box.matches('.scrolls'))
     .filter(box => box.scrollWidth > box.clientWidth + 1)
