@@ -51,5 +51,5 @@ def test_the_table_has_a_row_for_each_direction_and_says_how_many_differences_ho
     runs = [run(m, s, q, directions=1) for m, q in (("ccal_cont", 3.0), ("learned_cont", 0.4)) for s in (1, 2, 3)]
     text = heads.fragments(runs)["heads.md"]
     assert text.count("| emoji |") == 1
-    assert "all 2 together, by Holm's correction, the CCA layer is above the learned map in 2 of them" in text
+    assert "correction for all 2 differences, the CCA layer is above the learned map in 2 and" in text
     assert "`make heads`" in heads.fragments([])["heads.md"]

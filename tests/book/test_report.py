@@ -367,8 +367,8 @@ def test_the_effects_are_paired_with_the_same_form_of_the_loss_and_counted_in_wo
     assert same["MRR, image → text"] == "+0.000 [+0.000, +0.000]"
     better = dict(zip(header, rows[1], strict=True))
     assert better["MRR, image → text"].startswith("+0.")
-    assert "Of these 6 differences in MRR the interval lies above 0 in 2 and below 0 in no cases" in shown
-    assert "by Holm's correction, 2 of them remain" in shown
+    assert "Of these 6 differences in MRR, 2 have an interval above 0 and none has one below" in shown
+    assert "With Holm's correction for all of them, 2 remain" in shown
     assert "seeds alone and too narrow for other items" in shown
 
 

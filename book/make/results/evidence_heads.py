@@ -97,7 +97,7 @@ def layer_or_loss(found: Sequence[dict]) -> Finding:
                 told.append((f"{NAMES[dataset]}, {name}, dropout {dropout:g}", both["layer"], both["learned"]))
                 records += [record for run in both.values() for record in run]
         absent = [name for name in LOSSES if name not in {name for name, train, _ in runs if train == most}]
-        lacks += [f"both heads with all settings alike on {NAMES[dataset]}: {', '.join(absent)}"] if absent else []
+        lacks += [f"both heads with all settings alike on {NAMES[dataset]} ({' / '.join(absent)})"] if absent else []
     gaps = mrr_gaps(told)
     outcome = claims.of_each([state(gaps, what) for what, *_ in told]) if told else UNTESTED
     return Finding(outcome, thinnest(gaps), gaps, lacks=lacks, records=records)

@@ -61,10 +61,12 @@ def kept_near(found: Sequence[dict]) -> Finding:
             continue
         one, other = shared(runs["all"], runs["sym"])
         records += [*one, *other]
+        whole = all(neighborhoods.has_shares(run, "image") for run in (one, other))
         for kind, name in (("image", "within pictures"), ("text", "within texts")):
-            named.append((name, NAMES[dataset], len(one), neighborhoods.coherence_mean(one, other, kind)))
-        if not all(neighborhoods.has_shares(run, "image") for run in (one, other)):
-            lacks.append(f"shares of single items of {NAMES[dataset]}, so its intervals are over seeds alone")
+            what = name if whole else f"{name} (interval over seeds alone)"
+            named.append((what, NAMES[dataset], len(one), neighborhoods.coherence_mean(one, other, kind)))
+        if not whole:
+            lacks.append(f"shares of single items of {NAMES[dataset]}; without these the intervals are too narrow")
     gaps = claims.gaps(named)
     kinds = dict.fromkeys(gap.what for gap in gaps)
     outcome = claims.of_each([state(gaps, kind) for kind in kinds]) if gaps else UNTESTED
