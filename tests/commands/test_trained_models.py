@@ -75,6 +75,13 @@ def test_training_prints_test_scores_and_each_epoch_on_a_line_of_its_own(folder,
     assert written == {"method": "linear_nce", "stopped": "epochs", "history": made.about["history"]}
 
 
+def test_training_of_all_methods_ends_with_a_recommendation_and_names_what_is_kept(folder, tmp_path, capsys):
+    out = said(capsys, "train", tmp_path / "m", *arrays(folder), "--epochs", "1")
+    kept = Retriever.load(tmp_path / "m").method
+    assert f"({kept}): validation chose it" in " ".join(out.split())
+    assert out.splitlines()[-1].endswith(f"({kept}) is in {tmp_path}/m")
+
+
 def test_training_as_json_has_the_metrics_of_every_method(folder, tmp_path, capsys):
     line = ["train", tmp_path / "m", *arrays(folder), "--method", "linear_cca", "--json"]
     kept = json.loads(said(capsys, *line))
@@ -507,6 +514,16 @@ def test_on_a_terminal_progress_stays_on_one_line(capsys, monkeypatch):
     line("epoch 2")
     line.keep("done")
     assert capsys.readouterr().err == "\repoch 10\repoch 2 \rdone   \n"
+
+
+def test_in_a_log_progress_has_two_lines_of_each_training_and_then_one_in_so_many_seconds(capsys):
+    line = printing.Progress(seconds=1000)
+    for training in ("first", "second"):
+        for epoch in range(1, 6):
+            line(f"{training} {epoch}")
+        line.keep(f"{training} done")
+    expected = [f"{training} {said}" for training in ("first", "second") for said in ("1", "2", "done")]
+    assert capsys.readouterr().err.splitlines() == expected
 
 
 def test_json_has_null_where_a_number_is_none():

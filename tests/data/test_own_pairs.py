@@ -12,7 +12,7 @@ from PIL import Image
 from scipy import io as matlab
 from scipy import sparse
 
-from xmlib.data.own import arrays, pairs, spreadsheet
+from xmlib.data.own import arrays, one_view, pairs, spreadsheet
 from xmlib.errors import InputError
 
 N = 20
@@ -359,6 +359,13 @@ def test_paths_as_windows_writes_them_are_found(tmp_path):
     draw(tmp_path / "img")
     rows = [["image", "text"], *([f"img\\p{i}.png", f"fox {i}"] for i in range(N))]
     assert len(pairs.read(table=table(tmp_path / "x.csv", rows))) == N
+
+
+def test_a_table_without_names_of_columns_is_refused_since_its_first_pair_would_be_lost(tmp_path):
+    draw(tmp_path)
+    file = table(tmp_path / "t.csv", [(f"p{i}.png", f"text {i}") for i in range(N)])
+    refused(lambda: pairs.read(table=file), "t.csv begins with a pair", "add a first line such as image,text")
+    refused(lambda: one_view.read(file, 1, "images"), "t.csv begins with a pair")
 
 
 def test_columns_that_say_nothing_of_themselves_are_asked_for(tmp_path):

@@ -1,5 +1,6 @@
 """`xm train`, `evaluate` and `refit`: a model of one's own pairs, made, scored, and its head estimated again."""
 
+import textwrap
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,8 @@ Model = Annotated[Path, typer.Argument(metavar="MODEL", help="The folder of a mo
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
 COLUMNS = {"r1": "R@1", "r5": "R@5", "r10": "R@10", "median_rank": "median rank", "mrr": "MRR"}
 MOST_THREADS = 1024
+WIDTH = 96  # of a paragraph
+SECONDS = 5.0  # between two lines of progress in a log, where epochs may take milliseconds
 METHODS = "linear_cca, linear_nce, ccal_tno, ccal_cont, ccal_nce, learned_cont, learned_nce"  # imported, help is slow
 
 
@@ -56,7 +59,7 @@ def train(
     )  # fmt: skip
     asked = choice.ORDER if method == "auto" else (method,)
     changes = {name: value for name, value in {"d": d, "batch": batch, "epochs": epochs}.items() if value}
-    line, kept_rows = printing.Progress(), histories.Kept(history)
+    line, kept_rows = printing.Progress(SECONDS), histories.Kept(history)
 
     def after(name: str, row: dict[str, Any]) -> None:
         line(_epoch(name, row))
@@ -80,7 +83,10 @@ def train(
     else:
         rows = choice.table(done, data).reset_index().to_dict("records")
         print(printing.table([line for row in rows for line in _both_ways(row, choice.NAMES)]))
-        print(f"{best.title}{', the best so far,' if ctrl_c.asked else ''} is in {model}")
+        if method == "auto":
+            words = choice.recommendation(done, data.splits.test.groups.tolist()).replace("**", "").replace("`", "")
+            print("\n" + textwrap.fill(words, WIDTH) + "\n")
+        print(f"{best.title} ({best.method}){', the best so far,' if ctrl_c.asked else ''} is in {model}")
     return stopping.STOPPED if ctrl_c.asked else 0
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,21 +46,27 @@ def _plain(content: Any) -> Any:
 
 
 class Progress:
-    """Lines on stderr that replace each other on a terminal, and follow each other elsewhere."""
+    """Lines on stderr that replace each other on a terminal.
 
-    def __init__(self) -> None:
-        self.width = 0
+    Elsewhere, as in a log, they follow each other: the first two after a line that stays, then one every so many
+    seconds.
+    """
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds, self.width, self.lines, self.last = seconds, 0, 0, 0.0
 
     def __call__(self, line: str) -> None:
-        if not sys.stderr.isatty():
-            return say(line)
-        print(f"\r{line.ljust(self.width)}", end="", file=sys.stderr, flush=True)
-        self.width = len(line)
-        return None
+        if sys.stderr.isatty():
+            print(f"\r{line.ljust(self.width)}", end="", file=sys.stderr, flush=True)
+            self.width = len(line)
+        elif self.lines < 2 or time.monotonic() - self.last >= self.seconds:
+            say(line)
+            self.lines, self.last = self.lines + 1, time.monotonic()
 
     def keep(self, line: str) -> None:
         """Print a line that stays."""
+        self.lines = 0
         self(line)
         if self.width:
             print(file=sys.stderr)
-        self.width = 0
+        self.width = self.lines = 0

@@ -191,16 +191,18 @@ def recommendation(done: Sequence[Trial], groups: Sequence[int]) -> str:
     first, own = best(done), best(done).reciprocal_ranks()
     low, high = intervals.mean_interval(own, groups)
     said = [
-        f"**Take {first.title}** (`{first.method}`). Validation chose it, with an MRR of {first.valid_mrr:.3f}. On the "
-        f"{len(own):,} test pairs its MRR is {own.mean():.3f} [{low:.3f}, {high:.3f}], the mean of both ways."
+        f"**Take {first.title}** (`{first.method}`): validation chose it, with an MRR of {first.valid_mrr:.3f}. On the "
+        f"{len(own):,} test pairs its MRR is {own.mean():.3f} [{low:.3f}, {high:.3f}], the mean of both directions."
     ]
     said += [_against(trial, own, groups) for trial in done if trial.method == training.LINEAR and trial is not first]
-    alike = [trial.title for trial in done if trial is not first and _alike(own, trial.reciprocal_ranks(), groups)]
+    alike = [trial for trial in done if trial is not first and _alike(own, trial.reciprocal_ranks(), groups)]
     if alike:
-        said.append(f"The test cannot tell it from: {', '.join(alike)}. Of these take the one that is simplest to run.")
+        said.append(f"The test cannot tell it from: {'; '.join(trial.title for trial in alike)}.")
+    if any(trial.method == training.LINEAR for trial in alike):
+        said.append(f"Linear CCA (`{training.LINEAR}`) is the simplest of these: it takes seconds and has no settings.")
     if first.stopped == "halted":
         said.append("The clock stopped its training: give more minutes.")
-    said.append("All is of one seed and one split; differences smaller than the intervals may turn round with another.")
+    said.append("This is one seed and one split: another may reverse a difference that is smaller than its interval.")
     return " ".join(said)
 
 
@@ -210,8 +212,8 @@ def _against(linear: Trial, own: np.ndarray, groups: Sequence[int]) -> str:
     gain, (low, high) = float((own - other).mean()), intervals.paired_interval(own, other, groups)
     verdict = "which is more than chance gives" if low > 0 else "which may be chance"
     if high < 0:
-        verdict = "so that linear CCA would have been the better choice: there are few validation pairs"
-    return f"That is {gain:+.3f} [{low:+.3f}, {high:+.3f}] from linear CCA on the same queries, {verdict}."
+        verdict = "so linear CCA would have been the better choice: there are few validation pairs"
+    return f"The gain over linear CCA on the same queries is {gain:+.3f} [{low:+.3f}, {high:+.3f}], {verdict}."
 
 
 def _alike(own: np.ndarray, other: np.ndarray, groups: Sequence[int]) -> bool:

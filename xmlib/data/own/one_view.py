@@ -96,12 +96,11 @@ def _of_table(
     if not os.path.isfile(file):
         raise InputError(f"{str(file)!r} is not there; give the path of a file or a folder.")
     cells = pairs.cells_of(file, encoding, separator)[0]
-    names = list(cells.columns)
-    pairs.check_names(names, file)
+    names, home = list(cells.columns), given.path(folder) if folder else file.parent
+    pairs.check_names(names, file, home)
     known = {role: pairs.column_of(names, role, id_column if role == "id" else "", file) for role in pairs.ROLES}
     free = [name for name in names if name not in known.values() or name == key]  # a path may be the id as well
     chosen = _columns(file, free, view, kind, key)
-    home = given.path(folder) if folder else file.parent
     side = pairs.side_of_column(cells, chosen, f"column {'+'.join(chosen[:3])}", kind, home, decimal)
     rows = [f"row {i}" for i in range(2, len(cells) + 2)]  # as the spreadsheet numbers them
     return OneView(side, pairs.strings(cells[known["id"]]) if known["id"] else rows, _about(cells, chosen, kind, known))

@@ -233,12 +233,11 @@ def _of_table(
     if not os.path.isfile(file):
         raise InputError(f"table {str(file)!r} is not there; give a file that ends in {', '.join(TABLES)}.")
     cells, said = cells_of(file, encoding, separator)
-    names = list(cells.columns)
-    check_names(names, file)
+    names, home = list(cells.columns), given.path(folder) if folder else file.parent
+    check_names(names, file, home)
     found = {role: column_of(names, role, asked[role], file) for role in ROLES}
     roles = {role: name for role, name in found.items() if name and (name not in keys or name == asked[role])}
     views = _two_columns(file, [name for name in names if name not in roles.values() or name in keys], keys)
-    home = given.path(folder) if folder else file.parent
     one, other = (
         side_of_column(cells, chosen, f"column {'+'.join(chosen[:3])}", kind, home, decimal)
         for chosen, kind in zip(views, kinds, strict=True)
@@ -262,8 +261,16 @@ def cells_of(file: Path, encoding: str, separator: str) -> tuple[Any, str]:
     raise InputError(f"{file} ends in {suffix or 'nothing'!r}; a table ends in {', '.join(TABLES)}.")
 
 
-def check_names(names: Sequence[str], file: Path) -> None:
-    """Raise InputError for two columns of one name."""
+def check_names(names: Sequence[str], file: Path, folder: Path) -> None:
+    """Raise InputError for two columns of one name, and for a name that is a picture or a sound: the names are missing.
+
+    Without the second check the first pair would be lost, and nothing would say so. `folder`: where paths begin.
+    """
+    for name in map(str, names):
+        if Path(name).suffix.lower() in OF_SUFFIX and os.path.isfile(folder / name):
+            raise InputError(
+                f"{file} begins with a pair, not with names of columns: add a first line such as image,text."
+            )
     twice = sorted({str(name) for name in names if names.count(name) > 1})
     if twice:
         raise InputError(f"{file} has two columns {twice[0]!r}; give each column a name of its own.")
