@@ -347,7 +347,9 @@ def test_training_and_evaluation_on_one_batch_give_the_same_scores():
 
 def test_views_of_unequal_length_are_refused():
     h1, h2 = correlated_views()
-    with pytest.raises(InputError, match="60 and 59 rows"):
+    with pytest.raises(
+        InputError, match="as many rows in one view as in the other and at least one, but got 60 and 59"
+    ):
         cca(h1, h2[1:])
 
 

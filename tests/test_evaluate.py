@@ -133,7 +133,7 @@ def test_a_hub_raises_hubness():
 
 @pytest.mark.parametrize(("x", "y"), [(unit_rows(3), unit_rows(4)), (unit_rows(0), unit_rows(0))])
 def test_unequal_or_empty_sides_are_refused(x, y):
-    with pytest.raises(InputError, match="as many queries as candidates"):
+    with pytest.raises(InputError, match="as many rows in one view as in the other"):
         evaluate.ranks(x, y)
 
 

@@ -448,7 +448,7 @@ def test_fewer_training_pairs_than_a_batch_are_refused(splits):
         (lambda: profiles.settings("toy", "emojis"), "no data set 'emojis'; choose one of audio_score, "),
         (lambda: profiles.settings("toy", "emoji", "ccal"), "no method 'ccal'; choose one of ccal_tno, "),
         (lambda: methods.device("tpu"), "no device 'tpu'.*auto, cpu, cuda"),
-        (lambda: profiles.settings("toy", epochs=-3), "epochs = -3 is negative"),
+        (lambda: profiles.settings("toy", epochs=-3), "epochs = -3 is no whole number of at least 0"),
         (lambda: profiles.settings("toy", precision="half"), "no precision 'half'.*float32, tf32, bfloat16"),
         (lambda: methods.device("cpu", "tf32"), "'tf32' is of CUDA devices"),
     ],

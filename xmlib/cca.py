@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from xmlib import polar
-from xmlib.errors import DivergedError, InputError
+from xmlib.errors import DivergedError, InputError, check_number, check_rows
+
+NOTHING = 1e-10  # a spread that much smaller than √ridge leaves rows that cannot be scaled to unit length
 
 
 def cca(h1: Tensor, h2: Tensor, ridge: float = 1e-3) -> tuple[Tensor, Tensor, Tensor]:
@@ -19,41 +21,50 @@ def cca(h1: Tensor, h2: Tensor, ridge: float = 1e-3) -> tuple[Tensor, Tensor, Te
 
     `h1` (n, d1), `h2` (n, d2): row i of one belongs to row i of the other; centred here. `ridge` is added to the
     diagonals of both covariances. Projected views are `(h1 - h1.mean(0)) @ A` and `(h2 - h2.mean(0)) @ B`.
-    Raises `InputError` for n ≤ d1 or d2, where correlations of 1 come from noise alone, and for unequal lengths;
-    `DivergedError` for values that are not finite.
+    Raises `InputError` for n ≤ d1 or d2, where correlations of 1 come from noise alone, for unequal lengths, a ridge
+    below 0 and a view so small that nothing is left of it beside the ridge; `DivergedError` for values that are not
+    finite.
     """
-    check_views(h1, h2)
+    check_number("ridge", ridge, 1e-3)
+    check_views(h1, h2, ridge)
     x, y = h1.double(), h2.double()
     A, B, corr = projections(*covariances(x - x.mean(0), y - y.mean(0), ridge))
     return A.to(h1.dtype), B.to(h2.dtype), corr.to(h1.dtype)
 
 
-def check_views(h1: Tensor, h2: Tensor) -> None:
-    """Raises `InputError` unless both views have n rows, more than columns; `DivergedError` unless all are finite."""
+def check_views(h1: Tensor, h2: Tensor, ridge: float) -> None:
+    """Raises `InputError` unless both views have n rows, more than columns, and vary beside the ridge.
+
+    `DivergedError` unless all values are finite.
+    """
     check_sizes(h1, h2)
     polar.working_dtype(h1, h2)
     if not (torch.isfinite(h1).all() and torch.isfinite(h2).all()):
         raise DivergedError(polar.NOT_FINITE)
+    for view, h in enumerate((h1, h2), start=1):
+        spread = float(h.double().std(0).max())
+        if spread < NOTHING * ridge**0.5:
+            raise InputError(
+                f"View {view} varies by {spread:.0e} at most, which is nothing beside ridge = {ridge:g}: multiply the "
+                "view by a constant, so that its columns vary by about 1."
+            )
 
 
 def check_sizes(h1: Tensor, h2: Tensor, few: bool = False) -> None:
     """Raises `InputError` unless both views have n rows, more than columns (`few`: at least one)."""
-    if len(h1) != len(h2):
-        raise InputError(f"The two views have {len(h1)} and {len(h2)} rows; CCA needs them in pairs, row by row.")
+    check_rows("CCA", h1, h2, widths=False)
     n, d = len(h1), max(h1.shape[1], h2.shape[1])
-    if n <= (0 if few else d):
+    if n <= d and not few:
         raise InputError(
             f"CCA needs more pairs than dimensions, but got n = {n} pairs for d = {d} dimensions: "
             f"use a batch of at least {d + 1} (better several times d) or a smaller d."
         )
 
 
-def covariances(centred1: Tensor, centred2: Tensor, ridge: float) -> tuple[Tensor, Tensor, Tensor]:
-    """`sxx + ridge·I`, `syy + ridge·I` and `sxy` of centred views (n, d), divided by n − 1."""
-    n = len(centred1)
-    sxx, syy, sxy = (
-        a.T @ b / max(n - 1, 1) for a, b in ((centred1, centred1), (centred2, centred2), (centred1, centred2))
-    )
+def covariances(c1: Tensor, c2: Tensor, ridge: float) -> tuple[Tensor, Tensor, Tensor]:
+    """`sxx + ridge·I`, `syy + ridge·I` and `sxy` of centred views `c1` (n, d1), `c2` (n, d2), divided by n − 1."""
+    n = len(c1)
+    sxx, syy, sxy = (a.T @ b / max(n - 1, 1) for a, b in ((c1, c1), (c2, c2), (c1, c2)))
     return sxx + ridge * torch.eye(len(sxx)).to(sxx), syy + ridge * torch.eye(len(syy)).to(syy), sxy
 
 
@@ -141,23 +152,18 @@ class CCALayer(nn.Module):
 
     def __init__(self, d: int | tuple[int, int], ridge: float = 1e-3, alpha: float = 1.0, k: int | None = None):
         super().__init__()
-        self.widths = (d, d) if isinstance(d, int) else (d[0], d[1])
+        d1, d2 = self.widths = tuple(d) if isinstance(d, tuple | list) and len(d) == 2 else (d, d)
+        for width in self.widths:
+            check_number("d", width, 32, least=1)
         most = min(self.widths)
         self.d, self.k, self.ridge, self.alpha = max(self.widths), most if k is None else k, ridge, alpha
-        if not 0 < alpha <= 1:
-            raise InputError(f"alpha is the weight of the newest batch, above 0 and at most 1, but got {alpha}.")
-        if not 1 <= self.k <= most:
-            raise InputError(f"k = {self.k} directions cannot be kept of d = {most}: choose k between 1 and {most}.")
-        d1, d2 = self.widths
+        check_number("k", self.k, most, least=1, most=most)
+        check_number("ridge", ridge, 1e-3)
+        check_number("alpha", alpha, 1.0, most=1, above=True)
         shapes = {"mean1": (d1,), "mean2": (d2,), "sxx": (d1, d1), "syy": (d2, d2), "sxy": (d1, d2)}
-        stored = {
-            "mean1": (d1,),
-            "mean2": (d2,),
-            "stored1": (d1, self.k),
-            "stored2": (d2, self.k),
-            "stored_corr": (most,),
-        }
-        for name, shape in ({"running_" + name: shape for name, shape in shapes.items()} | stored).items():
+        stored = {"mean1": (d1,), "mean2": (d2,), "stored1": (d1, self.k), "stored2": (d2, self.k)}
+        running = {"running_" + name: shape for name, shape in shapes.items()}
+        for name, shape in (running | stored | {"stored_corr": (most,)}).items():
             self.register_buffer(name, torch.zeros(shape, dtype=torch.float64))
         self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
         self.register_buffer("source", torch.zeros((), dtype=torch.int64))  # of the stored projections: `_SOURCES`
@@ -172,9 +178,9 @@ class CCALayer(nn.Module):
         """
         if not self.training:
             return self.embed1(h1), self.embed2(h2)
+        check_sizes(h1, h2, few=self.alpha < 1 and int(self.batches) > 0)
         if (h1.shape[1], h2.shape[1]) != self.widths:
             raise InputError(f"The layer is made for widths {self.widths}, but got {(h1.shape[1], h2.shape[1])}.")
-        check_sizes(h1, h2, few=self.alpha < 1 and int(self.batches) > 0)
         past = self._past()
         if self.widths == (self.k, self.k):
             with torch.no_grad(), polar.full_precision(h1):
@@ -212,7 +218,7 @@ class CCALayer(nn.Module):
 
         The running statistics of training are left alone; the released code overwrites its running means here.
         """
-        check_views(h1, h2)
+        check_views(h1, h2, self.ridge)
         h1, h2 = h1.double(), h2.double()
         self.mean1, self.mean2 = h1.mean(0), h2.mean(0)
         self._solve(*covariances(h1 - self.mean1, h2 - self.mean2, self.ridge))

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from xmlib.data import DATASETS
-from xmlib.errors import InputError
+from xmlib.errors import InputError, check_number, check_rows
 
 TIE = 1e-6  # embeddings are float32, so cosines closer than this carry no order
 UNIT = 1e-2  # a length this far from 1 may come of rounding: scaled in bfloat16, rows are off by up to 0.006
@@ -45,8 +45,9 @@ def score_chunks(
 
     `x`: queries (n, d); `y`: candidates (m, d); both of unit length. `chunk`: None takes `queries_at_once(m)`.
     `correct` is applied to every chunk. Scores are overwritten by the next ones: copy what is to be kept.
-    Raises `InputError` for values that are not finite and for rows that are not of unit length.
+    Raises `InputError` for unequal widths, no rows, values that are not finite and rows that are not of unit length.
     """
+    check_rows("Retrieval", x, y, pairs=False)
     x, y = x.detach().double(), y.detach().double()
     for name, rows in (("queries", x), ("candidates", y)):
         check_unit(name, rows)
@@ -81,7 +82,7 @@ def standing(
     `correct`: a correction for hubness, applied to the scores before they are compared.
     Raises `InputError` for unequal lengths, no rows, values that are not finite, and rows not of unit length.
     """
-    _check_pairs(x, y)
+    check_rows("Retrieval", x, y)
     return _joined([_counts(scores, start) for start, scores in score_chunks(x, y, chunk, correct)])
 
 
@@ -89,17 +90,12 @@ def standing_and_hubness(
     x: Tensor, y: Tensor, chunk: int | None = None, correct: Correction | None = None
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """`better` and `tied` as from `standing`, and `hubness`, all from the same scores."""
-    _check_pairs(x, y)
+    check_rows("Retrieval", x, y)
     counts, occurrences = [], torch.zeros(len(y), dtype=torch.float64, device=y.device)
     for start, scores in score_chunks(x, y, chunk, correct):
         counts.append(_counts(scores, start))
         occurrences += _among_best(scores, K_OCCURRENCE)
     return *_joined(counts), _skewness(occurrences)
-
-
-def _check_pairs(x: Tensor, y: Tensor) -> None:
-    if len(x) != len(y) or not len(x):
-        raise InputError(f"Retrieval needs as many queries as candidates and at least one, got {len(x)} and {len(y)}.")
 
 
 def _counts(scores: Tensor, start: int) -> np.ndarray:
@@ -157,6 +153,7 @@ def retrieval_metrics(x: Tensor, y: Tensor) -> dict[str, float]:
 
 def mean_distance(x: Tensor, y: Tensor) -> float:
     """Mean of 1 − cosine over matching pairs of unit-length rows."""
+    check_rows("The mean distance", x, y)
     return float((1 - (x.double() * y.double()).sum(1)).mean())
 
 
@@ -184,15 +181,26 @@ def bootstrap_interval(values, groups=None, level: float = 0.95, resamples: int 
     """Percentile bootstrap interval (low, high) of the mean of per-query `values`, (n,).
 
     `groups`: (n,) labels; whole groups are drawn, because queries from one tune rise and fall together.
-    None draws single queries.
+    None draws single queries. Raises `InputError` for no values and for more or fewer labels.
     """
     values = np.asarray(values, dtype=float)
-    _, member = np.unique(np.arange(len(values)) if groups is None else np.asarray(groups), return_inverse=True)
+    member = members(len(values), groups)
     sizes = np.bincount(member)
     draws = np.random.default_rng(seed).integers(len(sizes), size=(resamples, len(sizes)))
     means = np.bincount(member, weights=values)[draws].sum(1) / sizes[draws].sum(1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def members(n: int, groups=None) -> np.ndarray:
+    """The number of the group of each of n queries, from 0 on; without `groups`, (n,) labels, each is its own.
+
+    Raises `InputError` for no query and for another number of labels.
+    """
+    labels = np.arange(n) if groups is None else np.asarray(groups)
+    if not n or labels.shape != (n,):
+        raise InputError(f"There are {n} queries, but group labels of shape {labels.shape}: give one label a query.")
+    return np.unique(labels, return_inverse=True)[1]
 
 
 def recorded_reciprocal_ranks(scores: dict, direction: str) -> np.ndarray:
@@ -227,6 +235,7 @@ def mrr(x: Tensor, y: Tensor) -> float:
 
 def chance_metrics(n: int) -> dict[str, float]:
     """Exact expectation of every metric for scores that know nothing, among n candidates."""
+    check_number("n", n, 1000, least=1)
     return metrics_of(np.array([0]), np.array([n])) | {"mean_distance": 1.0}
 
 
@@ -237,6 +246,7 @@ def hubness(
 
     About 0 when all candidates are found alike; large when a few hubs fill most lists. 0 where all occur equally often.
     """
+    check_number("k", k, K_OCCURRENCE, least=1)
     occurrences = torch.zeros(len(y), dtype=torch.float64, device=y.device)
     for _, scores in score_chunks(x, y, chunk, correct):
         occurrences += _among_best(scores, k)

@@ -6,9 +6,9 @@ Epochs shorter than `SAVE_EVERY` share a checkpoint.
 import copy
 import io
 import math
-import pickle
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from xmlib import evaluate
-from xmlib.cca import DivergedError
+from xmlib.cca import NOTHING, DivergedError
 from xmlib.data import Split, Splits, View
 from xmlib.errors import InputError
 from xmlib.files import write_bytes
@@ -68,9 +68,7 @@ class Training:
         self.phase, self.waited = 0, 0
         self.best: dict = {"mrr": -math.inf}
         self.seconds = 0.0
-        self.order = np.random.default_rng(seed).permutation(
-            len(splits.train)
-        )  # of refits and curves, fixed for the run
+        self.order = np.random.default_rng(seed).permutation(len(splits.train))  # of refits and curves, for all the run
         self.valid_n = min(s.curve_n, len(splits.valid))
         self.curve_n = min(self.valid_n, len(splits.train))
 
@@ -142,7 +140,7 @@ class Training:
             return nothing
         refitted = self.settings.refit_n or len(self.order)
         h1, h2 = features(self.model, self.splits.train, self.device, self.order[: max(refitted, self.curve_n)])
-        if not (torch.isfinite(h1).all() and torch.isfinite(h2).all()):  # the last step broke the weights
+        if not (_alive(h1) and _alive(h2)):  # the last step broke the weights
             return nothing
         head = self.model.head
         head.refit(h1[:refitted], h2[:refitted])
@@ -161,7 +159,8 @@ class Training:
     def load_weights(self, weights: dict) -> None:
         if "model" not in weights:
             raise InputError(
-                "The very first epoch gave a loss that is not a number: lower lr, or look for NaN in the views."
+                "The very first epoch gave a loss that is not a number, or features that are the same for all pairs: "
+                "lower lr, or look for NaN in the views."
             )
         self.model.load_state_dict(weights["model"])
         self.optimizer.load_state_dict(copy.deepcopy(weights["optimizer"]))
@@ -199,16 +198,10 @@ def patience_and_refinements(training: Training, row: dict) -> None:
 
 
 def fit(
-    model: TwoView,
-    splits: Splits,
-    method: str,
-    settings: Settings,
-    seed: int = 1,
-    device: torch.device | str = "cpu",
-    checkpoint: Path | None = None,
-    on_epoch: Callable[[dict], None] = lambda row: None,
+    model: TwoView, splits: Splits, method: str, settings: Settings, seed: int = 1, device: torch.device | str = "cpu",
+    checkpoint: Path | None = None, on_epoch: Callable[[dict], None] = lambda row: None,
     halt: Callable[[], bool] = lambda: False,
-) -> Training:
+) -> Training:  # fmt: skip
     """The finished training of a model from `methods.build`; it then holds the weights of the best validation MRR.
 
     `checkpoint`: written after every epoch, or every `SAVE_EVERY` seconds if epochs are shorter, and in the end;
@@ -216,7 +209,7 @@ def fit(
     `on_epoch`: called with every row, the rows of a continued checkpoint included.
     `halt`: asked before every epoch; when it says yes, the checkpoint is written and the training comes back
     unfinished, its `stopped` empty.
-    Raises `InputError` for views with NaN and for fewer training pairs than a batch.
+    Raises `InputError` for views with NaN or with numbers far from 1, and for fewer training pairs than a batch.
     """
     if METHODS[method].neighborhoods:
         raise InputError(f"The method {method!r} needs neighbours of the texts: use the notebook neighborhoods.")
@@ -264,18 +257,13 @@ def check_splits(splits: Splits, s: Settings) -> None:
         )
     if s.augment and splits.train.augmentation is None:
         raise InputError(f"augment = {s.augment:g} is asked for, but {splits.name} has no augmentation: set it to 0.")
-    for name in ("train", "valid", "test"):
-        split = getattr(splits, name)
-        for start in range(0, len(split), EVAL_BATCH):
-            rows = np.arange(start, min(start + EVAL_BATCH, len(split)))
-            for view in ("view1", "view2"):
-                bad = ~np.isfinite(getattr(split, view)[rows]).reshape(len(rows), -1).all(1)
-                if bad.any():
-                    item = split.ids[rows[bad][0]]
-                    raise InputError(
-                        f"{view} of the {name} split holds NaN or infinite values, first in item {item!r}: "
-                        "mend that item or leave it out."
-                    )
+    splits.check_values()
+
+
+def _alive(features: Tensor) -> bool:
+    """Whether encoder outputs (n, d) are finite and differ from pair to pair, by so much that rows have a direction."""
+    spread = float((features.amax(0) - features.amin(0)).max())  # NaN and infinite values give NaN or infinity
+    return math.isfinite(spread) and (spread > NOTHING or len(features) == 1)
 
 
 def annealed_rate(s: Settings, done: float) -> float:
@@ -327,12 +315,18 @@ def embed(
 
 
 def load_checkpoint(path: Path, device: torch.device | str) -> dict | None:
-    """The state in a checkpoint; None where there is none, or where it cannot be read, which is said on stderr."""
+    """The state in a checkpoint; None where there is none, or where it is damaged, which is said on stderr.
+
+    A flipped bit would be loaded as another state, so the checksums that the file has are compared first.
+    """
     if not path.exists():
         return None
     try:
+        with zipfile.ZipFile(path) as parts:
+            if parts.testzip():
+                raise ValueError("a checksum is another")
         return torch.load(path, map_location=device, weights_only=True)
-    except (RuntimeError, EOFError, OSError, KeyError, ValueError, pickle.UnpicklingError) as error:
+    except Exception as error:  # a damaged file ends its readers in many ways
         print(f"The checkpoint {path} cannot be read ({type(error).__name__}); training starts again.", file=sys.stderr)
         return None
 

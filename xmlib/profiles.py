@@ -1,10 +1,11 @@
 """Every number of a run, and the table of profiles that set them."""
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from xmlib import data
-from xmlib.errors import InputError
+from xmlib.errors import MOST, InputError, check_number
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,12 @@ class Settings:
 AUDIO_SCORE: dict[str, dict[str, Any]] = {
     "toy": dict(width=1 / 12, epochs=3, batch=40),  # seconds; for the tests
     # Half the width: 8/24/48/48 filters. Refitted on 1,000 pairs after an epoch, as released, and on all in the end.
-    "quick": dict(
-        width=1 / 2, epochs=14, lr=4e-3, anneal=0.5, refit_n=1000, curve_n=500
-    ),  # minutes: from twice the released rate, which falls to 0 in the second half
+    # Minutes: from twice the released rate, which falls to 0 in the second half.
+    "quick": dict(width=1 / 2, epochs=14, lr=4e-3, anneal=0.5, refit_n=1000, curve_n=500),
     # From twice the released rate, which falls to 0 in the second half. The CCA layer averages its statistics over
-    # some batches (α), which are noisy alone: on 4,000 pairs that gave a better validation MRR.
-    "medium": dict(
-        width=1 / 2, lr=4e-3, alpha=0.15, epochs=30, warmup=0.05, anneal=0.5, refit_n=1000
-    ),  # chosen on validation pairs, by the trials in book/records/trials.json and the variants `batch_200`
+    # some batches (α), which are noisy alone: on 4,000 pairs that gave a better validation MRR. Chosen on validation
+    # pairs, by the trials in book/records/trials.json and the variants `batch_200`.
+    "medium": dict(width=1 / 2, lr=4e-3, alpha=0.15, epochs=30, warmup=0.05, anneal=0.5, refit_n=1000),
     "full": dict(),  # the released networks and schedule
 }
 RELEASED_IAPR: dict[str, Any] = dict(d=128, batch=1000, lr=1e-3, l2=1e-4, patience=15, lr_factor=0.1)
@@ -75,6 +74,7 @@ SMALL_TFIDF: dict[str, Any] = dict(lr=1e-3, l2=1e-3)  # with the other text enco
 PROFILES = ("toy", "quick", "medium", "full")
 PRECISIONS = ("float32", "tf32", "bfloat16")
 PARAMETERS = ("epochs", "width", "batch", "d", "precision", "augment")  # settings that a notebook has as parameters
+SHARES = ("alpha", "dropout", "weight_tno", "warmup", "anneal")  # settings of at most 1
 TERMS = ("sym", "img", "text", "released", "text_encoder")  # and what the notebook neighborhoods has besides
 OF_DATASET: dict[str, dict[str, dict[str, Any]]] = {
     "audio_score": AUDIO_SCORE,
@@ -88,47 +88,46 @@ TOY: dict[str, Any] = dict(d=8, batch=20, epochs=3, width=1 / 32)  # on the data
 
 def choose(kind: str, name: str, table) -> str:
     """`name` if the table has it; raises `InputError` with the choices if not."""
-    if name not in table:
+    if not isinstance(name, str) or name not in table:
         raise InputError(f"There is no {kind} {name!r}; choose one of {', '.join(table)}.")
     return name
 
 
+def check_changes(changes: Mapping[str, Any]) -> None:
+    """Raises `InputError` for a setting that is not there, a value of another type, no finite one, and one below 0."""
+    for name, value in changes.items():
+        usual = getattr(Settings(), choose("setting", name, Settings.__dataclass_fields__))
+        if not isinstance(usual, bool | str | None):
+            check_number(name, value, usual, most=1 if name in SHARES else MOST)
+        elif not isinstance(value, str if isinstance(usual, str) else bool | None):
+            raise InputError(f"{name} = {value!r:.40} is of another type: give a value like the usual one, {usual!r}.")
+
+
 def settings(
-    profile: str,
-    dataset: str = "audio_score",
-    method: str = "",
-    epochs: int = 0,
-    width: float = 0,
-    batch: int = 0,
-    d: int = 0,
-    augment: float = -1,
-    text_encoder: str = "words",
-    **changes,
-) -> Settings:
+    profile: str, dataset: str = "audio_score", method: str = "", epochs: int = 0, width: float = 0, batch: int = 0,
+    d: int = 0, augment: float = -1, text_encoder: str = "words", **changes,
+) -> Settings:  # fmt: skip
     """The settings of a data set's profile, with those changed that are given; for four of them 0 means its own,
-    for `augment` a negative number.
+    for `augment` -1.
 
     `method`: on the small sets some methods have settings of their own, in their row of `METHODS`; `text_encoder`: so
     has `tfidf` with neighbourhoods.
-    Raises `InputError` for a profile, data set, method or precision that is not there, a negative number, and a batch
-    not larger than d.
+    Raises `InputError` for a profile, data set, method, precision or setting that is not there, a value of another
+    type, a negative number, a share above 1, and a batch not larger than d.
     """
     from xmlib.methods import METHODS, NEIGHBORHOODS  # which needs this module
 
+    given = dict(epochs=epochs, width=width, batch=batch, d=d)
+    check_changes(given | changes | ({} if augment == -1 else dict(augment=augment)))
     choose("data set", dataset, data.DATASETS)
     if method:
         choose("method", method, METHODS)
     base = replace(Settings(), **_own(choose("profile", profile, PROFILES), dataset, method, text_encoder))
-    asked: dict[str, Any] = {
-        name: value for name, value in dict(epochs=epochs, width=width, batch=batch, d=d).items() if value
-    }
+    asked: dict[str, Any] = {name: value for name, value in given.items() if value}
     if augment >= 0:
         asked["augment"] = float(augment)
     result = replace(base, **asked, **changes)
     choose("precision", result.precision, PRECISIONS)
-    for name, value in asdict(result).items():
-        if isinstance(value, int | float) and value < 0:
-            raise InputError(f"{name} = {value} is negative; choose a positive number, or 0 for the profile's own.")
     at_once = result.batch * (3 if method in NEIGHBORHOODS else 1)  # a neighbour and a sampled pair with each
     if at_once <= result.d and method != "neighborhoods":  # which has no CCA layer
         raise InputError(

@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xmlib.errors import InputError
+
 if TYPE_CHECKING:
     from xmlib.data.audio_score.augment import Augmentation
+
+
+SMALL, LARGE = 1e-6, 1e12  # below, nothing is left beside ridge and batch norm's ε; above, float32 squares overflow
+AT_ONCE = 100  # items that are looked at together
 
 
 class View:
@@ -97,3 +103,30 @@ class Splits:
     test: Split
     folder: Path | None = None
     packages: dict[str, str] = field(default_factory=dict)
+
+    def check_values(self) -> None:
+        """Raises `InputError` for NaN and infinite values, and for a view whose numbers are far from 1 altogether."""
+        for name in ("train", "valid", "test"):
+            for view in ("view1", "view2"):
+                largest = _largest(getattr(self, name), view, f"{view} of the {name} split")
+                if largest > LARGE or (largest < SMALL and name == "train"):
+                    raise InputError(
+                        f"The numbers in {view} of the {name} split are {largest:.0e} at most, and encoders take "
+                        f"numbers of about 1 (above {SMALL:g}, below {LARGE:g}): multiply that view by a constant."
+                    )
+
+
+def _largest(split: Split, view: str, where: str) -> float:
+    """The largest absolute value in a view; raises `InputError` where one is not finite."""
+    largest = 0.0
+    for start in range(0, len(split), AT_ONCE):
+        rows = np.arange(start, min(start + AT_ONCE, len(split)))
+        sizes = np.abs(getattr(split, view)[rows]).reshape(len(rows), -1).max(1, initial=0)
+        bad = ~np.isfinite(sizes)
+        if bad.any():
+            item = split.ids[rows[bad][0]]
+            raise InputError(
+                f"{where} holds NaN or infinite values, first in item {item!r}: mend that item or leave it out."
+            )
+        largest = max(largest, float(sizes.max()))
+    return largest

@@ -44,14 +44,7 @@ def check_numbers(seed: Any, counts: dict[str, Any], changes: dict[str, Any]) ->
             and not 0 <= value < 2**32
         ):
             raise InputError(f"{name} = {value!r:.40} is not a whole number from 0 on: give one.")
-    for name, value in changes.items():
-        usual = getattr(Settings(), profiles.choose("setting", name, Settings.__dataclass_fields__))
-        wanted = {float: (int, float, np.number), int: (int, np.integer), type(None): bool}.get(
-            type(usual), type(usual)
-        )
-        fits = isinstance(value, wanted) and (isinstance(value, bool) == (wanted is bool))  # type: ignore[arg-type]
-        if not fits or isinstance(value, float) and not math.isfinite(value):
-            raise InputError(f"The setting {name} is {value!r:.40}: give a value like the usual one, {usual!r}.")
+    profiles.check_changes(changes)
 
 
 def divide(groups: np.ndarray, share: float, seed: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from xmlib.errors import InputError
-from xmlib.evaluate import Interval, bootstrap_interval
+from xmlib.evaluate import Interval, bootstrap_interval, members
 
 
 class Mean(NamedTuple):
@@ -70,7 +70,7 @@ def group_cells(values, groups=None) -> np.ndarray:
     """
     values = np.atleast_2d(np.asarray(values, dtype=float))
     n = values.shape[1]
-    _, member = np.unique(np.arange(n) if groups is None else np.asarray(groups), return_inverse=True)
+    member = members(n, groups)
     mean = values.mean()
     sums = np.stack([np.bincount(member, weights=row - mean) for row in values])
     return mean + sums * (sums.shape[1] / n)
