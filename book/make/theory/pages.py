@@ -62,6 +62,14 @@ def batches() -> dict:
     }
 
 
+def steps() -> dict:
+    """How far the noise of single gradients averages out."""
+    own = next(row for row in minibatches.batch_sizes() if row["batch"] == minibatches.BATCH)
+    count, many = minibatches.TOTAL // minibatches.BATCH, 1000
+    expected, later = (1 / math.sqrt(1 + (own["single"] ** -2 - 1) / n) for n in (count, many))
+    return {"own": own, "steps": count, "expected": expected, "many": many, "later": later}
+
+
 def alphas() -> dict:
     """What α does to the gradient."""
     return {"rows": minibatches.gradients_by_alpha()}
@@ -179,6 +187,7 @@ VALUES: dict[str, Callable[[], dict]] = {
         spectra,
         noise,
         batches,
+        steps,
         alphas,
         drift,
         starts,
