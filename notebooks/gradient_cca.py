@@ -14,15 +14,15 @@
 # %% [markdown]
 # # CCA and its trace norm, checked by numbers
 #
-# Four chapters derive how to train through CCA. Is what they say true? In three notebooks every formula meets numbers it
-# was not made from: finite differences, automatic differentiation, another precision, another algorithm.
+# Four chapters derive how to train through CCA. Are their formulas right? Three notebooks compare every formula with
+# independent numbers: finite differences, automatic differentiation, another precision, another algorithm.
 #
-# Each check is an assertion. If a formula of the book or the backward pass of the layer had one wrong sign, these pages
-# would not exist.
+# Each check is an assertion. With one wrong sign in a formula or in the backward pass of the layer, the notebook would
+# stop.
 #
-# This is the first of the three: CCA itself, what it makes of noise, and the gradient of the sum of all correlations. The
-# [second](gradient_layer.ipynb) takes the gradient through the projections, the [third](gradient_precision.ipynb) asks how
-# many digits of it survive.
+# This is the first of the three: CCA itself, its correlations of pure noise, and the gradient of the sum of all
+# correlations. The [second](gradient_layer.ipynb) takes the gradient through the projections, the
+# [third](gradient_precision.ipynb) measures how many digits of it are right.
 
 # %% tags=["parameters"]
 seed: int = 1  # of all random numbers
@@ -143,8 +143,8 @@ S, dS = (sxx, syy, sxy), direction_of_covariances(d)
 within("trace-norm-gradient", inner(adjoints.trace_norm(A, B, corr), dS), slope(total, S, dS, 1e-6), 1e-6)
 
 # %% [markdown]
-# With respect to the encoder outputs the whole gradient is one line {eq}`trace-norm-features`: the part of the partner's
-# variates that one's own do not predict.
+# With respect to the encoder outputs the gradient is one line per view {eq}`trace-norm-features`: the part of the
+# partner's variates that a view's own variates do not predict.
 
 # %%
 X, Y = c1 @ A, c2 @ B
@@ -162,7 +162,7 @@ within(
 
 # %% [markdown]
 # The released form adds $r_T$ under the root and clips {eq}`trace-norm-released`. Every correlation counts too much, and
-# the pull on it is {eq}`released-weight` in place of 1.
+# its gradient is {eq}`released-weight` instead of 1.
 
 # %%
 lifted = (corr**2 + inside).clamp(1e-7, 1).sqrt()
@@ -186,11 +186,11 @@ plt.show()
 # %% [markdown]
 # ## What was checked
 #
-# Every identity holds to rounding error, and every derivative as closely as finite differences can tell. No gradient
-# of this page divides by a difference of correlations. The [second notebook](gradient_layer.ipynb) goes on to losses that
-# see the projections.
+# Every identity holds to rounding error, and every derivative to the accuracy of finite differences. No gradient
+# on this page divides by a difference of correlations. The [second notebook](gradient_layer.ipynb) goes on to losses that
+# depend on the projections.
 #
-# What was compared, by the label of its equation in the book.
+# The comparisons, by the label of their equation in the book:
 
 # %% tags=["hide-input"]
 checks.table()

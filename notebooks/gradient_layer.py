@@ -14,12 +14,12 @@
 # %% [markdown]
 # # The gradient of the CCA layer, checked by numbers
 #
-# A loss of scores sees the projections, not only the correlations. Two chapters take its gradient through them: one by
-# differentiating the equations that define the projections, one by the polar factor. Do the two agree, with each other,
-# with automatic differentiation and with the layer that trains?
+# A loss of scores depends on the projections, not only on the correlations. Two chapters take its gradient through them:
+# one by differentiating the equations that define the projections, one by the polar factor. Do the two agree with each
+# other, with automatic differentiation and with the library's layer?
 #
-# Each check is an assertion, as in the [first notebook](gradient_cca.ipynb). Correlations are well apart here. The
-# [third notebook](gradient_precision.ipynb) lets them meet.
+# Each check is an assertion, as in the [first notebook](gradient_cca.ipynb). Here the correlations are well apart. In the
+# [third notebook](gradient_precision.ipynb) they coincide.
 
 # %% tags=["parameters"]
 seed: int = 1  # of all random numbers
@@ -75,7 +75,7 @@ within("sum-and-difference, sum", (kappa + eta)[off], (Z + Z.T)[off] / gap, 1e-6
 within("sum-and-difference, difference", (kappa - eta)[off], -(Z - Z.T)[off] / sums, 1e-6)
 
 # %% [markdown]
-# Then the adjoint {eq}`implicit-covariances`, for a loss of $A$, $B$ and $\sigma$ that knows nothing of scores: gradient
+# Then the adjoint {eq}`implicit-covariances`, for a loss of $A$, $B$ and $\sigma$ that is not one of scores: gradient
 # times direction must be the slope of the loss.
 
 # %%
@@ -91,8 +91,8 @@ expected = inner(
 within("covariance-adjoint", found, expected, 1e-6)
 
 # %% [markdown]
-# For a loss of the scores three routes now give one gradient: autograd through the released recipe, the implicit formulas,
-# and the layer itself. And it is that of finite differences.
+# For a loss of the scores, three routes give the same gradient: autograd through the released recipe, the implicit
+# formulas, and the layer itself. Finite differences agree.
 
 # %%
 weights = torch.randn(n, n)
@@ -113,7 +113,7 @@ by_differences = slope(score_loss, (h1, h2), dH)
 within("the layer, finite differences", inner(through_layer[1:], dH), by_differences, 1e-6)
 
 # %% [markdown]
-# Scores do not change when both sets of directions are turned together, so $M + N$ is symmetric {eq}`gauge-symmetry`.
+# Scores do not change when both sets of directions are rotated alike, so $M + N$ is symmetric {eq}`gauge-symmetry`.
 
 # %%
 a, b = A.clone().requires_grad_(), B.clone().requires_grad_()
@@ -127,7 +127,7 @@ assert (M - M.T).norm() > 1e-3 * M.norm()
 # ## The polar factor
 #
 # Whiten both views, take the polar factor $Q$ of $T$ by Newton's iteration {eq}`newton-polar`, and compare scores
-# {eq}`polar-scores`. No singular vector has been found, and any whitening will do.
+# {eq}`polar-scores`. No singular vector is needed, and any whitening will do.
 
 
 # %%
@@ -153,7 +153,7 @@ for name, Wx, Wy in (
 
 # %% [markdown]
 # Its differential {eq}`polar-differential` and adjoint {eq}`polar-adjoint`, against finite differences, and the bound
-# {eq}`polar-bound`. The library's `singular_subspaces` runs this derivative: with $Q = U V^\top$ its gradient must be the
+# {eq}`polar-bound`. The library's `singular_subspaces` has this derivative: with $Q = U V^\top$ its gradient must be the
 # adjoint.
 
 # %%
@@ -214,10 +214,10 @@ within("backward by hand, running statistics", torch.cat(by_hand), torch.cat(rig
 # %% [markdown]
 # ### The shorter way
 #
-# With all directions kept, one Sylvester equation and a few products do the same {eq}`short-backward`, and no covariance
-# is met on the way. Any whitening projections will do for which $H = A^\top S_{xy} B$ is symmetric: the canonical ones, the
-# same turned alike, and those with $U = I$ and $V = Q^\top$, which the layer takes on a GPU. There products alone solve the
-# equation, within the small shift that the layer gives $T$.
+# With all directions kept, one Sylvester equation and a few products do the same {eq}`short-backward`, without any
+# covariance. All whitening projections will do for which $H = A^\top S_{xy} B$ is symmetric: the canonical ones, the
+# same rotated alike, and those with $U = I$ and $V = Q^\top$, which the layer takes on a GPU. There the equation is solved
+# by products alone, up to the small shift that the layer adds to $T$.
 
 # %%
 products = polar.by_products(T)
@@ -244,11 +244,11 @@ within("short-backward, first line by products", products.solve(grad_Q), by_equa
 # %% [markdown]
 # ## What was checked
 #
-# Two ways through the projections, the released recipe, the layer, its steps by hand and the shorter ones: one gradient,
-# and that of finite differences. What differs is what they divide by. The implicit formulas divide by differences of
-# correlations, the polar ones by sums. The [third notebook](gradient_precision.ipynb) shows what that is worth.
+# Two ways through the projections, the released recipe, the layer, its steps by hand and the shorter ones all give the
+# gradient of finite differences. But the implicit formulas divide by differences of
+# correlations, the polar ones by sums. The [third notebook](gradient_precision.ipynb) shows what this changes.
 #
-# What was compared, by the label of its equation in the book.
+# The comparisons, by the label of their equation in the book:
 
 # %% tags=["hide-input"]
 checks.table()

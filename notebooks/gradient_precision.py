@@ -14,11 +14,11 @@
 # %% [markdown]
 # # Where the gradient keeps its digits
 #
-# All routes to the gradient of the CCA layer agree [where correlations are well apart](gradient_layer.ipynb). What is left
-# of them where correlations meet, and where they are many?
+# All routes to the gradient of the CCA layer agree [where correlations are well apart](gradient_layer.ipynb). How accurate
+# are they where correlations coincide, and in many dimensions?
 #
-# Each check is an assertion, as in the [first notebook](gradient_cca.ipynb). A route must fail here where the book says
-# that it fails, and be right where the book says that it is.
+# Each check is an assertion, as in the [first notebook](gradient_cca.ipynb). A route must fail where the book says
+# that it fails, and be right where the book says that it is right.
 
 # %% tags=["parameters"]
 seed: int = 1  # of all random numbers
@@ -49,8 +49,8 @@ within = checks.within
 # %% [markdown]
 # ## All correlations equal
 #
-# The example is made of small whole numbers {eq}`tie-example`. The gradient of the trace norm stays right where all
-# correlations are equal.
+# The example consists of small whole numbers {eq}`tie-example`. All correlations are equal, and the gradient of the trace
+# norm is still right.
 
 # %%
 t1, t2 = routes.symmetric_example()
@@ -90,7 +90,7 @@ within("polar at a tie, gradient", tie.slope["polar, σᵢ + σⱼ"], expected, 
 tie
 
 # %% [markdown]
-# Near a tie the trouble begins much earlier. Two of four correlations approach each other; all three routes work in double
+# Errors grow long before an exact tie. Two of four correlations approach each other; all three routes work in double
 # precision.
 
 
@@ -125,7 +125,7 @@ plt.show()
 # ## The border of the kept directions
 #
 # With $k < d$ the gradient still divides by $\sigma_k^2 - \sigma_{k+1}^2$ {eq}`border-z-bar`. Two of four correlations
-# approach; once the border runs between them, once all are kept.
+# approach each other, with the border between them and with all directions kept.
 
 # %% tags=["hide-input"]
 rows = []
@@ -147,9 +147,9 @@ plt.show()
 # %% [markdown]
 # ## Error against dimension
 #
-# More dimensions mean correlations closer together. Each number is the median over a few pairs of views with two pairs a
-# dimension and a loss of random weights. Errors are those against a computation in NumPy's long double that finds no
-# singular vector at all.
+# With more dimensions, correlations are closer together. Each number is the median over a few draws of two views, with two
+# pairs per dimension and a loss of random weights. Errors are differences from a computation in NumPy's long double that
+# needs no singular vectors.
 
 # %% tags=["hide-input"]
 rows = []
@@ -179,10 +179,10 @@ plt.show()
 # %% [markdown]
 # ## What was checked
 #
-# The released recipe loses loss and gradient at a tie, the implicit formulas the gradient. The polar factor keeps both, near
-# a tie and in many dimensions; its one weak place is the border of the kept directions, so training keeps them all.
+# At a tie the released recipe gets loss and gradient wrong, the implicit formulas the gradient. The polar factor gets both
+# right, near a tie and in many dimensions. Its only weak place is the border of the kept directions, so training keeps all.
 #
-# What was compared to the last digits; the other assertions stand with their examples.
+# The comparisons to rounding error; the other assertions are beside their examples.
 
 # %% tags=["hide-input"]
 checks.table()
