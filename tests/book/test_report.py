@@ -505,7 +505,7 @@ def test_the_tables_of_pictures_and_words_count_near_twins_both_ways_and_state_t
     assert the_row(shown, "No function of the words exceeds")["MRR"] == "0.875"
     text = image_text_shown("twins", methods)
     assert f"{N} of the {N} test items have a near twin" in text
-    assert "7 have the very words of another one" in text
+    assert "7 have exactly the words of another one" in text
     assert "an MRR above 0.875, or an R@1 above 75.0 %" in text
     assert "0.750" in set(summaries.scores(found)[summaries.ANY])
 
@@ -561,8 +561,8 @@ def test_the_order_by_map_is_told_where_it_is_another_than_by_mrr():
             metrics["map"] = precision
     told = image_text_shown("results", image_text.by_method([one, other], "emoji"))
     names = runs.title("ccal_tno"), runs.title("ccal_cont")
-    assert f"is: {names[0]}; {names[1]}." in told
-    assert f"it is another: {names[1]}; {names[0]}." in told
+    assert f"the one right answer: {names[0]}; {names[1]}." in told
+    assert f"of the same class: {names[1]}; {names[0]}." in told
 
 
 def test_a_correction_for_hubs_shows_its_gain_with_the_paired_interval_over_seeds():
