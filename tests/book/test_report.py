@@ -640,7 +640,7 @@ def test_what_the_runs_leave_open_is_said_below_the_table_and_only_while_it_is_s
     assert tables.filled("limits", tables.limits(runs.group(settled))) == ""
     planned = [item | {"stopped": "schedule", "best_epoch": 9} for item in settled]
     told = tables.filled("limits", tables.limits(runs.group(planned)))
-    assert told.startswith("All runs went to the end of a plan in which the rate falls to 0")
+    assert told.startswith("All runs were trained to the end of a plan in which the learning rate falls to 0")
     assert told.count(".") == 1
 
 
