@@ -15,8 +15,8 @@
 # # Sheet music and its sound
 #
 # Someone plays a few notes. Which page are they on? Here two networks learn to place a snippet of sheet music and an
-# excerpt of audio in one space, such that what belongs together lies together. Retrieval is then a look at the
-# nearest neighbours.
+# excerpt of audio in one space, so that matching ones are close. Retrieval is then a search for the nearest
+# neighbours.
 #
 # One notebook serves all methods; the parameter `method` chooses. The task is that of {cite}`dorfer2018end`.
 
@@ -100,8 +100,8 @@ figures.pair_examples(splits.train, np.linspace(0, len(splits.train) - 1, 4).ast
 plt.show()
 
 # %% [markdown]
-# Training can see every pair otherwise in every epoch. With `renderings` above 1 the tunes of training are played
-# again, on other instruments of training and in other tempi, and each time a pair is drawn one of these is heard. With
+# Training can change every pair anew in every epoch. With `renderings` above 1 the tunes of training are played
+# again, on other instruments of training and in other tempi, and one of these is chosen each time. With
 # `augment` at 1 the onset comes a frame early or late, the staff lies up to 5 pixels higher or lower, and the picture
 # is up to 5 % larger or smaller. Validation, test and the pairs that the head is refitted on never change.
 
@@ -132,10 +132,10 @@ pd.Series({name: str(value) for name, value in asdict(settings).items()}, name="
 #
 # After every epoch the head is refitted on training pairs (`refit_n` of them, 0 means all), and validation is scored.
 # Training stops when the validation MRR has not been matched for `patience` epochs. The best state is then loaded again,
-# the rate lowered, and training goes on with less patience. Quick runs end before that, with a rate that falls to 0.
-# In the end the best state is kept, its head refitted on all training pairs.
+# the rate lowered, and training goes on with less patience. Quick and medium runs end before that, with a rate that
+# falls to 0. In the end the best state is kept, its head refitted on all training pairs.
 #
-# A checkpoint after each epoch (every few seconds, if epochs are shorter) lets an interrupted run go on where it was.
+# A checkpoint after each epoch (every few seconds, if epochs are shorter) lets an interrupted run continue.
 
 # %%
 checkpoint = records.checkpoint_path(splits, method, settings, seed, on_device)
@@ -151,7 +151,7 @@ with tqdm(desc=f"{method}, epochs", unit=" epochs", mininterval=5) as bar:
 # ## Scores
 #
 # Every test snippet queries all test excerpts, and every excerpt all snippets. Chance and linear CCA on principal
-# components of the raw pixels and bands stand beside; the settings of linear CCA are chosen on validation.
+# components of the raw pixels and bands are given too; the settings of linear CCA are chosen on validation.
 
 # %%
 linear = baselines.linear_cca(splits)
@@ -179,8 +179,8 @@ Markdown(
 figures.results_table(result).style.format(precision=2).format("{:.3f}", subset=["MRR"])
 
 # %% [markdown]
-# R@k is the share of queries, in per cent, whose right answer is among the first k. The interval is of the MRR, from a
-# bootstrap over groups of tunes.
+# R@k is the share of queries, in per cent, whose right answer is among the first k. The 95 % interval is of the MRR,
+# from a bootstrap over groups of tunes. It says nothing of other seeds.
 
 # %% tags=["hide-input"]
 gain, difference = {}, {}
@@ -189,7 +189,7 @@ for direction, arrow in evaluate.DIRECTIONS.items():
     low, high = intervals.paired_interval(own, other, groups=splits.test.groups)
     difference[arrow] = f"{own.mean() - other.mean():+.3f} ({low:+.3f} to {high:+.3f})"
 Markdown(
-    "MRR above linear CCA on the same queries, with a 95 % interval: "
+    "Gain in MRR over linear CCA on the same queries, with a 95 % interval: "
     + "; ".join(f"{k} {v}" for k, v in difference.items())
     + "."
 )

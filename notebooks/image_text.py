@@ -17,7 +17,7 @@
 # Someone writes what they look for. Which picture is it? And the other way round: which words describe this picture?
 #
 # The networks do not see pixels and letters. A picture arrives as the features of a network that was trained to name
-# photographs, a text as the weights of its words. What is learned is how the two belong together. The task is the
+# photographs, a text as the weights of its words. What is learned is which of them match. The task is the
 # second of {cite}`dorfer2018end`; one notebook serves all its methods and data sets.
 
 # %% tags=["parameters"]
@@ -114,7 +114,7 @@ pd.Series({name: str(value) for name, value in asdict(settings).items()}, name="
 # %% [markdown]
 # ## Training
 #
-# A run takes seconds, so there are several, which differ by their seed alone. Each follows the released schedule:
+# A run takes seconds, so there are several, which differ in their seed alone. Each follows the released schedule:
 # when the validation MRR has not been matched for `patience` epochs, the best state is loaded again and the rate
 # lowered, `refinements` times. Each leaves a record.
 
@@ -154,9 +154,9 @@ Markdown(summaries.gain(found))
 #
 # ## Hubs
 #
-# Some candidates are near to everything. They fill the lists of many queries, which the skewness of the k-occurrence
-# measures. The corrections take the training queries to find such hubs and lower their scores. The test queries play
-# no part in that.
+# Some candidates are near to everything and fill the lists of many queries. The skewness of the k-occurrence
+# measures that. The corrections use the training queries, not the test queries, to find such hubs and lower their
+# scores.
 
 # %% tags=["hide-input"]
 summaries.corrections(found).style.format(precision=2).format("{:.3f}", subset=["MRR"])
@@ -180,8 +180,8 @@ plt.show()
 # %% [markdown]
 # ## What it finds
 #
-# Four texts and the five pictures that come first, then four pictures and their five first texts. A green frame marks
-# the right answer. The four are one found at once, one nearly found, a typical failure and the worst.
+# Four texts and the five best pictures for each, then four pictures and the five best texts for each. A green frame
+# marks the right answer. The four are one found at once, one nearly found, a typical failure and the worst.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-text-picture", "caption": "Texts, and the five best pictures for each."}}
 if to_look_at:
@@ -200,8 +200,8 @@ if to_look_at:
 # %% [markdown]
 # ## Where it fails
 #
-# The classes with the most queries, by how well their pictures are found. Two things make a text hard: its words were
-# rare in training or unknown, or its class has many members which differ in a detail.
+# The classes with the most queries, by how well their pictures are found. A text may be hard because its words were
+# rare in training or unknown, or because its class has many members that differ in a detail.
 
 # %% tags=["hide-input"]
 summaries.by_class(splits.test, found)
@@ -229,5 +229,5 @@ summaries.compare(compared).style.format(precision=2).format("{:.3f}", subset=["
 # ## What differs from the paper
 #
 # The paper's own pictures are photographs with captions of whole sentences; they are used only with `dataset_file`.
-# Of emoji and clip art there are a tenth as many pairs, so for drawings the embedding, the batch and the hidden layers are smaller. The means and
+# There are fewer drawings, so the embedding, the batch and the hidden layers are smaller for them. The means and
 # projections are refitted on all training pairs. The deviations page lists every other difference.

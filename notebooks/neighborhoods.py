@@ -14,8 +14,8 @@
 # %% [markdown]
 # # Semantic neighbourhoods
 #
-# Two pictures may look nothing alike and still mean the same. Their texts say so. Does it help a search to keep such
-# pictures near each other?
+# Two pictures may look nothing alike and still mean the same, as their texts show. Does retrieval get better when such
+# pictures are kept near each other?
 #
 # This notebook finds the neighbours among the training texts, trains with the four terms of {cite}`thomas2020`, and
 # takes the terms away again one by one. The page {doc}`/neighborhoods` has the formulas.
@@ -90,7 +90,7 @@ figures.use_style()
 Markdown(f"**This run**: {chosen.title}, data set `{dataset}`, profile `{profile}`, seeds from {seed}. {chosen.does}")
 
 # %% [markdown]
-# ## What the texts say of each other
+# ## Neighbours by text
 #
 # Doc2Vec learns from the training texts alone. Test and validation pairs were set aside before.
 
@@ -110,7 +110,8 @@ Markdown(
 )
 
 # %% [markdown]
-# Five training pairs, and the five whose texts are nearest. Near texts can belong to pictures that share no shape.
+# Five training pairs, and for each the five pairs whose texts are nearest. Near texts can belong to pictures that look
+# quite different.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-neighbours", "caption": "Five training pairs, left, and the pictures and texts of the five nearest in text space."}}
 some = np.linspace(0, len(space.splits.train) - 1, 7).astype(int)[1:-1]
@@ -120,8 +121,8 @@ plt.show()
 # %% [markdown]
 # ## Training
 #
-# The text encoder that reads word by word starts from Doc2Vec's word vectors. Each epoch draws one neighbour for every pair. The loss on the
-# validation pairs lowers the rate and ends the run, and its best epoch is kept.
+# The text encoder that reads word by word starts from Doc2Vec's word vectors. Each epoch draws one neighbour for every
+# pair. The loss on the validation pairs decides when the rate falls, when the run ends and which epoch is kept.
 
 # %% tags=["hide-input"]
 pd.Series({name: str(value) for name, value in asdict(settings).items()}, name="value").to_frame()
@@ -160,10 +161,10 @@ Markdown(summaries.several_captions(made[0]) + summaries.pools(made))
 # %% [markdown]
 # ## Do neighbours stay neighbours?
 #
-# Take an item's ten nearest among those of its own kind. *Text* is the share that are among the ten nearest in text
-# space, and *label* the share of its class. *Before* means the frozen picture features and Doc2Vec's vectors, whatever
-# the encoders see. The latter define the text space, so their own share is 1. Where a picture has several texts, its own
-# rows count among the ten.
+# Take an item's ten nearest of its own kind. *Text* is the share of them that are also among the ten nearest in text
+# space, and *label* the share of the same class. *Before* means the frozen picture features and Doc2Vec's vectors,
+# whatever the encoders see. The latter define the text space, so their own share is 1. Where a picture has several
+# texts, its own rows count among the ten.
 
 # %% tags=["hide-input"]
 summaries.coherence(made).style.format(precision=3)
@@ -201,9 +202,9 @@ summaries.ablation(ablated).style.format(precision=3).format("{:.1f}", subset=["
 # %% [markdown]
 # ## Where the terms within one kind help, and where they hurt
 #
-# The text queries that gain most, and those that lose most, from the terms for neighbours. Above, the five best
-# pictures with all terms. Below, those of the same query with the two terms that join images and texts, or with as few
-# as there are.
+# The text queries that gain most, and those that lose most, from the terms for neighbours. Above are the five best
+# pictures with all terms. Below are those for the same query without the terms for neighbours. Chosen as extremes, they
+# say nothing of the mean.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-gains", "caption": "The two text queries that gain most and the two that lose most. Each has two rows: with all terms, and without those for neighbours."}}
 form = study.RELEASED if released else ""
@@ -216,5 +217,5 @@ if without:
 # ## What differs from the paper
 #
 # The paper has hundreds of thousands of articles and fine-tunes ResNet-50. Here the image features are frozen unless
-# `image_encoder` says otherwise, and the embedding, the GRU and the data are smaller. The validation pairs are drawn before Doc2Vec sees a text. The page
-# {doc}`/deviations` lists the rest.
+# `image_encoder` says otherwise, and the embedding, the GRU and the data are smaller. The validation pairs are drawn
+# before Doc2Vec sees a text. The page {doc}`/deviations` lists the rest.

@@ -133,7 +133,7 @@ def gain(found: Sequence[dict]) -> str:
         parts.append(
             f"{arrow}: R@10 {with_interval(*r10, digits=1, signed=True)}, MRR {with_interval(*mrr, signed=True)}"
         )
-    return "Above linear CCA on the same queries, with 95 % intervals – " + "; ".join(parts) + "."
+    return "Gain over linear CCA on the same queries, with 95 % intervals – " + "; ".join(parts) + "."
 
 
 def difference(found: Sequence[dict], direction: str, measure) -> tuple[float, Interval]:
