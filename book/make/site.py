@@ -9,14 +9,11 @@ from typing import Any
 from PIL import Image
 from sphinx.application import Sphinx
 
+from book.make import provenance
+
 # Roles that ARIA has given up, or that ask for children of another kind.
 OLD_ROLES = (' role="list" class="citation-list"', ' class="citation-list"'), (' role="doc-biblioentry"', "")
 ELEMENT = re.compile(r'<img (?P<inside>[^>]*src="[^"]*_images/(?P<file>[^"/]+)"[^>]*)/?>')
-FIGURE = re.compile(  # up to the end of its caption
-    r'(?P<before><img [^>]*src="(?P<folder>[^"]*_images/)(?P<name>[^"/]+)\.svg"(?:(?!</figure>).)*?)'
-    r"(?P<after></figcaption>)",
-    re.DOTALL,
-)
 PLOT_BYTES = 100_000  # a PNG of lines and words is smaller, one that holds pictures is larger
 
 
@@ -25,7 +22,6 @@ def finish(app: Sphinx, page: str, template: str, context: dict[str, Any], doctr
     body = context.get("body", "")
     for old, new in OLD_ROLES:
         body = body.replace(old, new)
-    body = FIGURE.sub(lambda found: found["before"] + numbers(app, found) + found["after"], body)
     context["body"] = ELEMENT.sub(lambda found: image(app, found), body)
     if 'class="math' not in body:
         scripts = context["script_files"]
@@ -54,18 +50,6 @@ def image(app: Sphinx, found: re.Match) -> str:
     return f'<picture><source media="(max-width: 600px)" srcset="{address[1]}-narrow.svg">{shown}</picture>'
 
 
-def numbers(app: Sphinx, found: re.Match) -> str:
-    """A line below a figure that leads to the numbers in it; nothing where it has none."""
-    source = app.srcdir / "_generated" / f"{found['name']}.csv"
-    if not source.exists():
-        return ""
-    folder = app.outdir / "_images"
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(source, folder / source.name)
-    address = f"{found['folder']}{source.name}"
-    return f'<p class="provenance"><a href="{address}" download>The numbers in this figure, as CSV</a></p>'
-
-
 def photographs(source: Path, folder: Path) -> str:
     """The name of a WebP file in `folder`, a fifth as large as the PNG `source`, whose pictures are shown by it."""
     name = f"{source.stem}.webp"
@@ -76,6 +60,7 @@ def photographs(source: Path, folder: Path) -> str:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """What Sphinx wants to know of an extension; it connects the functions above to the steps of the build."""
+    app.connect("doctree-resolved", provenance.add)
     app.connect("html-page-context", finish, priority=900)  # after the extensions that add scripts
     version = zlib.crc32(Path(__file__).read_bytes())  # pages are made anew when this file has changed
     return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": version}

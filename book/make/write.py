@@ -6,19 +6,20 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from book.make import sources
 from xmlib.files import write_bytes
 from xmlib.show import figures
 from xmlib.show.drawings import Drawing, drawing
 
 
 def draw(plot: Callable) -> Drawing:
-    """The files of what `plot` draws; the same bytes for the same drawing."""
+    """The files of what `plot` draws; the same bytes for the same drawing. A `partial` says what drew it."""
     with plt.style.context(figures.STYLE):
         drawn = plot()
         figure = drawn if isinstance(drawn, Figure) else drawn.get_figure()
         made = drawing(figure)
         plt.close(figure)
-    return made
+    return made._replace(wide=sources.in_svg(made.wide, plot))
 
 
 def files(wanted: Mapping[str, str | bytes | Drawing]) -> dict[str, str | bytes]:

@@ -223,7 +223,7 @@ def test_every_internal_link_leads_to_a_page_and_to_a_place_on_it(visits, addres
 def test_the_numbers_of_a_figure_lie_beside_it(browser, address):
     page = browser.new_page()
     page.goto(address + "comparison.html", wait_until="load")
-    lines = page.locator("figure p.provenance a")
+    lines = page.locator("figure details.provenance a[download]")
     assert lines.count() == page.locator("figure img").count() > 0
     first = SITE / urlsplit(lines.first.evaluate("a => a.href")).path.lstrip("/")
     assert first.read_text(encoding="utf-8").startswith("panel,series,drawn as,x,y\n")

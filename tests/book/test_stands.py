@@ -205,7 +205,7 @@ def test_nothing_is_said_of_runs_that_are_not_there():
     shown = stands.fragments([], {})
     assert shown["stands.md"].count("not yet run") == sum(claim.tested for claim in CLAIMS.values())
     assert shown["answer.md"].count("There are no runs yet") == 2
-    assert shown["choose.md"].strip() == "There are no runs yet."
+    assert shown["choose.md"].strip().splitlines()[-1] == "There are no runs yet."
 
 
 def test_a_long_run_in_the_home_page_s_table_leads_to_the_runs_of_its_profile():

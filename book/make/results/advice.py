@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -28,20 +29,35 @@ CURVES = {"train_mrr": "training subset", "valid_mrr": "validation"}
 
 def fragments(kept: Kept) -> dict[str, str]:
     """File name → Markdown: a table for each piece of advice, and what they come to."""
-    found = {f"advice_{piece}.md": filled("advice_table", {"rows": table(kept, piece)}) for piece in _compared()}
-    found["advice_pairs.md"] = filled("advice_pairs", {"rows": by_pairs(kept)})
-    found["advice_sheet.md"] = filled("advice_sheet", {"trials": sheet()})
-    found["advice_overfitting.md"] = filled("advice_overfitting", overfitting(kept))
-    found["advice_reading.md"] = filled("advice_reading", reading(kept))
+    found = {f"advice_{piece}.md": filled("advice_table", piece_of_advice, kept, piece) for piece in _compared()}
+    found["advice_pairs.md"] = filled("advice_pairs", advice_by_pairs, kept)
+    found["advice_sheet.md"] = filled("advice_sheet", on_sheet_music)
+    found["advice_overfitting.md"] = filled("advice_overfitting", overfitting, kept)
+    found["advice_reading.md"] = filled("advice_reading", reading, kept)
     return found
 
 
 def pictures(kept: Kept, draw: Callable[[Callable], Drawing]) -> dict[str, Drawing]:
     """File name → SVG."""
     return {
-        "advice-pairs.svg": draw(lambda: draw_pairs(kept)),
-        "advice-overfitting.svg": draw(lambda: draw_overfitting(kept)),
+        "advice-pairs.svg": draw(partial(draw_pairs, kept)),
+        "advice-overfitting.svg": draw(partial(draw_overfitting, kept)),
     }
+
+
+def piece_of_advice(kept: Kept, piece: str) -> dict[str, Any]:
+    """The table of one piece of advice."""
+    return {"rows": table(kept, piece)}
+
+
+def advice_by_pairs(kept: Kept) -> dict[str, Any]:
+    """The table by number of pairs."""
+    return {"rows": by_pairs(kept)}
+
+
+def on_sheet_music() -> dict[str, Any]:
+    """The table of the trials on sheet music."""
+    return {"trials": sheet()}
 
 
 def _compared() -> list[str]:

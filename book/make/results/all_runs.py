@@ -8,6 +8,7 @@ import numpy as np
 from book.make.results.findings import NAMES
 from book.make.results.runs import PROFILES, grouped, place
 from book.make.results.tables import filled
+from book.make.sources import anchor
 from xmlib import evaluate
 from xmlib.runs import records
 
@@ -18,15 +19,21 @@ SECONDS_AN_HOUR = 3600
 def fragments(found: Sequence[dict]) -> dict[str, str]:
     """File name → Markdown: a line each run, and the sums."""
     shown = [record for record in found if record["profile"] in PROFILES]
-    told: dict[str, dict] = {"all_runs": {"runs": [run(r) for r in shown]}}
-    told["cost"] = {"rows": cost(shown), "watts": WATTS}
-    return {f"{name}.md": filled(name, values) for name, values in told.items()}
+    return {
+        "all_runs.md": filled("all_runs", {"runs": [run(r) for r in shown]}),
+        "cost.md": filled("cost", costs, shown),
+    }
+
+
+def costs(shown: Sequence[dict]) -> dict[str, Any]:
+    """What fills the template of time and energy."""
+    return {"rows": cost(shown), "watts": WATTS}
 
 
 def run(record: dict) -> dict[str, Any]:
     """What a line says of a run."""
     return {
-        "record": record | {"file": records.file_name(record)},
+        "record": record | {"file": records.file_name(record), "anchor": anchor(records.file_name(record))},
         "data": NAMES.get(record["dataset"], record["dataset"]),
         "mrrs": [record["metrics"][way]["mrr"] for way in evaluate.DIRECTIONS],
         "stale": records.stale(record),

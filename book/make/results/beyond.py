@@ -20,9 +20,14 @@ def fragments(found: Sequence[dict]) -> dict[str, str]:
     """File name → Markdown: the laws, and the estimate; nothing where the record `scaling` is missing."""
     rows = next((record["rows"] for record in found if record["script"] == "scaling"), [])
     return {
-        "beyond_laws.md": filled("beyond_laws", {"steps": laws(rows), **shares(rows)}),
-        "beyond_estimate.md": filled("beyond_estimate", estimate(rows)),
+        "beyond_laws.md": filled("beyond_laws", steps, rows),
+        "beyond_estimate.md": filled("beyond_estimate", estimate, rows),
     }
+
+
+def steps(rows: Sequence[dict]) -> dict:
+    """The laws, and what the steps take of a whole."""
+    return {"steps": laws(rows), **shares(rows)}
 
 
 def laws(rows: Sequence[dict]) -> list[dict]:

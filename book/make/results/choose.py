@@ -20,9 +20,13 @@ INPUTS = {"audio_score": "raw pixels and spectra", "digits": "pixels of half a d
 
 def rows(found: Sequence[dict], tried: dict[str, dict]) -> list[dict]:
     """A row for each number of training pairs of each data set, fewest first: the best network and linear CCA."""
-    found = summaries.one_linear_cca(found)
-    told = [*of_trials(tried), *(of_runs(runs) for runs in tested(found))]
-    return sorted(told, key=lambda row: row["pairs"])
+    return table(tested(summaries.one_linear_cca(found)), tried)["rows"]
+
+
+def table(best: Sequence[Runs], tried: dict[str, dict]) -> dict[str, list[dict]]:
+    """The rows of the best runs and of the trials."""
+    told = [*of_trials(tried), *map(of_runs, best)]
+    return {"rows": sorted(told, key=lambda row: row["pairs"])}
 
 
 def tested(found: Sequence[dict]) -> list[Runs]:

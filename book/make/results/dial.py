@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
@@ -41,13 +42,13 @@ class Point(NamedTuple):
 def fragments(found: Sequence[dict]) -> dict[str, str]:
     """File name → Markdown."""
     points = dialled(found)
-    return {"dial.md": filled("dial", values(points)) if points else filled("dial_missing", {})}
+    return {"dial.md": filled("dial", values, points) if points else filled("dial_missing", {})}
 
 
 def pictures(found: Sequence[dict], draw: Callable[[Callable], Drawing]) -> dict[str, Drawing]:
     """File name → SVG."""
     points = dialled(found)
-    return {"dial.svg": draw(lambda: figure(points))} if points else {}
+    return {"dial.svg": draw(partial(figure, points))} if points else {}
 
 
 def title(dataset: str) -> str:

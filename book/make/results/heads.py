@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
@@ -34,13 +35,13 @@ class Compared(NamedTuple):
 def fragments(found: Sequence[dict]) -> dict[str, str]:
     """File name → Markdown."""
     compared = comparisons(found)
-    return {"heads.md": filled("heads", values(compared)) if compared else filled("heads_missing", {})}
+    return {"heads.md": filled("heads", values, compared) if compared else filled("heads_missing", {})}
 
 
 def pictures(found: Sequence[dict], draw: Callable[[Callable], Drawing]) -> dict[str, Drawing]:
     """File name → figure."""
     compared = comparisons(found)
-    return {"heads.svg": draw(lambda: figure(compared))} if compared else {}
+    return {"heads.svg": draw(partial(figure, compared))} if compared else {}
 
 
 def comparisons(found: Sequence[dict]) -> list[Compared]:

@@ -34,11 +34,14 @@ def fragments(found: Sequence[dict]) -> dict[str, str]:
         runs = by_method(found, dataset)
         missing = filled("image_text_missing", {"dataset": dataset, "command": command})
         for name, values in VALUES.items():
-            result[f"{dataset}_{name}.md"] = filled(f"image_text_{name}", values(runs)) if runs else missing
-        pairs = variants(found, dataset)
-        result[f"{dataset}_variants.md"] = filled("image_text_variants", pairs) if runs else missing
-        sizes = linear(found, dataset)
-        result[f"{dataset}_linear.md"] = filled("image_text_linear", sizes) if sizes["rows"] else missing
+            result[f"{dataset}_{name}.md"] = filled(f"image_text_{name}", values, runs) if runs else missing
+        result[f"{dataset}_variants.md"] = (
+            filled("image_text_variants", variants, of_dataset(found, dataset), dataset) if runs else missing
+        )
+        some = linear(found, dataset)["rows"]
+        result[f"{dataset}_linear.md"] = (
+            filled("image_text_linear", linear, of_sizes(found, dataset), dataset) if some else missing
+        )
     return result
 
 
@@ -185,10 +188,14 @@ def corrections(runs: Methods) -> dict:
 
 def variants(found: Sequence[dict], dataset: str) -> dict:
     """The runs on every variant of the pairs, each method beside linear CCA."""
-    usual = [r for r in found if r["dataset"] == dataset and r["profile"] != "toy" and not varied(r["parameters"])]
-    kept = {r.get("variant", "") for r in usual}
+    kept = {r.get("variant", "") for r in of_dataset(found, dataset)}
     shown = {name: by_method(found, dataset, name) for name in sorted(kept, key=_by_number)}
     return {"variants": {name: runs for name, runs in shown.items() if runs}, "ways": evaluate.direction_names(dataset)}
+
+
+def of_dataset(found: Sequence[dict], dataset: str) -> list[dict]:
+    """The records of a data set whose settings are those of their profile."""
+    return [r for r in found if r["dataset"] == dataset and r["profile"] != "toy" and not varied(r["parameters"])]
 
 
 def _by_number(name: str) -> str:
@@ -198,10 +205,7 @@ def _by_number(name: str) -> str:
 
 def linear(found: Sequence[dict], dataset: str) -> dict:
     """Linear CCA on all training pairs and on fewer of them, fewest first, with chance among the same candidates."""
-    sizes = {name for name, changed in VARIANTS.items() if set(changed) == {"train_pairs"}}
-    kept = [
-        r for r in found if r["dataset"] == dataset and r["profile"] != "toy" and r.get("variant", "") in {"", *sizes}
-    ]
+    kept = of_sizes(found, dataset)
     rows = {record["data"]["train"]: record["baselines"]["linear_cca"] for record in kept}
     return {
         "rows": [rows[train] | {"train": train} for train in sorted(rows) if "directions" in rows[train]],
@@ -209,6 +213,13 @@ def linear(found: Sequence[dict], dataset: str) -> dict:
         "chance": kept[0]["baselines"]["chance"]["metrics"] if kept else None,
         "test": kept[0]["data"]["test"] if kept else None,
     }
+
+
+def of_sizes(found: Sequence[dict], dataset: str) -> list[dict]:
+    """The records of a data set on all training pairs and on fewer of them."""
+    sizes = {name for name, changed in VARIANTS.items() if set(changed) == {"train_pairs"}}
+    kept = [r for r in found if r["dataset"] == dataset and r["profile"] != "toy"]
+    return [r for r in kept if r.get("variant", "") in {"", *sizes}]
 
 
 def provenance(runs: Methods) -> dict:

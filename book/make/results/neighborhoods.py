@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -38,14 +39,15 @@ def fragments(found: Sequence[dict]) -> dict[str, str]:
     for dataset in DATASETS:
         study = Study.of(found, dataset)
         for name, values in VALUES.items():
-            text = filled(name, values(study)) if study.runs else filled("missing", {"what": dataset})
+            used = study if values in WIDE else replace(study, weighed={}, on_cca={}, rivals={})
+            text = filled(name, values, used) if study.runs else filled("missing", {"what": dataset})
             result[f"neighborhoods_{dataset}_{name}.md"] = text
     return result
 
 
-def filled(name: str, values: dict) -> str:
-    """The template of this page's fragment `name` with its values."""
-    return tables.filled(f"neighborhoods_{name}", values)
+def filled(name: str, values: dict | Callable[..., dict], *of: Any) -> str:
+    """The template of this page's fragment `name` with its values, see `tables.filled`."""
+    return tables.filled(f"neighborhoods_{name}", values, *of)
 
 
 def pictures(found: Sequence[dict], draw: Callable[[Callable], Drawing]) -> dict[str, Drawing]:
@@ -252,6 +254,7 @@ def figure(study: Study) -> dict:
 VALUES: dict[str, Callable[[Study], dict]] = {
     values.__name__: values for values in (short, ablation, effects, coherence, tfidf, search, pools, others, figure)
 }  # name of a fragment → what fills its template
+WIDE = (short, tfidf, others)  # those that look beyond the ablation itself
 
 
 def draw_ablation(runs: Named) -> Figure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -27,7 +28,7 @@ def fragments(draw: Callable[[Callable], Drawing]) -> dict[str, str | Drawing]:
 
     A data set that has not been built on this machine is not built for that; its page says so.
     """
-    return _emoji(draw) | _openclipart(draw) | _icons(draw) | {"iapr_sizes.md": filled("iapr_sizes", iapr_sizes())}
+    return _emoji(draw) | _openclipart(draw) | _icons(draw) | {"iapr_sizes.md": filled("iapr_sizes", iapr_sizes)}
 
 
 def _emoji(draw: Callable[[Callable], Drawing]) -> dict[str, str | Drawing]:
@@ -36,7 +37,7 @@ def _emoji(draw: Callable[[Callable], Drawing]) -> dict[str, str | Drawing]:
     splits = {split: load("emoji", split=split) for split in SPLITS}
     train, other = splits["grouped"].train, load("emoji", style="twemoji").train
     rows = example_rows(train)
-    drawn = draw(lambda: examples({"OpenMoji": train, "Twemoji": other}, rows))
+    drawn = draw(partial(examples, {"OpenMoji": train, "Twemoji": other}, rows))
     return _built("emoji", splits, rows) | {"emoji-pictures.svg": drawn}
 
 
@@ -47,7 +48,7 @@ def _openclipart(draw: Callable[[Callable], Drawing]) -> dict[str, str | Drawing
     splits = {split: load("openclipart", split=split) for split in SPLITS}
     train = splits["grouped"].train
     rows = example_rows(train, 2 * SHOWN)
-    drawn = draw(lambda: examples({"": train, " ": train}, rows))
+    drawn = draw(partial(examples, {"": train, " ": train}, rows))
     return _built("openclipart", splits, rows) | {"openclipart-pictures.svg": drawn}
 
 
@@ -57,10 +58,15 @@ def _icons(draw: Callable[[Callable], Drawing]) -> dict[str, str | Drawing]:
     splits = {split: load("icons", split=split) for split in SPLITS}
     train = splits["grouped"].train
     rows = by_all_hands(train)
-    drawn = draw(lambda: examples(dict.fromkeys(COLLECTIONS, train), rows.ravel()))
-    found = filled("icons_found", {"collections": COLLECTIONS, **icons.facts()})
+    drawn = draw(partial(examples, dict.fromkeys(COLLECTIONS, train), rows.ravel()))
+    found = filled("icons_found", collections)
     built = _built("icons", splits, rows[:, 0], collections=list(COLLECTIONS))
     return built | {"icons-pictures.svg": drawn, "icons_found.md": found}
+
+
+def collections() -> dict[str, Any]:
+    """The collections of icons, and how many drawings each gave."""
+    return {"collections": COLLECTIONS, **icons.facts()}
 
 
 def by_all_hands(split: Split) -> np.ndarray:
@@ -77,8 +83,8 @@ def _built(name: str, splits: Mapping[str, Splits], rows: np.ndarray, **more: An
     texts = [splits["grouped"].train.texts[row] for row in rows]
     return {
         f"{name}_pictures.md": filled(f"{name}_pictures", {"texts": texts, **more}),
-        f"{name}_sizes.md": filled("image_text_sizes", sizes(splits)),
-        f"{name}_groups.md": filled("image_text_groups", groups(splits["grouped"])),
+        f"{name}_sizes.md": filled("image_text_sizes", sizes, splits),
+        f"{name}_groups.md": filled("image_text_groups", groups, splits["grouped"]),
     }
 
 

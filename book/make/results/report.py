@@ -59,25 +59,25 @@ def load_records(folder: Path) -> list[dict]:
 def fragments(found: Sequence[dict], reported: Sequence[dict]) -> dict[str, str]:
     """File name → Markdown, for every fragment on sheet music and sound that a page includes."""
     runs = group(found)
-    values = {
-        "headline": tables.headline(longest(runs), reported),
-        "curves": tables.curves(runs),
-        "ranks": {"rivals": tables.by_profile(runs)},
-        "metrics": tables.metrics(runs),
-        "paired": tables.paired(runs),
-        "variants": variants.variants(found),
-        "provenance": {"records": tables.told(runs)},
-        "sizes": {"rivals": tables.by_profile(runs)},
-        "profiles": tables.profiles(),
-        "settings": tables.all_settings(),
-        "grid": tables.grid(),
-        "difficulty": pages.difficulties(),
+    values: dict[str, tuple] = {
+        "headline": (tables.headline, longest(runs), reported),
+        "curves": (tables.curves, runs),
+        "ranks": (tables.profiles_of, runs),
+        "metrics": (tables.metrics, runs),
+        "paired": (tables.paired, runs),
+        "variants": (variants.variants, found),
+        "provenance": (tables.provenance, runs),
+        "sizes": (tables.profiles_of, runs),
+        "profiles": (tables.profiles,),
+        "settings": (tables.all_settings,),
+        "grid": (tables.grid,),
+        "difficulty": (pages.difficulties,),
     }
     numbers = {
-        f"reported_{dataset}.md": tables.filled("reported", tables.reported(reported, dataset))
+        f"reported_{dataset}.md": tables.filled("reported", tables.reported, reported, dataset)
         for dataset in ("audio_score", "iapr")
     }
-    return {f"{name}.md": tables.filled(name, told) for name, told in values.items()} | numbers
+    return {f"{name}.md": tables.filled(name, *told) for name, told in values.items()} | numbers
 
 
 def data_fragments(found: Sequence[dict]) -> dict[str, str | Drawing]:
@@ -91,11 +91,11 @@ def data_fragments(found: Sequence[dict]) -> dict[str, str | Drawing]:
         return {"pairs.md": text, "tunes.md": text, "melodies.md": text}
     rows = pages.example_rows(splits)
     return {
-        "pairs.md": tables.filled("pairs", pages.pairs(splits)),
-        "tunes.md": tables.filled("tunes", pages.tunes(splits)),
+        "pairs.md": tables.filled("pairs", pages.pairs, splits),
+        "tunes.md": tables.filled("tunes", pages.tunes, splits),
         "melodies.md": tables.filled("melodies", {"melodies": _melodies(splits, found)}),
-        "tune.svg": draw(lambda: pages.draw_tune(splits, rows[0])),
-        "pairs.svg": draw(lambda: figures.pair_examples(splits.train, rows)),
+        "tune.svg": draw(partial(pages.draw_tune, splits, rows[0])),
+        "pairs.svg": draw(partial(figures.pair_examples, splits.train, rows)),
     }
 
 

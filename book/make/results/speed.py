@@ -41,7 +41,7 @@ def load(folder: Path = FOLDER) -> list[dict]:
 
 def fragments(found: Sequence[dict]) -> dict[str, str]:
     """File name → Markdown: the verdict in one paragraph, and a section a script."""
-    return {"speed_verdict.md": filled("speed_verdict", verdict(found)), "speed.md": filled("speed", sections(found))}
+    return {"speed_verdict.md": filled("speed_verdict", verdict, found), "speed.md": filled("speed", sections, found)}
 
 
 def pictures(found: Sequence[dict], draw: Callable[[Callable], Drawing]) -> dict[str, Drawing]:

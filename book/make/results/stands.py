@@ -12,6 +12,7 @@ from book.make.results.evidence_training import PICTURES
 from book.make.results.findings import Finding
 from book.make.results.tables import filled
 from xmlib import paths
+from xmlib.show import summaries
 
 
 def fragments(found: Sequence[dict], tried: dict[str, dict]) -> dict[str, str]:
@@ -19,10 +20,17 @@ def fragments(found: Sequence[dict], tried: dict[str, dict]) -> dict[str, str]:
 
     `tried`: the trials on validation pairs.
     """
-    told = {"claims": verdicts(found), "untested": UNTESTED}
-    values = {"stands": told, "stands_details": told, "answer": answer(found) | told}
-    values["choose"] = {"rows": choose.rows(found, tried)}
-    return {f"{name}.md": filled(name, own) for name, own in values.items()} | {"cite.md": filled("cite", citation())}
+    asked = verdicts(found)
+    made = {name: filled(name, told, asked) for name in ("stands", "stands_details")}
+    made["answer"] = filled("answer", answer(found) | told(asked))
+    made["choose"] = filled("choose", choose.table, choose.tested(summaries.one_linear_cca(found)), tried)
+    made["cite"] = filled("cite", citation())
+    return {f"{name}.md": text for name, text in made.items()}
+
+
+def told(asked: Sequence[dict]) -> dict:
+    """What fills the templates of the claims."""
+    return {"claims": asked, "untested": UNTESTED}
 
 
 def verdicts(found: Sequence[dict]) -> list[dict]:

@@ -1,10 +1,10 @@
 """What the tables and sentences on sheet music and sound say: pure functions from records to values of templates."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from book.make import templates
+from book.make import sources, templates
 from book.make.results.runs import BASELINES, NOT_CONVERGED, PROFILES, Runs, baselines, differences, rivals, title
 from xmlib.data import audio_score
 from xmlib.encoders import filters
@@ -19,9 +19,16 @@ FORTH, BACK = DIRECTIONS
 WAYS = {"forth": FORTH, "back": BACK}
 
 
-def filled(name: str, values: dict) -> str:
-    """The template of the fragment `name` with its values."""
-    return templates.fill(f"results/{name}.md", **values)
+def filled(name: str, values: dict | Callable[..., dict], *of: Any) -> str:
+    """The template of the fragment `name` with its values.
+
+    Where `values` is a function, they are what it makes of `of`, and the text begins with comments that say so: the
+    site shows them below each table and figure.
+    """
+    if isinstance(values, dict):
+        return templates.fill(f"results/{name}.md", **values)
+    text = templates.fill(f"results/{name}.md", **values(*of))
+    return sources.comments(values, *of) + text if text else text
 
 
 def longest_table(runs: Sequence[Runs], reported_numbers: Sequence[dict]) -> dict:
@@ -95,6 +102,16 @@ def reading(same_pairs: Sequence[Runs]) -> dict:
 def by_profile(runs: Sequence[Runs]) -> list[dict[str, Any]]:
     """The runs on the same pairs of a profile with their baselines, longest profile first."""
     return [{"profile": own[0].profile, "runs": own, "baselines": baselines(own[0].first)} for own in rivals(runs)]
+
+
+def profiles_of(runs: Sequence[Runs]) -> dict:
+    """The runs by profile with their baselines."""
+    return {"rivals": by_profile(runs)}
+
+
+def provenance(runs: Sequence[Runs]) -> dict:
+    """Every record with what the page of their origin says of it."""
+    return {"records": told(runs)}
 
 
 def told(runs: Iterable[Runs]) -> list[dict]:

@@ -27,4 +27,9 @@ def load(file: Path = FILE) -> dict | None:
 
 def fragments(counts: dict | None) -> dict[str, str]:
     """File name → Markdown: what was done and how it ended."""
-    return {"trust.md": filled("trust", {"counts": counts})}
+    return {"trust.md": filled("trust", told, counts)}
+
+
+def told(counts: dict | None) -> dict:
+    """What fills the template."""
+    return {"counts": counts}

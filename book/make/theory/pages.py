@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 
+from book.make.sources import comments
 from book.make.templates import fill
 from book.make.theory import effect_sizes, interval_coverage, losses, minibatches, statistics
 from book.make.theory.population import CANDIDATES, SPECTRUM, D
@@ -14,7 +15,9 @@ IAPR_TRAINING_ROWS = statistics.IAPR_TRAIN - 4  # those in training before four 
 
 def fragments() -> dict[str, str]:
     """File name → Markdown: each template with its values."""
-    return {f"theory-{name}.md": fill(f"theory/{name}.md", **values()) for name, values in VALUES.items()}
+    return {
+        f"theory-{name}.md": comments(values) + fill(f"theory/{name}.md", **values()) for name, values in VALUES.items()
+    }
 
 
 def sizes() -> dict:
