@@ -14,12 +14,12 @@
 # %% [markdown]
 # # Your own pairs
 #
-# Two descriptions of the same things: pictures and captions, scans and recordings, two kinds of measurements. Can one
-# find the other?
+# You have two descriptions of the same things: pictures and captions, scans and recordings, two kinds of measurements.
+# Can one find the other?
 #
-# This notebook reads your pairs, says how healthy they are, trains the methods that fit into the time you give,
-# recommends one, and leaves a model in a folder. The page {doc}`/your_pairs` says which files are read. Without any, the
-# two halves of handwritten digits stand in.
+# This notebook reads and checks your pairs, trains the methods that fit into the time you give, recommends one, and
+# saves a model in a folder. The page {doc}`/your_pairs` says which files are read. Without any, it takes the two halves
+# of handwritten digits.
 
 # %% tags=["parameters"]
 view1: str = ""  # a file of an array (.npy, .npz, .mat, .parquet), a .txt with a text a line, or a folder of files
@@ -90,7 +90,7 @@ check_place(place)
 # %% [markdown]
 # ## What was read
 #
-# All of this was found by looking at the files. The parameters above override each guess.
+# All of this was guessed from the files. The parameters above override each guess.
 
 # %%
 if view1 or view2 or table:
@@ -104,8 +104,8 @@ HTML(gallery.examples(found, np.linspace(0, len(found) - 1, min(6, len(found))).
 # %% [markdown]
 # ## Is it healthy?
 #
-# Before anything is trained: is there enough, does something leak from the test into training, and is there a signal
-# that a linear method finds?
+# Before anything is trained: are there enough pairs, do test items also occur in training, and does a linear method
+# find a signal?
 
 # %%
 shares = {name: parameters[name] for name in ("test_share", "valid_share")}
@@ -123,8 +123,8 @@ checkup.left_out.style.format(escape="html").hide(axis="index") if len(checkup.l
 # %% [markdown]
 # ## Training
 #
-# Each method gets an equal share of the time that is left; what it does not need goes to the next ones. Validation
-# chooses the epoch, and in the end the method.
+# Each method gets an equal share of the time that is left; what it does not need goes to the next. Validation chooses
+# the epoch and then the method.
 
 # %%
 asked = choice.ORDER if method == "auto" else (method,)
@@ -143,8 +143,8 @@ if curves:
 # %% [markdown]
 # ## Scores
 #
-# Every test item of one view queries all test items of the other. R@k is the share of queries, in per cent, whose
-# partner is among the first k. The interval is that of the MRR over groups of queries.
+# Every test item of one view queries all test items of the other. R@k is the percentage of queries whose partner is
+# among the first k. The 95 % interval of the MRR is over groups of queries.
 
 # %% tags=["hide-input"]
 scores = choice.table(done, data)
@@ -153,7 +153,7 @@ scores.T.style.format(precision=3, na_rep="")
 # %% [markdown]
 # ## What it finds
 #
-# Four queries and their five first answers: one found at once, one nearly found, a typical failure and the worst. A
+# Four queries and their first five answers: one found at once, one nearly found, a typical failure and the worst. A
 # green frame marks the right answer.
 
 # %% tags=["hide-input"]
@@ -176,8 +176,9 @@ shown("view2_to_view1")
 # %% [markdown]
 # ## Hubs
 #
-# Some items are near to everything and fill many lists, which the skewness of the k-occurrence measures. The corrections
-# find them by training queries. Where the gain has an interval above 0, give `bank` to `Retriever.index`.
+# Some items, the hubs, are near to everything and appear among the answers to many queries. *Hubness* is the skewness of
+# how often an item is among the ten best. The corrections estimate hubs from training queries. Where the gain has an
+# interval above 0, give `bank` to `Retriever.index`.
 
 # %% tags=["hide-input"]
 choice.hubs(best, data).style.format(precision=2).format("{:.3f}", subset=["MRR"])
@@ -200,7 +201,8 @@ Markdown(f"The model is in `{place}` ({size:.1f} MB), all numbers are in `{targe
 # %% [markdown]
 # ## Use it
 #
-# The folder holds the model, what prepares new items, and an index of all items that were read. It needs no notebook.
+# The folder holds the model, the preparation of new items, and an index of all items that were read. Using it needs no
+# notebook.
 
 # %%
 from xmlib.retriever import Retriever
