@@ -31,6 +31,7 @@ d: int = 0  # size of the embedding; 0: the profile's own
 device: str = "auto"  # auto, cpu or cuda
 precision: str = "float32"  # of the convolutions: float32; on a GPU also tf32 or bfloat16, faster and less exact
 threads: int = 1  # of the processor; other numbers of threads change the last digits
+corpus: str = "tunes"  # tunes: folk tunes on one staff; chorales: Bach's, four voices on two staves
 difficulty: str = "hard"  # hard: tempo varies, test instrument never trained on; easy: neither
 train_pairs: int = 0  # how many pairs to train on; 0: the profile's own
 renderings: int = 0  # how often each training tune is played, on other instruments; 0: once
@@ -79,14 +80,14 @@ Markdown(f"**This run**: {chosen.title}, profile `{profile}`, seed {seed}. {chos
 # %% [markdown]
 # ## The pairs
 #
-# The pairs are cut from folk tunes, engraved and synthesised here. A pair belongs to one note: the snippet
+# The pairs are cut from folk tunes or chorales (`corpus`), engraved and synthesised here. A pair belongs to one note: the snippet
 # has its notehead in the middle, the spectrogram excerpt its onset. In the hard setting the tempo differs from tune to
 # tune, and the test tunes sound on an instrument that training has never heard. Related tunes are always in the same split.
 
 # %%
 splits = data.load(
-    "audio_score", profile=profile, difficulty=difficulty, train_pairs=train_pairs, renderings=renderings,
-    dataset_file=dataset_file,
+    "audio_score", profile=profile, corpus=corpus, difficulty=difficulty, train_pairs=train_pairs,
+    renderings=renderings, dataset_file=dataset_file,
 )  # fmt: skip
 pd.DataFrame(
     [

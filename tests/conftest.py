@@ -41,7 +41,7 @@ def pytest_addoption(parser):
 def pytest_terminal_summary(terminalreporter, config):
     """What the tests marked `faults` did; they count by `record_property`. Nothing where no such test ran."""
     reports = [one for kind in ("passed", "failed", "error") for one in terminalreporter.stats.get(kind, [])]
-    done = [(name, count) for one in reports for name, count in one.user_properties if name in COUNTED]
+    done = [(name, count) for one in reports for name, count in getattr(one, "user_properties", ()) if name in COUNTED]
     if not done:
         return
     failures = len(terminalreporter.stats.get("failed", []) + terminalreporter.stats.get("error", []))

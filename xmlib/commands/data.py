@@ -19,6 +19,7 @@ OPTIONS = {
     "profile": "How many pairs: toy, quick, medium or full.",
     "seed": "Decides all that is drawn.",
     "processes": "How many build side by side; 0 is one a core.",
+    "corpus": "What is engraved and played: tunes or chorales.",
     "difficulty": "How much recordings differ: hard or easy.",
     "train_pairs": "How many for training; 0 is the profile's number.",
     "renderings": "How often each training tune is played; 0 is once.",

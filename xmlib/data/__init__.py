@@ -19,16 +19,17 @@ __all__ = ["DATASETS", "Dataset", "Pictures", "Split", "Splits", "View", "load"]
 
 
 def _audio_score(
-    profile: str = "quick", seed: int = 23, *, dataset_file: str = "", difficulty: str = "hard", train_pairs: int = 0,
-    renderings: int = 0, cache_folder: Path | None = None, processes: int = 0,
+    profile: str = "quick", seed: int = 23, *, dataset_file: str = "", corpus: str = "tunes", difficulty: str = "hard",
+    train_pairs: int = 0, renderings: int = 0, cache_folder: Path | None = None, processes: int = 0,
 ) -> Splits:  # fmt: skip
     if dataset_file:
-        for name, asked in (("renderings", renderings not in (0, 1)), ("train_pairs", train_pairs != 0)):
+        changed = {"renderings": renderings not in (0, 1), "train_pairs": train_pairs != 0, "corpus": corpus != "tunes"}
+        for name, asked in changed.items():
             if asked:
                 raise InputError(f"{name} goes with the built pairs only; leave it out, or leave out dataset_file.")
         return audio_sheet_music.load(dataset_file, profile, seed)
     return audio_score.load(
-        profile, seed, difficulty=difficulty, train_pairs=train_pairs, renderings=renderings,
+        profile, seed, corpus=corpus, difficulty=difficulty, train_pairs=train_pairs, renderings=renderings,
         cache_folder=cache_folder, processes=processes,
     )  # fmt: skip
 
@@ -60,9 +61,9 @@ def _own_pairs(form: str, says: str, large: bool = True) -> Dataset:
 DATASETS = {
     "audio_score": Dataset(
         _audio_score,
-        "Sheet music and sound: folk tunes, engraved and played.",
+        "Sheet music and sound: folk tunes or chorales, engraved and played.",
         notebooks=("audio_score",),
-        options=("difficulty", "train_pairs", "renderings", "dataset_file"),
+        options=("corpus", "difficulty", "train_pairs", "renderings", "dataset_file"),
         views=("sheet", "audio"),
     ),
     "emoji": Dataset(

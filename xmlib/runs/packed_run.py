@@ -30,7 +30,7 @@ from xmlib.scoring import baselines
 NOTEBOOK = "audio_score"
 USUAL = {"profile": "full", "device": "cuda"}  # where the notebook's own defaults are for a first look
 OPTIONS = {"method": "--methods", "seed": "--seeds", "record": "--records"}  # parameters that are asked for otherwise
-AMOUNTS = ("train_pairs", "renderings")
+ASKED = ("profile", "difficulty", "train_pairs", "renderings", "corpus")  # what decides the pairs
 HERE = ("torch", "numpy", "scipy")  # packages that a run needs; the others of a record made the pairs
 
 
@@ -66,7 +66,7 @@ def settings_of(chosen: Mapping[str, Any]) -> Settings:
 
 def pack(chosen: Mapping[str, Any], target: Path) -> None:
     """Write the pairs that the parameters ask for into one file, with what linear CCA scores on them."""
-    splits = data.load(NOTEBOOK, **{name: chosen[name] for name in ("profile", "difficulty", *AMOUNTS)})
+    splits = data.load(NOTEBOOK, **{name: chosen[name] for name in ASKED})
     linear = {"version": baselines.VERSION, "result": baselines.linear_cca(splits)}
     code = {"commit": records.commit(), "code": records.code_of()}
     assert splits.folder is not None
@@ -81,9 +81,7 @@ def check(chosen: Mapping[str, Any], pairs: Packed) -> None:
     if row.neighborhoods or row.linear:
         raise InputError(f"The method {chosen['method']!r} is not for these pairs: choose one of {methods.PAPER}.")
     methods.device(chosen["device"], chosen["precision"])
-    audio_score.check_asked(
-        pairs.manifest["settings"], chosen["profile"], chosen["difficulty"], *(chosen[name] for name in AMOUNTS)
-    )
+    audio_score.check_asked(pairs.manifest["settings"], *(chosen[name] for name in ASKED))
     version = json.loads(pairs.texts["linear_cca"])["version"]
     if version != baselines.VERSION:
         raise InputError(

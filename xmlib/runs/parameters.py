@@ -14,7 +14,7 @@ from typing import Any
 
 from xmlib import paths
 from xmlib.data import DATASETS
-from xmlib.data.audio_score import DIFFICULTIES
+from xmlib.data.audio_score import CORPORA, DIFFICULTIES
 from xmlib.data.emoji.emoji_concepts import STYLES
 from xmlib.data.image_text import SPLITS
 from xmlib.errors import InputError
@@ -92,6 +92,7 @@ CHOICES: dict[str, Collection[str]] = {
     "profile": PROFILES,
     "precision": PRECISIONS,
     "device": ("auto", "cpu", "cuda"),
+    "corpus": tuple(CORPORA),
     "difficulty": tuple(DIFFICULTIES),
     "split": SPLITS,
     "style": tuple(STYLES),

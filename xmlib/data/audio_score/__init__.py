@@ -1,4 +1,4 @@
-"""Sheet music and its sound: folk tunes engraved and synthesised, cut into pairs around each note.
+"""Sheet music and its sound: folk tunes or chorales engraved and synthesised, cut into pairs around each note.
 
 A pair is a picture of 40×50 pixels with one notehead in its middle, and the 42 spectrogram frames (2.1 s) around
 that note's onset.
@@ -14,7 +14,7 @@ from typing import Any
 
 from xmlib import paths
 from xmlib.data import cache
-from xmlib.data.audio_score import choose, engrave, folk_tunes, pairs, synthesize
+from xmlib.data.audio_score import choose, chorales, engrave, folk_tunes, pairs, synthesize
 from xmlib.data.audio_score.choose import Difficulty, Size
 from xmlib.data.splits import Splits
 from xmlib.errors import InputError
@@ -26,6 +26,8 @@ PROFILES = {
     "medium": replace(QUICK, train=16000),  # the same valid and test pairs
     "full": replace(QUICK, train=16000),
 }
+FEWER = {"chorales": Size(5000, 1000, 2000, per_tune=60)}  # what a smaller corpus gives, whatever the profile asks for
+CORPORA = {"tunes": folk_tunes, "chorales": chorales}  # each has `sources`, `parse` and `VERSION`
 # All struck or plucked: bowed and blown instruments speak 20 to 40 ms late.
 INSTRUMENTS = {
     0: "piano", 6: "harpsichord", 12: "marimba", 13: "xylophone", 15: "dulcimer", 24: "nylon guitar", 46: "harp",
@@ -44,6 +46,7 @@ def load(
     profile: str = "quick",
     seed: int = 23,
     *,
+    corpus: str = "tunes",
     difficulty: str = "hard",
     train_pairs: int = 0,
     renderings: int = 0,
@@ -52,13 +55,16 @@ def load(
 ) -> Splits:
     """The pairs of a profile, built on first use (quick: about a minute on 2 cores) and kept in the cache.
 
-    `train_pairs`: how many, 0 for the profile's. `renderings`: how often each training tune is played (0: once), every
-    time on an instrument and in a tempo of its own; the views hold the first,
-    `train.augmentation` draws from all.
+    `corpus`: "tunes" (folk tunes on one staff) or "chorales" (Bach's, four voices on two staves, the pairs around the
+    notes of the melody). `train_pairs`: how many, 0 for the profile's.
+    `renderings`: how often each training tune is played (0: once), every time on an instrument and in a tempo of its
+    own; the views hold the first, `train.augmentation` draws from all.
     `cache_folder`: default `paths.DATA`. `processes`: for building, 0 for one a core.
-    Raises InputError for an unknown profile or difficulty, and when the corpus has too few tunes.
+    Raises InputError for an unknown profile, corpus or difficulty, and when the corpus has too few tunes.
     """
-    size = size_of(profile, train_pairs)
+    if corpus not in CORPORA:
+        raise InputError(f"corpus {corpus!r} is unknown; choose one of: {', '.join(CORPORA)}.")
+    size = size_of(profile, train_pairs, corpus)
     if difficulty not in DIFFICULTIES:
         raise InputError(f"difficulty {difficulty!r} is unknown; choose one of: {', '.join(DIFFICULTIES)}.")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
@@ -66,7 +72,7 @@ def load(
     if isinstance(renderings, bool) or not isinstance(renderings, int) or renderings < 0:
         raise InputError(f"renderings {renderings!r} is not a count; give a whole number, such as 4.")
     renderings = renderings or 1
-    decided = settings(size, seed, difficulty, renderings)
+    decided = settings(size, seed, difficulty, renderings, corpus)
     home = Path(cache_folder or paths.DATA) / "audio_score"
     folder = home / f"pairs-{cache.key(decided)}"
     how = (size, DIFFICULTIES[difficulty], seed, renderings, processes)
@@ -81,25 +87,37 @@ def opened(folder: Path, manifest: dict[str, Any], profile: str, packages: dict[
     return Splits("audio_score", profile, decided["seed"], decided, digest, train, valid, test, folder, packages or {})
 
 
-def check_asked(made: dict[str, Any], profile: str, difficulty: str, train_pairs: int = 0, renderings: int = 0) -> None:
+def check_asked(
+    made: dict[str, Any], profile: str, difficulty: str, train_pairs: int = 0, renderings: int = 0,
+    corpus: str = "tunes",
+) -> None:  # fmt: skip
     """Raises InputError unless pairs with the settings `made` are those that `load` would give for the others."""
     asked = {
-        "size": asdict(size_of(profile, train_pairs)), "difficulty": difficulty,
+        "corpus": corpus, "size": asdict(size_of(profile, train_pairs, corpus)), "difficulty": difficulty,
         "renderings": renderings or 1,
     }  # fmt: skip
-    there = {"size": made["size"], "difficulty": made["difficulty"]["name"], "renderings": made.get("renderings", 1)}
+    there = {
+        "corpus": made.get("corpus", "tunes"), "size": made["size"], "difficulty": made["difficulty"]["name"],
+        "renderings": made.get("renderings", 1),
+    }  # fmt: skip
     for name, value in asked.items():
         if there[name] != value:
             raise InputError(f"these pairs have {name} {there[name]}, but {value} is asked for; take others.")
 
 
-def size_of(profile: str, train_pairs: int) -> Size:
+def size_of(profile: str, train_pairs: int, corpus: str = "tunes") -> Size:
     """How many pairs a profile has, with another number for training unless that is 0; `InputError` for others."""
     if profile not in PROFILES:
         raise InputError(f"profile {profile!r} is unknown; choose one of: {', '.join(PROFILES)}.")
     if isinstance(train_pairs, bool) or not isinstance(train_pairs, int) or train_pairs < 0:
         raise InputError(f"train_pairs {train_pairs!r} is not a count; give a whole number, such as 4.")
-    return replace(PROFILES[profile], train=train_pairs) if train_pairs else PROFILES[profile]
+    size = PROFILES[profile]
+    if corpus in FEWER:
+        most = FEWER[corpus]
+        size = replace(
+            most, train=min(size.train, most.train), valid=min(size.valid, most.valid), test=min(size.test, most.test)
+        )
+    return replace(size, train=train_pairs or size.train)
 
 
 def _build(folder: Path, home: Path, decided: dict[str, Any], *arguments: Any) -> dict[str, Any]:
@@ -110,14 +128,15 @@ def _build(folder: Path, home: Path, decided: dict[str, Any], *arguments: Any) -
     return build.build(folder, home, decided, *arguments)
 
 
-def settings(size: Size, seed: int, difficulty: str, renderings: int = 1) -> dict[str, Any]:
+def settings(size: Size, seed: int, difficulty: str, renderings: int = 1, corpus: str = "tunes") -> dict[str, Any]:
     """Everything that decides the content, versions of code and packages included: the key of the cache."""
     return {
         "size": asdict(size),
         "seed": seed,
         "difficulty": {"name": difficulty, **asdict(DIFFICULTIES[difficulty])},
         "choice": [choose.VERSION, pairs.VERSION],
-        "tunes": [folk_tunes.VERSION, *_versions("music21")],
+        **({"corpus": corpus} if corpus != "tunes" else {}),
+        "tunes": [*([corpus] if corpus != "tunes" else []), CORPORA[corpus].VERSION, *_versions("music21")],
         "engraving": [engrave.VERSION, *_versions("verovio", "resvg_py")],
         "sound": [synthesize.VERSION, *_versions("midirenderer"), synthesize.soundfont_hash()],
         **({"renderings": renderings} if renderings > 1 else {}),

@@ -19,10 +19,11 @@ import numpy as np
 
 from xmlib import files
 from xmlib.data import cache, workers
-from xmlib.data.audio_score import engrave, folk_tunes, synthesize
+from xmlib.data.audio_score import CORPORA, engrave, folk_tunes, synthesize
 from xmlib.data.audio_score.choose import Chosen, Difficulty, Size, choose, performance, renderings
 from xmlib.data.audio_score.folk_tunes import Source, Tune
 from xmlib.data.audio_score.pairs import ROW, SOUNDING, content_digest, pair_ids
+from xmlib.data.audio_score.relatives import RULES
 
 
 def build(
@@ -59,13 +60,14 @@ def begin(
     processes: int,
 ) -> tuple[Tunes, Callable[[], list[Plan]]]:
     """The parsed tunes, and what chooses among those that can be rendered and says where their pieces lie."""
-    tunes = Tunes(home / f"tunes-{cache.key(settings['tunes'])}", seed, processes)
+    corpus = settings.get("corpus", "tunes")
+    tunes = Tunes(home / f"tunes-{cache.key(settings['tunes'])}", corpus, seed, processes)
     tunes.parse(int(1.3 * (size.train + size.valid + size.test) / size.per_tune))  # a guess; more follow if needed
     pieces = home / f"pieces-{cache.key([settings[part] for part in ('tunes', 'engraving', 'sound')])}"
     sounds = home / f"sounds-{cache.key([settings[part] for part in ('tunes', 'sound')])}"
 
     def planned() -> list[Plan]:
-        chosen = choose(size, seed, tunes, len(tunes.sources))
+        chosen = choose(size, seed, tunes, len(tunes.sources), RULES[corpus])
         return [_plan(item, difficulty, seed, pieces, sounds, renderings) for item in chosen]
 
     return tunes, planned
@@ -74,8 +76,9 @@ def begin(
 class Tunes:
     """The corpus in seeded order: `tunes(k)` is the k-th tune, parsed when needed and remembered on disk."""
 
-    def __init__(self, folder: Path, seed: int, processes: int) -> None:
-        sources = folk_tunes.sources()
+    def __init__(self, folder: Path, corpus: str, seed: int, processes: int) -> None:
+        sources = CORPORA[corpus].sources()
+        self.corpus = corpus
         self.sources = [sources[i] for i in np.random.RandomState(seed).permutation(len(sources))]
         self.folder, self.processes = folder, processes
         self.parsed: list[Tune | None] = []
@@ -88,9 +91,9 @@ class Tunes:
     def parse(self, count: int) -> None:
         """Have the first `count` tunes parsed."""
         wanted = self.sources[len(self.parsed) : count]
-        jobs = [[*s, str(self.file(s.id))] for s in wanted if cache.read_json(self.file(s.id)) is None]
+        jobs = [[self.corpus, *s, str(self.file(s.id))] for s in wanted if cache.read_json(self.file(s.id)) is None]
         answers = workers.run(f"{__name__}:parse_job", jobs, "reading tunes", self.processes)
-        problems = {job[0]: answer for job, answer in zip(jobs, answers, strict=True)}
+        problems = {job[1]: answer for job, answer in zip(jobs, answers, strict=True)}
         for source in wanted:
             stored = cache.read_json(self.file(source.id)) or {"skipped": problems.get(source.id)}
             if "skipped" in stored:
@@ -98,7 +101,7 @@ class Tunes:
             self.parsed.append(folk_tunes.from_json(stored["tune"]) if "tune" in stored else None)
 
     def skip(self, id: str, reason: str) -> None:
-        """Leave a tune out; said on stderr unless it is by one of the plain rules of `folk_tunes.parse`."""
+        """Leave a tune out; said on stderr unless it is by one of the plain rules of `parse`."""
         self.skipped[id] = reason
         if not reason.startswith("NotPlain"):
             print(f"left out {id}: {reason}", file=sys.stderr)
@@ -110,10 +113,10 @@ class Tunes:
         return None if tune is None or tune.id in self.skipped else tune
 
 
-def parse_job(id: str, abc: str, target: str) -> None:
+def parse_job(corpus: str, id: str, score: str, target: str) -> None:
     """Parse one tune into a JSON file (run in a helper process)."""
     try:
-        content: dict[str, Any] = {"tune": folk_tunes.parse(Source(id, abc))}
+        content: dict[str, Any] = {"tune": CORPORA[corpus].parse(Source(id, score))}
     except workers.FATAL:
         raise
     except Exception as error:  # whatever music21 raises on odd ABC: the tune is left out, and the file says why
@@ -174,14 +177,14 @@ def render_job(tune_file: str, target: str, instrument: int, seconds_per_tick: f
     """Engrave and play one tune into a .npz file (run in a helper process)."""
     tune = folk_tunes.from_json(cache.read_json(Path(tune_file))["tune"])
     strip, columns = engrave.strip(tune)
-    frames = synthesize.spectrogram(tune.notes(), instrument, seconds_per_tick)
+    frames = synthesize.spectrogram(tune.sounding(), instrument, seconds_per_tick)
     files.write(Path(target), lambda file: np.savez_compressed(file, strip=strip, columns=columns, frames=frames))
 
 
 def play_job(tune_file: str, target: str, instrument: int, seconds_per_tick: float) -> None:
     """Play one tune into a .npz file (run in a helper process)."""
     tune = folk_tunes.from_json(cache.read_json(Path(tune_file))["tune"])
-    frames = synthesize.spectrogram(tune.notes(), instrument, seconds_per_tick)
+    frames = synthesize.spectrogram(tune.sounding(), instrument, seconds_per_tick)
     files.write(Path(target), lambda file: np.savez_compressed(file, frames=frames))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from xmlib.data.audio_score import folk_tunes
 from xmlib.data.audio_score.folk_tunes import Note, Tune
-from xmlib.data.audio_score.relatives import Relatives, intervals
+from xmlib.data.audio_score.relatives import RULES, Relatives, Rule
 from xmlib.errors import InputError
 
 VERSION = 1  # raise it when the choice may come out differently
@@ -54,13 +54,15 @@ class Chosen:
     notes: list[int]
 
 
-def choose(size: Size, seed: int, tunes: Callable[[int], Tune | None], total: int) -> list[Chosen]:
+def choose(
+    size: Size, seed: int, tunes: Callable[[int], Tune | None], total: int, rule: Rule = RULES["tunes"]
+) -> list[Chosen]:
     """Tunes and notes of all splits, test first.
 
-    `tunes(k)`: the k-th tune of the shuffled corpus, None if it cannot be used. Raises InputError when the corpus
-    runs out.
+    `tunes(k)`: the k-th tune of the shuffled corpus, None if it cannot be used. `rule`: which tunes are relatives.
+    Raises InputError when the corpus runs out.
     """
-    relatives, chosen, k = Relatives(), {}, 0
+    relatives, chosen, k = Relatives(rule.share), {}, 0
     for split in ("test", "valid", "train"):
         wanted = getattr(size, split)
         seen: set[tuple] = set()
@@ -72,7 +74,7 @@ def choose(size: Size, seed: int, tunes: Callable[[int], Tune | None], total: in
             tune, k = tunes(k), k + 1
             if tune is None:
                 continue
-            runs = intervals(tune.notes())
+            runs = rule.runs(tune.notes())
             kin = [chosen[id] for id in relatives.of(runs)]
             if any(other.split != split for other in kin):
                 continue
@@ -98,13 +100,22 @@ def context(notes: list[Note], i: int) -> tuple:
     return tuple(n and (n.pitch, n.length, n.onset - notes[i].onset) for n in around)
 
 
+def below(tune: Tune, notes: list[Note], i: int) -> tuple:
+    """Pitches, lengths and gaps of the notes of lower voices that begin while the context of a melody's note lasts."""
+    first, last = notes[max(i - 3, 0)], notes[min(i + 3, len(notes) - 1)]
+    lower = (note for voice in tune.lower for note in folk_tunes.notes_of(voice))
+    during = (n for n in lower if first.onset <= n.onset < last.onset + last.length)
+    return tuple((n.pitch, n.length, n.onset - notes[i].onset) for n in during)
+
+
 def pick(tune: Tune, most: int, seen: set[tuple], seed: int) -> list[int]:
     """At most `most` notes of a tune, at random, in order, none with a context in `seen` (which grows)."""
     notes = tune.notes()
     picked = []
     for i in _random(seed, tune, 2).permutation(len(notes)).tolist():
-        if len(picked) < most and context(notes, i) not in seen:
-            seen.add(context(notes, i))
+        shown = context(notes, i) + below(tune, notes, i)
+        if len(picked) < most and shown not in seen:
+            seen.add(shown)
             picked.append(i)
     return sorted(picked)
 

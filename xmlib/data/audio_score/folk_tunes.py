@@ -32,7 +32,7 @@ class Source(NamedTuple):
     """One tune as it stands in the corpus: `id` is collection/file/number within the file."""
 
     id: str
-    abc: str
+    score: str  # its ABC, or the file that it is in
 
 
 class Event(NamedTuple):
@@ -79,26 +79,44 @@ class Note(NamedTuple):
 
 
 class Tune(NamedTuple):
-    """A tune as plain notes. `fifths`: sharps (> 0) or flats (< 0) of the key signature."""
+    """A tune as plain notes. `fifths`: sharps (> 0) or flats (< 0) of the key signature.
+
+    `lower`: the bars of the voices below the melody, from high to low; a folk tune has none.
+    """
 
     id: str
     title: str
     fifths: int
     meter: tuple[int, int]
     bars: list[Bar]
+    lower: tuple[list[Bar], ...] = ()
+
+    @property
+    def voices(self) -> list[list[Bar]]:
+        """The bars of every voice, the melody first."""
+        return [self.bars, *self.lower]
 
     def notes(self) -> list[Note]:
-        """The sounding notes in order; repeats are drawn, not played, so audio follows the page."""
-        found: list[Note] = []
-        time = 0
-        for b, bar in enumerate(self.bars):
-            for e, event in enumerate(bar.events):
-                if event.tied:
-                    found[-1] = found[-1]._replace(length=found[-1].length + event.length)
-                elif event.step:
-                    found.append(Note(time, event.length, event.pitch, event.height, b, e))
-                time += event.length
-        return found
+        """The sounding notes of the melody in order, each of which can make a pair."""
+        return notes_of(self.bars)
+
+    def sounding(self) -> list[Note]:
+        """The sounding notes of all voices, by onset."""
+        return sorted(note for voice in self.voices for note in notes_of(voice)) if self.lower else self.notes()
+
+
+def notes_of(bars: list[Bar]) -> list[Note]:
+    """The sounding notes of a voice in order; repeats are drawn, not played, so audio follows the page."""
+    found: list[Note] = []
+    time = 0
+    for b, bar in enumerate(bars):
+        for e, event in enumerate(bar.events):
+            if event.tied:
+                found[-1] = found[-1]._replace(length=found[-1].length + event.length)
+            elif event.step:
+                found.append(Note(time, event.length, event.pitch, event.height, b, e))
+            time += event.length
+    return found
 
 
 def corpus() -> Path:
@@ -127,7 +145,7 @@ def parse(source: Source) -> Tune:
     """The tune of one ABC source. Raises NotPlain, saying why, for a tune that is left out."""
     from xmlib.data.audio_score import read_abc  # which imports music21
 
-    score = read_abc.score(source.abc)
+    score = read_abc.score(source.score)
     found = list(score.recurse().getElementsByClass(("Voice", "TimeSignature", "KeySignature")))
     meters, keys = ([item for item in found if kind in item.classes] for kind in ("TimeSignature", "KeySignature"))
     if len(score.parts) != 1 or any("Voice" in item.classes for item in found):
@@ -135,8 +153,8 @@ def parse(source: Source) -> Tune:
     if len(meters) != 1 or len(keys) != 1:
         raise NotPlain("not one time signature and one key")
     measures = list(score.parts[0].getElementsByClass("Measure"))
-    bars = [_bar(*beamed) for beamed in zip(measures, read_abc.beams(measures, meters[0]), strict=True)]
-    bars = _join_ties([bar for bar in bars if bar.events])
+    bars = [bar_of(*beamed) for beamed in zip(measures, read_abc.beams(measures, meters[0]), strict=True)]
+    bars = join_ties([bar for bar in bars if bar.events])
     title = str(score.metadata.title or "untitled") if score.metadata else "untitled"
     tune = Tune(source.id, title.strip(), int(keys[0].sharps), (meters[0].numerator, meters[0].denominator), bars)
     notes = tune.notes()
@@ -147,7 +165,8 @@ def parse(source: Source) -> Tune:
     return tune
 
 
-def _bar(measure: Any, beams: list[str]) -> Bar:
+def bar_of(measure: Any, beams: list[str]) -> Bar:
+    """The bar that music21's measure stands for. `beams`: as from `read_abc.beams`. Raises NotPlain."""
     items = zip(measure.notesAndRests, beams, strict=True)
     events = [_event(item, beam) for item, beam in items if item.duration.quarterLength > 0]
     left, right = (getattr(line, "direction", "") for line in (measure.leftBarline, measure.rightBarline))
@@ -172,7 +191,7 @@ def _event(item: Any, beam: str) -> Event:
     return Event(*spelling, int(length), KINDS[duration.type], duration.dots, tuplet, beam, tied)
 
 
-def _join_ties(bars: list[Bar]) -> list[Bar]:
+def join_ties(bars: list[Bar]) -> list[Bar]:
     """The same bars; a tie that does not join two equal pitches is undone."""
     before = None
     joined = []
@@ -188,9 +207,13 @@ def _join_ties(bars: list[Bar]) -> list[Bar]:
 
 def from_json(stored: list[Any]) -> Tune:
     """The tune that json wrote as nested lists."""
-    id, title, fifths, meter, bars = stored
-    read = [Bar(start, end, [_event_from_json(row) for row in rows]) for start, end, rows in bars]
-    return Tune(id, title, fifths, (meter[0], meter[1]), read)
+    id, title, fifths, meter, bars, *lower = stored
+    below = tuple(_bars_from_json(voice) for voices in lower for voice in voices)
+    return Tune(id, title, fifths, (meter[0], meter[1]), _bars_from_json(bars), below)
+
+
+def _bars_from_json(bars: list[Any]) -> list[Bar]:
+    return [Bar(start, end, [_event_from_json(row) for row in rows]) for start, end, rows in bars]
 
 
 def _event_from_json(row: list[Any]) -> Event:

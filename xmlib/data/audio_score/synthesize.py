@@ -45,14 +45,14 @@ def soundfont_hash() -> str:
 
 
 def spectrogram(notes: list[Note], instrument: int, seconds_per_tick: float) -> np.ndarray:
-    """(frames, 92) float16: log10(1 + magnitude) of the tune played by a General MIDI program.
+    """(frames, 92) float16: log10(1 + magnitude) of notes, by onset, played by a General MIDI program.
 
     Row k + 21 is centred k / 20 s after the beginning: 21 rows of silence stand before it, so that the excerpt of a
     note begins at row `onset_frame`.
     """
     timed = [(n.onset * seconds_per_tick, (n.onset + n.length) * seconds_per_tick, n.pitch) for n in notes]
     sound = render(midi(timed, instrument))
-    frames = analyse(sound[: round((timed[-1][1] + TAIL) * RATE)])
+    frames = analyse(sound[: round((max(end for _, end, _ in timed) + TAIL) * RATE)])
     missing = max(0, onset_frame(timed[-1][0]) + EXCERPT - EXCERPT // 2 - len(frames))
     return np.pad(frames, ((EXCERPT // 2, missing), (0, 0))).astype(np.float16)
 
