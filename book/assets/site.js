@@ -22,12 +22,12 @@
     formula.classList.toggle("wide", formula.getBoundingClientRect().width > line.clientWidth + 1);
   }
 
-  function hold(formula) {                // a stop or comma stays on the line of its formula
-    const next = formula.parentElement.nextSibling;
-    const mark = next?.nodeType === Node.TEXT_NODE ? next.data.match(/^[.,;:)?]+/)?.[0] : null;
-    if (!mark) return;
-    formula.after(mark);                  // into the span, which does not break
-    next.data = next.data.slice(mark.length);
+  function hold(formula) {                // brackets, stops and commas stay on the line of their formula
+    const span = formula.parentElement;
+    const [before, after] = [span.previousSibling, span.nextSibling];
+    const [opens, closes] = [/[([]$/.exec(before?.data ?? ""), /^[.,;:)?]+/.exec(after?.data ?? "")];
+    if (opens) { formula.before(opens[0]); before.data = before.data.slice(0, -1); }
+    if (closes) { formula.after(closes[0]); after.data = after.data.slice(closes[0].length); }
   }
 
   function watch() {
