@@ -1,7 +1,7 @@
 """Canonical correlation analysis: the classical solution, and as a layer to train through.
 
 Notation as in the book: `sxx, syy, sxy` are covariances, `T` the whitened cross-covariance, and `T = U diag(corr) Vᵀ`.
-What is stored and reported is computed in float64. Training with all directions kept goes through `xmlib.polar`.
+All stored and reported numbers are computed in float64. Training with all directions kept uses `xmlib.polar`.
 """
 
 import warnings
@@ -90,10 +90,10 @@ def projections(sxx: Tensor, syy: Tensor, sxy: Tensor, k: int | None = None) -> 
 def singular_subspaces(T: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
     """The first k left and right singular vectors of `T` (d1, d2), and all singular values (without gradient).
 
-    The gradient is that of every function which does not change when both sets of vectors are rotated alike:
-    all cosine scores, and so every retrieval loss. It divides by σᵢ+σⱼ inside the chosen subspace and by σᵢ²−σⱼ²
-    only across its border, so coincident correlations are harmless unless σₖ = σₖ₊₁ (book, the gradient of CCA).
-    Beyond the smaller width all correlations are 0. Second derivatives are refused.
+    The gradient is right for every function that does not change when both sets of vectors are rotated alike, so for
+    every loss of cosine scores. It divides by σᵢ+σⱼ inside the kept subspace and by σᵢ²−σⱼ² only across its border:
+    coincident correlations are harmless unless σₖ = σₖ₊₁ (book, the polar factor). Correlations beyond the smaller
+    width are 0. Second derivatives are refused.
     """
     U, V, corr = _SingularSubspaces.apply(T, k)
     return U, V, corr
@@ -130,7 +130,7 @@ class _SingularSubspaces(torch.autograd.Function):
 
 
 def _safe_inverse(denominator: Tensor, scale: Tensor) -> Tensor:
-    """1 / denominator, and 0 where it vanishes: that pair of directions is undetermined, so nothing should move it."""
+    """1 / denominator, and 0 where it vanishes: that pair of directions is undetermined, so it gets no gradient."""
     vanishing = denominator.abs() <= 1e-12 * scale.clamp_min(1e-300)
     return torch.where(vanishing, 0.0, 1.0 / torch.where(vanishing, 1.0, denominator))
 
@@ -138,16 +138,16 @@ def _safe_inverse(denominator: Tensor, scale: Tensor) -> Tensor:
 class CCALayer(nn.Module):
     """Projects two views onto their k most correlated directions and scales every row to unit length.
 
-    Behaves like batch norm. In training mode the statistics come from the batch and the gradient flows through them
-    and through the decomposition; in evaluation mode the stored means and projections are used, best set by `refit`.
-    In training the rows of both views may stand in a common basis of their own: scores are those of the canonical
-    directions, single entries are not. There is no second derivative.
+    It behaves like batch norm. In training mode the statistics come from the batch, and the gradient flows through them
+    and through the decomposition. In evaluation mode the stored means and projections are used, best set by `refit`.
+    In training both views may be rotated alike: scores are those of the canonical directions, single coordinates need
+    not be. There is no second derivative.
 
     `d`: width of both views, or a pair (d1, d2); `k`: directions kept (default all, the smaller width); `ridge`: added
     to both covariances. `alpha`: weight of the newest batch in the running statistics; 1 (all released configurations)
-    is the batch alone. Running averages start unbiased, as in Adam; the released code starts them at zero.
-    `projection1`, `projection2` and `corr` of the last batch are computed when they are asked for. All that is stored
-    stays in float64, whatever `.half()` or `.float()` ask, so the layer needs a device that has it (MPS has not).
+    means the batch alone. Running averages are corrected for their start at zero, as in Adam, which the released code
+    does not do. `projection1`, `projection2` and `corr` of the last batch are computed when they are read. Everything
+    stored stays in float64, even after `.half()` or `.float()`: the layer needs a device with float64 (MPS has none).
     """
 
     def __init__(self, d: int | tuple[int, int], ridge: float = 1e-3, alpha: float = 1.0, k: int | None = None):
@@ -172,9 +172,9 @@ class CCALayer(nn.Module):
     def forward(self, h1: Tensor, h2: Tensor) -> tuple[Tensor, Tensor]:
         """Unit-length embeddings (n, k) of encoder outputs `h1` (n, d1), `h2` (n, d2).
 
-        In training n must exceed both widths, but for later batches with `alpha` below 1. Raises `InputError` where it
-        does not and `DivergedError` for values that are not finite (not on a GPU, where NaN comes out). In evaluation
-        `InputError` before any batch and any `refit`; a warning if there was no `refit` since the last batch.
+        In training n must exceed both widths; with `alpha` below 1, only in the first batch. Raises `InputError` if it
+        does not, and `DivergedError` for values that are not finite (on a GPU NaN comes out instead). In evaluation
+        raises `InputError` before any batch and any `refit`, and warns if there was no `refit` since the last batch.
         """
         if not self.training:
             return self.embed1(h1), self.embed2(h2)
@@ -191,7 +191,7 @@ class CCALayer(nn.Module):
         return self._through_subspaces(h1, h2, past)
 
     def _through_subspaces(self, h1: Tensor, h2: Tensor, past: polar.Past | None) -> tuple[Tensor, Tensor]:
-        """The training step where directions are left out: autograd through all but the SVD, in float64."""
+        """The training step with fewer directions than dimensions: autograd through all but the SVD, in float64."""
         if not (torch.isfinite(h1).all() and torch.isfinite(h2).all()):
             raise DivergedError(polar.NOT_FINITE)
         view1, view2 = h1.double(), h2.double()
@@ -240,7 +240,7 @@ class CCALayer(nn.Module):
         return self._stored("stored_corr")
 
     def _weights(self) -> tuple[float, float]:
-        """What the past and the next batch count in the running statistics."""
+        """The weights of the past and of the next batch in the running statistics."""
         weight = self.alpha / (1 - (1 - self.alpha) ** (int(self.batches) + 1))
         return 1 - weight, weight
 
@@ -251,7 +251,7 @@ class CCALayer(nn.Module):
         return polar.Past([self._buffers["running_" + name] for name in _RUNNING], keep, weight)
 
     def _remember(self, *statistics: Tensor) -> None:
-        """Keep means and covariances of this step; nothing is decomposed before somebody asks."""
+        """Keep means and covariances of this step; they are decomposed when projections are read."""
         self._buffers.update(zip(("running_" + name for name in _RUNNING), statistics, strict=True))
         self.mean1, self.mean2 = statistics[0].clone(), statistics[1].clone()
         self._unsolved = statistics[2:]
@@ -286,12 +286,12 @@ class CCALayer(nn.Module):
             )
 
     def state_dict(self, *args, **kwargs):
-        """As of every module; projections that are still to be computed are."""
+        """That of every module, after projections that are still missing have been computed."""
         self._stored("stored1")
         return super().state_dict(*args, **kwargs)
 
     def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs):
-        """As of every module; older files, whose projections are those of a `refit`, have other names."""
+        """As in every module; older files, whose projections are those of a `refit`, have other names."""
         self._unsolved = None
         for now, before in zip(_STORED, ("projection1", "projection2", "corr"), strict=True):
             if prefix + before in state_dict:

@@ -1,8 +1,8 @@
 """The retrieval protocol, fixed once: every table and curve comes through here (book, evaluation protocol).
 
 All rows of `y` are candidates for each row of `x`; row i is the right answer to query i. Scores are cosines. Scores
-closer than `TIE` are equal, and equal scores count in expectation over their random order. What goes beyond one right
-candidate and plain cosines, and how sure a mean over seeds is, is in `xmlib.scoring`.
+closer than `TIE` are equal, and equal scores count in expectation over their random order. Several right candidates,
+corrected scores and intervals over seeds are in `xmlib.scoring`.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ Correction = Callable[[Tensor], Tensor]  # scores of some queries (q, n) → cor
 
 
 def direction_names(dataset: str) -> dict[str, str]:
-    """What readers of a data set call the two directions, by the keys that records use."""
+    """The names of the two directions on a data set, for readers, by the keys that records use."""
     view1, view2 = DATASETS[dataset].views if dataset in DATASETS else ("view 1", "view 2")
     return dict(zip(DIRECTIONS, (f"{view1} → {view2}", f"{view2} → {view1}"), strict=True))
 
@@ -133,7 +133,7 @@ def reciprocal_ranks(better: np.ndarray, tied: np.ndarray) -> np.ndarray:
 
 
 def metrics_of(better: np.ndarray, tied: np.ndarray) -> dict[str, float]:
-    """R@1/5/10/25 in per cent, median and mean rank, and MRR of queries that stand like that."""
+    """R@1/5/10/25 in per cent, median and mean rank, and MRR, from what `standing` returned."""
     expected = expected_ranks(better, tied)
     hits = {f"r{k}": 100 * float(np.clip((k - better) / tied, 0, 1).mean()) for k in CUTOFFS}
     return hits | {
@@ -209,7 +209,7 @@ def recorded_reciprocal_ranks(scores: dict, direction: str) -> np.ndarray:
 
 
 def kept_standing(better: np.ndarray, tied: np.ndarray) -> dict:
-    """What a record keeps of how queries stand: expected `ranks`, and `ties`, the number tied where it is above one."""
+    """The standing of queries as a record keeps it: expected `ranks`, and in `ties` the number tied where above one."""
     ties = {str(i): int(tied[i]) for i in np.flatnonzero(tied > 1)}
     return {"ranks": expected_ranks(better, tied).tolist(), "ties": ties}
 
@@ -234,7 +234,7 @@ def mrr(x: Tensor, y: Tensor) -> float:
 
 
 def chance_metrics(n: int) -> dict[str, float]:
-    """Exact expectation of every metric for scores that know nothing, among n candidates."""
+    """Exact expectation of every metric for random scores, among n candidates."""
     check_number("n", n, 1000, least=1)
     return metrics_of(np.array([0]), np.array([n])) | {"mean_distance": 1.0}
 
@@ -244,7 +244,7 @@ def hubness(
 ) -> float:
     """Skewness of the k-occurrence: how often each candidate is among the k best of a query (Radovanović 2010).
 
-    About 0 when all candidates are found alike; large when a few hubs fill most lists. 0 where all occur equally often.
+    Large when a few hubs fill most lists; 0 where all candidates occur equally often.
     """
     check_number("k", k, K_OCCURRENCE, least=1)
     occurrences = torch.zeros(len(y), dtype=torch.float64, device=y.device)

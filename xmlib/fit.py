@@ -30,13 +30,13 @@ SAVE_EVERY = 5.0  # seconds of training at least between two checkpoints: writin
 
 
 class Objective:
-    """What a step minimises: the weighted sum of a method's terms on a batch of pairs."""
+    """The loss that a step minimises: the weighted sum of a method's terms on a batch of pairs."""
 
     def __init__(self, terms: list[Term]):
         self.terms = terms
 
     def begin(self, epoch: int) -> None:
-        """Draw what an epoch needs, from seed and epoch alone, so that a resume needs no state: here nothing."""
+        """Draw the random numbers of an epoch from seed and epoch alone, so that a resume needs no state. Here none."""
 
     def __call__(self, model: TwoView, view1: Tensor, view2: Tensor, rows: np.ndarray) -> Tensor:
         """The loss of the training pairs `rows`, whose views are `view1` and `view2`."""
@@ -46,12 +46,12 @@ class Objective:
         return sum(term.weight * term.loss(*pairs[term.on]) for term in self.terms)
 
     def row(self, model: TwoView, loss: float) -> dict[str, float]:
-        """What the row of an epoch with that mean loss says besides; the head is refitted. Here nothing."""
+        """Further columns for the row of an epoch with that mean loss, after the head was refitted. Here none."""
         return {}
 
 
 class Training:
-    """Everything that a training run is at the end of an epoch; what `state()` leaves out is not needed to go on.
+    """The whole state of a training run at the end of an epoch; `state()` has what is needed to continue.
 
     `schedule`: moves the rate after an epoch, keeps the best state, and ends the run by raising `phase`.
     """
@@ -74,7 +74,7 @@ class Training:
 
     @property
     def stopped(self) -> str:
-        """What ended the run, empty while it goes on.
+        """The reason why the run ended, empty while it goes on.
 
         `patience`, in the first phase and every refinement; `divergence` in any of them; `schedule`, where the rate has
         fallen to 0; `epochs`, the limit of a run that would have gone on.
@@ -267,9 +267,9 @@ def _alive(features: Tensor) -> bool:
 
 
 def annealed_rate(s: Settings, done: float) -> float:
-    """The rate of the step after a share `done` of all epochs: up from 0 in `warmup`, down to 0 again in `anneal`.
+    """The learning rate after a share `done` of all epochs: rising from 0 in `warmup`, falling to 0 in `anneal`.
 
-    Both in a straight line, step by step; between them it is `lr`. The first step has half a per mille of the way up.
+    Both linearly, step by step; between them it is `lr`. The first step counts as if 0.05 % of the epochs were done.
     """
     rising = min(1.0, (done + 5e-4) / s.warmup) if s.warmup else 1.0
     return s.lr * min(rising, (1 - done) / s.anneal, 1.0)

@@ -136,8 +136,8 @@ AUDIO_METHODS = tuple(name for name in IMAGE_METHODS if not METHODS[name].linear
 def build(method: str, s: Settings, seed: int, shapes: Shapes = ((1, 40, 50), (1, 92, 42))) -> TwoView:
     """The untrained model of a method for items of these shapes; the same seed gives the same encoders with any head.
 
-    Pictures (1, h, w) get the convolutional encoder; feature vectors a linear one as the first view and two hidden
-    layers as the second, as released. With a linear method both views get a linear one.
+    Pictures (1, h, w) get the convolutional encoder. Of feature vectors, the first view gets a linear encoder and the
+    second one with two hidden layers, as released. With a linear method both encoders are linear.
     """
     row = METHODS[choose("method", method, METHODS)]
     head = row.head

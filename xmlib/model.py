@@ -10,8 +10,8 @@ from xmlib.encoders import init_as_released
 class LinearHead(nn.Module):
     """A learned linear map per view on centred features, then unit length: the freely learned embedding.
 
-    In training the centre is the batch mean. In evaluation it is the stored mean, set by `refit` to that of all
-    training pairs; the released code uses the mean of the last batch instead.
+    In training the features are centred by the batch mean, in evaluation by the stored mean, which `refit` sets to that
+    of all training pairs. The released code uses the mean of the last batch there.
     """
 
     def __init__(self, d: int):
@@ -48,7 +48,7 @@ def _unit(h: Tensor) -> Tensor:
 
 
 class UnitHead(nn.Module):
-    """Unit length and nothing else: the encoders' outputs are the embeddings, as in the released code of paper B."""
+    """Scales rows to unit length and has nothing to learn, as in the released code of paper B."""
 
     def forward(self, h1: Tensor, h2: Tensor) -> tuple[Tensor, Tensor]:
         """Unit-length embeddings (n, d) of encoder outputs `h1`, `h2` (n, d)."""
@@ -63,7 +63,7 @@ class UnitHead(nn.Module):
         return _unit(h2)
 
     def refit(self, h1: Tensor, h2: Tensor) -> None:
-        """Nothing: this head has nothing to estimate."""
+        """Does nothing, since this head has nothing to estimate."""
 
 
 class TwoView(nn.Module):

@@ -30,7 +30,7 @@ def ranking_loss(x: Tensor, y: Tensor, margin: float = 0.5, both_ways: bool = Fa
     """Mean hinge over every mismatched pair in the batch (book, eq. ranking).
 
     `x`, `y`: unit-length embeddings, (n, d); row i of one belongs to row i of the other. x queries y.
-    `both_ways`: y queries x as well, and the two means are added; released for the learned head only.
+    `both_ways`: y queries x as well, and the two means are added; in the released code for the learned head only.
     Raises `InputError` for a single pair, which has no mismatched one, for unequal shapes and for a margin that is no
     number above −2, where no pair would ever violate it.
     """

@@ -1,12 +1,12 @@
 """Training through CCA with all directions kept: closed-form gradients of unit rows and of the trace norm.
 
-Scores need the whitened views and the polar factor of T alone, and the backward pass is one Sylvester equation (book,
-the polar factor). Between features and results stands one `autograd.Function`, so that autograd keeps no small steps.
-Features of less than double precision are worked on in float32, and in float64 what decides the digits: covariances
-(of one view only if badly conditioned), their Cholesky factors, T and its decomposition.
+Scores need only the whitened views and the polar factor of T, and the backward pass is one Sylvester equation (book,
+the polar factor). One `autograd.Function` leads from features to results, so autograd stores no intermediate steps.
+Features of less than double precision are processed in float32. Float64 is used where it decides the accuracy: for
+covariances (of a single view only if badly conditioned), their Cholesky factors, T and its decomposition.
 
-On the CPU every condition is looked at. On another device nothing waits for the host: matrix products take the place
-of eigenvectors, and what has no solution comes out as NaN, at which training ends its phase as at a `DivergedError`.
+On the CPU every condition is checked. On another device nothing waits for the CPU: matrix products replace
+eigenvectors, and what has no solution comes out as NaN, which ends a phase of training as a `DivergedError` does.
 """
 
 import math
@@ -27,7 +27,7 @@ SHIFT, FLOOR = 1e-8, 1e-10  # of the iteration by products: added to T; correlat
 
 
 class Batch(NamedTuple):
-    """What a training step makes of its batch: centred views (n, d), and in float64 the rest.
+    """The statistics of a training batch: centred views (n, d), and the rest in float64.
 
     `weight`: of this batch in means and covariances, 1 without running statistics.
     """
@@ -45,7 +45,7 @@ class Batch(NamedTuple):
 
 
 class Past(NamedTuple):
-    """`running`: mean1, mean2, sxx, syy, sxy before a batch; `keep`, `weight`: what they and the batch count next."""
+    """`running`: mean1, mean2, sxx, syy, sxy before a batch; `keep`, `weight`: their weight and that of the batch."""
 
     running: list[Tensor]
     keep: float
@@ -53,9 +53,9 @@ class Past(NamedTuple):
 
 
 class Turned(NamedTuple):
-    """Orthogonal `U`, `V` for which H = Uᵀ T V is symmetric and positive: V Uᵀ turns view 2 onto view 1.
+    """Orthogonal `U`, `V` for which H = Uᵀ T V is symmetric and positive: U Vᵀ is the polar factor of T.
 
-    `corr`: the diagonal of a diagonal H, the correlations. Else `H` itself, and the `steps` that led to V.
+    `corr`: the correlations, if H is diagonal. Otherwise `H` itself, and the `steps` that led to V.
     """
 
     U: Tensor
@@ -89,7 +89,7 @@ class Turned(NamedTuple):
 
 
 def turned(T: Tensor, dtype: torch.dtype) -> Turned:
-    """The decomposition of square `T` in the way that suits its device, its least correlation and the precision."""
+    """The decomposition of square `T`, chosen by its device, its smallest correlation and the precision."""
     if T.device.type != "cpu":
         return by_products(T).to(dtype)
     found = by_eigenvectors(T) if dtype == torch.float32 else None
@@ -112,9 +112,9 @@ def by_svd(T: Tensor) -> Turned:
 
 
 def by_products(T: Tensor) -> Turned:
-    """U = I and V = Qᵀ from the scaled Newton–Schulz iteration (book, eq. newton-schulz): nothing but products.
+    """U = I and V = Qᵀ from the scaled Newton–Schulz iteration (book, eq. newton-schulz): matrix products alone.
 
-    `SHIFT` gives directions without correlation a turn, some or other, so that they stay in the scores.
+    `SHIFT` gives directions without correlation some rotation, so that they stay in the scores.
     """
     eye = torch.eye(len(T)).to(T)
     X, least, steps = T + SHIFT * eye, FLOOR, []
@@ -172,22 +172,22 @@ def working_dtype(h1: Tensor, h2: Tensor) -> torch.dtype:
 
 
 def full_precision(h: Tensor) -> AbstractContextManager:
-    """Autocast off where it is on: covariances in half precision would be of no use."""
+    """A context that turns autocast off where it is on: covariances in half precision would be useless."""
     kind = h.device.type
     known = torch.amp.is_autocast_available(kind)
     return torch.autocast(kind, enabled=False) if known and torch.is_autocast_enabled(kind) else nullcontext()
 
 
 def mixed(new: Tensor, past: Past | None, which: int) -> Tensor:
-    """A statistic of the batch with the running one, by their weights; `which` in `Past.running`."""
+    """The weighted sum of a batch statistic and its running one; `which` is its place in `Past.running`."""
     return past.keep * past.running[which] + past.weight * new if past else new
 
 
 def _factored(c: Tensor, wide: Tensor, ridge: float, past: Past | None, which: int) -> tuple[Tensor, Tensor, Tensor]:
-    """A covariance, its Cholesky factor, and above 0 where it has none; from `wide`, the same view in float64.
+    """A covariance, its Cholesky factor, and a number above 0 if it has none; from `wide`, the same view in float64.
 
-    From `c` in float32 where a look at the factor says that it will do: an error there moves T by E T, which hardly
-    turns its polar factor. An error of the cross-covariance does, so that one is always of float64.
+    From `c` in float32 if the factor shows that this is accurate enough: an error there moves T by E T, which hardly
+    turns its polar factor. An error of the cross-covariance does turn it, so that one is always in float64.
     """
     quick = c is not wide and c.device.type == "cpu" and c.shape[1] >= WIDE
     for view in (c, wide) if quick else (wide,):

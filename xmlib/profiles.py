@@ -107,11 +107,10 @@ def settings(
     profile: str, dataset: str = "audio_score", method: str = "", epochs: int = 0, width: float = 0, batch: int = 0,
     d: int = 0, augment: float = -1, text_encoder: str = "words", **changes,
 ) -> Settings:  # fmt: skip
-    """The settings of a data set's profile, with those changed that are given; for four of them 0 means its own,
-    for `augment` -1.
+    """The settings of a data set's profile, with the given ones changed.
 
-    `method`: on the small sets some methods have settings of their own, in their row of `METHODS`; `text_encoder`: so
-    has `tfidf` with neighbourhoods.
+    `epochs`, `width`, `batch`, `d` of 0 and `augment` of -1 keep the profile's own. On the small sets some methods have
+    settings of their own, in their row of `METHODS`; so has the `text_encoder` `tfidf` with neighbourhoods.
     Raises `InputError` for a profile, data set, method, precision or setting that is not there, a value of another
     type, a negative number, a share above 1, and a batch not larger than d.
     """
@@ -138,7 +137,7 @@ def settings(
 
 
 def _own(profile: str, dataset: str, method: str, text_encoder: str) -> dict[str, Any]:
-    """What the settings of a data set's profile have that the defaults have not."""
+    """The settings in which a data set's profile differs from the defaults."""
     from xmlib.methods import METHODS, NEIGHBORHOODS
 
     if dataset in OF_DATASET:
