@@ -220,7 +220,7 @@ def test_more_training_pairs_leave_the_other_splits_as_they_are(home, toy):
 
 
 def test_another_seed_takes_the_same_tunes_in_another_order():
-    one, other = (build.Tunes(paths.DATA, seed, 1).sources for seed in (1, 2))
+    one, other = (build.Tunes(paths.DATA, "tunes", seed, 1).sources for seed in (1, 2))
     assert one != other
     assert sorted(one) == sorted(other)
 

@@ -61,7 +61,7 @@ def _own_pairs(form: str, says: str, large: bool = True) -> Dataset:
 DATASETS = {
     "audio_score": Dataset(
         _audio_score,
-        "Sheet music and sound: folk tunes or chorales, engraved and played.",
+        "Sheet music and its sound: folk tunes or chorales.",
         notebooks=("audio_score",),
         options=("corpus", "difficulty", "train_pairs", "renderings", "dataset_file"),
         views=("sheet", "audio"),
