@@ -28,9 +28,11 @@ class AuthorYearStyle(Plain):
 
 
 def label(entry: Entry) -> str:
-    """`Hotelling, 1936`, `Thomas and Kovashka, 2020`, `Andrew et al., 2013`."""
+    """`Hotelling, 1936`, `Thomas and Kovashka, 2020`, `van den Oord et al., 2018`."""
     people = entry.persons.get("author") or entry.persons["editor"]
-    names = [" ".join(part.render_as("text") for part in one.rich_last_names) for one in people]
+    names = [
+        " ".join(part.render_as("text") for part in (*one.rich_prelast_names, *one.rich_last_names)) for one in people
+    ]
     who = " and ".join(names) if len(names) < 3 else f"{names[0]} et al."
     return f"{who}, {entry.fields['year']}"
 

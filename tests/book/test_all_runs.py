@@ -23,6 +23,12 @@ def test_every_record_but_those_for_tests_has_a_line_with_its_file_and_scores(ma
     assert len(lines) == 2 + 3
 
 
+def test_seed_10_comes_after_seed_9():
+    lines = all_runs.fragments([record("ccal_tno", "quick", seed) for seed in (10, 9)])["all_runs.md"].splitlines()
+    assert "seed9" in lines[2]
+    assert "seed10" in lines[3]
+
+
 def test_time_and_energy_are_those_of_all_runs_of_a_method(made):
     first = next(row for row in all_runs.cost(made[:3]) if row["profile"] == "medium")
     assert (first["runs"], first["seconds"]) == (2, 2 * 5700.0)

@@ -11,6 +11,7 @@ ENTRIES = parse_file(str(paths.ROOT / "book" / "references.bib")).entries
 def test_one_two_and_several_authors_are_named():
     told = [label(ENTRIES[key]) for key in ("hotelling1936", "thomas2020", "andrew2013", "schonemann1966")]
     assert told == ["Hotelling, 1936", "Thomas and Kovashka, 2020", "Andrew et al., 2013", "Schönemann, 1966"]
+    assert label(ENTRIES["vandenoord2018"]) == "van den Oord et al., 2018"
 
 
 def test_entries_of_the_same_people_and_year_differ_by_a_letter():

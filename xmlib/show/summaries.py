@@ -52,7 +52,7 @@ def fitted(linear: dict) -> str:
         return ""
     pairs = f", on {linear['train']:,} training pairs" if "train" in linear else ""
     return (
-        f"Linear CCA is the best on validation (MRR {linear['valid_mrr']:.3f}) of those in the records: "
+        f"Linear CCA is, of the fits in the records, the best on validation (MRR {linear['valid_mrr']:.3f}): "
         f"{linear['components']} components, ridge {linear['ridge']:g}, {linear['directions']} directions{pairs}."
     )
 

@@ -18,7 +18,7 @@ SECONDS_AN_HOUR = 3600
 
 def fragments(found: Sequence[dict]) -> dict[str, str]:
     """File name → Markdown: a line each run, and the sums."""
-    shown = [record for record in found if record["profile"] in PROFILES]
+    shown = sorted((record for record in found if record["profile"] in PROFILES), key=_line)
     return {
         "all_runs.md": filled("all_runs", {"runs": [run(r) for r in shown]}),
         "cost.md": filled("cost", costs, shown),
@@ -28,6 +28,12 @@ def fragments(found: Sequence[dict]) -> dict[str, str]:
 def costs(shown: Sequence[dict]) -> dict[str, Any]:
     """What fills the template of time and energy."""
     return {"rows": cost(shown), "watts": WATTS}
+
+
+def _line(record: dict) -> tuple:
+    """What the lines are in the order of: seed 10 comes after 9."""
+    names = (record.get(name) or "" for name in ("dataset", "variant", "method"))
+    return *names, PROFILES.index(record["profile"]), record["seed"]
 
 
 def run(record: dict) -> dict[str, Any]:
