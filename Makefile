@@ -9,10 +9,10 @@ PY := .venv/bin/python
 GRID = $(PY) -m scripts.grid --cores $(CORES)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sync book test test-site test-faults test-slurm check serve medium openclipart icons heads ablation dial full bench clean
+.PHONY: help setup sync book test test-site test-faults test-slurm test-kubernetes check serve medium openclipart icons heads ablation dial full bench clean
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: .venv/.installed  ## the packages alone, into .venv (every other target does this by itself)
 
@@ -37,6 +37,9 @@ test-faults: .venv/.installed  ## run the tests that kill processes, take disk a
 
 test-slurm: .venv/.installed  ## three runs of the grid through a Slurm that is started here, as root
 	@XMLIB_SLURM=1 $(PY) -m pytest tests/cluster $(ARGS)
+
+test-kubernetes: .venv/.installed  ## what the grid would give to Kubernetes, held against its schema (not run on a cluster)
+	@$(PY) -m pytest tests/cluster/test_kubernetes.py $(ARGS)
 
 check: .venv/.installed  ## lint, format, types, layers, notebook pairs
 	@$(PY) -m ruff check --quiet .

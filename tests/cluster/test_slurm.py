@@ -1,12 +1,12 @@
 """The grid through a real Slurm of one node: `make test-slurm`, on a machine of one's own, as root."""
 
 import os
-import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import grid_copy
 import pytest
 
 from xmlib import paths
@@ -16,8 +16,6 @@ pytestmark = pytest.mark.skipif(
     "XMLIB_SLURM" not in os.environ, reason="starts a Slurm on this machine, as root: make test-slurm"
 )
 NODE = Path(__file__).with_name("one_node.sh")
-NEEDED = ("xmlib", "notebooks", "scripts", "profiles", "book/make", "Snakefile", "requirements.lock", "_config.yml",
-          "book/reported.yml", "book/index.md")  # fmt: skip
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -29,13 +27,7 @@ def node():
 
 @pytest.fixture
 def root(tmp_path):
-    for name in NEEDED:
-        if (paths.ROOT / name).is_dir():
-            shutil.copytree(paths.ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(paths.ROOT / name, tmp_path / name)
-    return tmp_path
+    return grid_copy.copied(tmp_path)
 
 
 def running():
@@ -68,14 +60,3 @@ def test_three_runs_of_the_grid_come_back_from_slurm_one_of_them_killed_and_rest
     assert len(list((root / "book/records/toy").glob("*.json"))) == 3
     assert said.count(", tried again") == 1, said
     assert "rule_short_run" in killed
-
-
-def test_a_profile_whose_plugin_is_missing_says_what_to_install(root):
-    (root / "profiles/slurm/config.yaml").write_text("executor: nowhere\n")
-    command = [sys.executable, "-m", "scripts.grid", "toy", "--profile", "profiles/slurm"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr == (
-        "error: profiles/slurm asks for the executor nowhere, which is not installed: "
-        "pip install snakemake-executor-plugin-nowhere\n"
-    )
