@@ -22,7 +22,7 @@
 # of handwritten digits.
 
 # %% tags=["parameters"]
-view1: str = ""  # a file of an array (.npy, .npz, .mat, .parquet), a .txt with a text a line, or a folder of files
+view1: str = ""  # a file of an array (.npy, .npz, .mat, .parquet), a .txt with one text per line, or a folder of files
 view2: str = ""  # its partner; empty where view1 holds both
 table: str = ""  # instead of the two: a spreadsheet (.csv, .tsv), .jsonl or .parquet
 key1: str = ""  # array or column of view 1; x* is all columns that begin with x; empty: found

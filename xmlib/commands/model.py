@@ -11,7 +11,7 @@ from xmlib.commands.reading import PAIRS, options, pairs_of
 from xmlib.errors import InputError
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="The folder of a model.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 COLUMNS = {"r1": "R@1", "r5": "R@5", "r10": "R@10", "median_rank": "median rank", "mrr": "MRR"}
 MOST_THREADS = 1024
 WIDTH = 96  # of a paragraph
@@ -21,26 +21,31 @@ METHODS = "linear_cca, linear_nce, ccal_tno, ccal_cont, ccal_nce, learned_cont, 
 
 @options(PAIRS)
 def train(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The folder to be made.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The folder for the model.")],
     reading: dict[str, str],
-    method: Annotated[str, typer.Option(help=f"auto for the best of all on validation, or one: {METHODS}.")] = "auto",
-    minutes: Annotated[float, typer.Option(min=0, help="For training at most.")] = 10.0,
-    d: Annotated[int, typer.Option(min=0, help="Size of the embedding; 0 is what suits the pairs.")] = 0,
-    batch: Annotated[int, typer.Option(min=0, help="Pairs in a batch; 0 is what suits the pairs.")] = 0,
-    epochs: Annotated[int, typer.Option(min=0, help="At most; 0 is until patience ends.")] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="Of the split, the weights and the order of the pairs.")] = 1,
-    pixels: Annotated[int, typer.Option(min=0, help="Side of small grey pictures; 0 is pretrained features.")] = 0,
-    test_share: Annotated[float, typer.Option(help="Of the pairs, where no split is given.")] = 0.2,
-    valid_share: Annotated[float, typer.Option(help="Likewise.")] = 0.1,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    threads: Annotated[int, typer.Option(min=1, max=MOST_THREADS, help="Others change the last digits.")] = 1,
-    history: Annotated[Path | None, typer.Option(metavar="FOLDER", help="For the histories, as they grow.")] = None,
+    method: Annotated[str, typer.Option(help=f"auto keeps the best on validation; or one of {METHODS}.")] = "auto",
+    minutes: Annotated[float, typer.Option(min=0, help="The most minutes for training.")] = 10.0,
+    d: Annotated[int, typer.Option(min=0, help="Size of the embedding; 0 lets the pairs decide.")] = 0,
+    batch: Annotated[int, typer.Option(min=0, help="Pairs in a batch; 0 lets the number of pairs decide.")] = 0,
+    epochs: Annotated[int, typer.Option(min=0, help="The most epochs; 0 is until patience ends.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the split, the weights and the order of pairs.")] = 1,
+    pixels: Annotated[int, typer.Option(min=0, help="Side of small grey pictures; 0 takes pretrained features.")] = 0,
+    test_share: Annotated[float, typer.Option(help="Share of test pairs, where no split is given.")] = 0.2,
+    valid_share: Annotated[float, typer.Option(help="Share of validation pairs, likewise.")] = 0.1,
+    device: Annotated[str, typer.Option(help="Where to train: auto, cpu or cuda.")] = "auto",
+    threads: Annotated[
+        int,
+        typer.Option(min=1, max=MOST_THREADS, help="Another number changes the last digits."),
+    ] = 1,
+    history: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder for the histories as they grow.")
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Train a model on pairs of your own.
 
-    The folder then holds the model and an index of all items in both directions. Test scores are printed beside those
-    of linear CCA and chance. Ctrl-C keeps the best model so far, a second Ctrl-C ends at once.
+    The folder then holds the model, and indexes of all items in both directions. Test scores are printed beside those
+    of linear CCA and chance. Ctrl-C keeps the best model so far; a second Ctrl-C ends at once.
     """
     import torch
 
@@ -116,18 +121,18 @@ def _epoch(method: str, row: dict[str, Any]) -> str:
 def evaluate(
     model: Model,
     reading: dict[str, str],
-    split: Annotated[str, typer.Option(help="Only pairs of that split: train, valid or test.")] = "",
-    items: Annotated[int, typer.Option(min=0, help="Only so many pairs, drawn at random; 0 is all.")] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="Of that draw.")] = 0,
+    split: Annotated[str, typer.Option(help="Score only pairs of this split: train, valid or test.")] = "",
+    items: Annotated[int, typer.Option(min=0, help="Take this many pairs at random; 0 is all.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of that draw.")] = 0,
     with_hits: Annotated[
-        bool, typer.Option("--hits", help="Print hits, precision and distances of pairs too.")
+        bool, typer.Option("--hits", help="Also print hits, precision and distances within pairs.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Score a model on pairs.
 
-    Every item of one view queries all items of the other; a file that several pairs share does so once, and any of its
-    partners is right. Give pairs that training has not seen. JSON has hits, precision and distances in any case.
+    Every item of one view queries all items of the other. A file that several pairs share is one query, and any of its
+    partners is right. Give pairs that training has not seen. JSON always has hits, precision and distances.
     """
     from xmlib.data.own.ready import groups_of, shared
     from xmlib.retriever import Retriever
@@ -180,12 +185,12 @@ def _distances(metrics: dict[str, Any]) -> dict[str, Any]:
 def refit(
     model: Model,
     reading: dict[str, str],
-    items: Annotated[int, typer.Option(min=0, help="Only so many pairs, drawn at random; 0 is all.")] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="Of that draw.")] = 0,
+    items: Annotated[int, typer.Option(min=0, help="Take this many pairs at random; 0 is all.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of that draw.")] = 0,
 ) -> None:
-    """Estimate the head of a model anew on more pairs.
+    """Estimate the head of a model again, on more pairs.
 
-    The encoders stay. Embeddings change, so that the indexes are dropped: xm index makes them again.
+    The encoders stay. Embeddings change, so the indexes are dropped; xm index makes them again.
     """
     from xmlib.retriever import Retriever, results_page
 

@@ -17,18 +17,18 @@ Curves = dict[str, tuple[list[int], list[float]]]  # epochs and values by the na
 
 def plot(
     runs: Annotated[list[Path], typer.Argument(metavar="RUNS", help="Records, checkpoints, or folders of models.")],
-    key: Annotated[str, typer.Option(help="Of their histories, such as loss, train_mrr, lr or seconds.")] = "valid_mrr",
+    key: Annotated[str, typer.Option(help="What to compare, such as loss, train_mrr, lr or seconds.")] = "valid_mrr",
     out: Annotated[Path | None, typer.Option(help="A file for the figure: .svg, .png or .pdf.")] = None,
     live: Annotated[
-        bool, typer.Option("--live", help="Draw anew whenever a run writes, until all have ended.")
+        bool, typer.Option("--live", help="Draw again whenever a run writes, until all have ended.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare a key of the histories of several runs.
 
-    A table has the first, lowest, highest and last value of each. A run that still trains is read up to its checkpoint.
-    With --live the figure is in a window until that is closed, or without a display in the file of --out (else KEY.svg)
-    until the runs have ended; Ctrl-C ends it too.
+    A table has the first, lowest, highest and last value of each run. A run that still trains is read up to its
+    checkpoint. With --live the figure is in a window until you close it. Without a display it is in the file of --out,
+    by default KEY.svg, until the runs have ended. Ctrl-C ends it too.
     """
     from xmlib.retriever import histories
 

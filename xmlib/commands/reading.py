@@ -6,24 +6,24 @@ from typing import Annotated, Any
 
 import typer
 
-MISSING = "Items that lack something: stop, or skip, which names them."
+MISSING = "For incomplete items: stop, or skip and name them."
 HELP = {
-    "view1": "A file of an array, a .txt with a text a line, or a folder of files.",
-    "view2": "Its partner; not needed where --view1 holds both.",
-    "table": "Instead of the two: a spreadsheet (CSV), JSON lines or Parquet.",
-    "key": "The array or column; 'x*' is all columns that begin with x.",
-    "key1": "Array or column of view 1; 'x*' is all columns that begin with x.",
+    "view1": "An array file, a .txt with one text per line, or a folder.",
+    "view2": "The other view; not needed where --view1 holds both.",
+    "table": "Instead of views: a CSV with names of columns, JSON lines or Parquet.",
+    "key": "Array or column; 'x*' means all columns that begin with x.",
+    "key1": "Array or column of view 1; 'x*' means all that begin with x.",
     "key2": "Array or column of view 2.",
-    "kind1": "Of view 1: numbers, texts, images or audio.",
-    "kind2": "Of view 2.",
+    "kind1": "Kind of view 1: numbers, texts, images or audio.",
+    "kind2": "Kind of view 2.",
     "id_column": "The column with the names of the items.",
     "group_column": "The column whose equal values stay in one split.",
     "label_column": "The column with classes.",
     "split_column": "The column that says train, valid or test.",
-    "folder": "Where the paths in a table begin.",
-    "encoding": "Of a spreadsheet.",
-    "separator": "Of its columns.",
-    "decimal": "Its decimal sign.",
+    "folder": "The folder that paths in a table are relative to.",
+    "encoding": "Encoding of a CSV.",
+    "separator": "Sign between the columns of a CSV.",
+    "decimal": "Decimal sign of a CSV.",
     "missing": MISSING,
 }
 PAIRS = (
@@ -57,7 +57,7 @@ def _option(name: str) -> inspect.Parameter:
 
 
 def pairs_of(reading: dict[str, str], model: Any = None) -> Any:
-    """The pairs that the options name, with what they were taken for said on stderr.
+    """The pairs that the options name, and what they were taken for is printed to stderr.
 
     `model`: a retriever, whose kinds of views are expected unless others are named.
     """

@@ -12,9 +12,9 @@ app = typer.Typer(help="List, repeat and compare records of runs.")
 
 @app.command("list")
 def every() -> None:
-    """Print a line on every record in the book.
+    """Print a line for every record in the book.
 
-    It names the modules of xmlib that have changed since.
+    It names the modules of xmlib that have changed since the run.
     """
     from xmlib.runs import records  # brings PyTorch
 
@@ -42,11 +42,11 @@ def confirm(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Records, one a notebook or family of methods.")],
     epochs: Annotated[int, typer.Option(min=1, help="How many are trained by either code.")] = 2,
 ) -> int:
-    """Train to see if a change of code moves a number.
+    """Train to see if a change of code changes a number.
 
-    The first epochs of each record are trained by the code of its own commit and by that of this checkout. Where all
-    digits agree, book/records/equivalent.json keeps that, and the records of that notebook are not stale. Exit status 1
-    where a digit differs.
+    The first epochs of each record are trained with the code of its own commit and with this checkout. Where all digits
+    agree, book/records/equivalent.json says so, and the records of that notebook are not stale. Exit status 1 where a
+    digit differs.
     """
     from xmlib.runs.confirm import confirm as differences
 

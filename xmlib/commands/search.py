@@ -12,7 +12,7 @@ from xmlib.commands.model import AsJson, Model
 from xmlib.errors import InputError
 
 LONGEST = 72  # letters of an item in a table, so that its line fits into most terminals
-View = Annotated[int, typer.Option(min=1, max=2, help="Of which view the items are.")]
+View = Annotated[int, typer.Option(min=1, max=2, help="The view that the items belong to.")]
 Source = Annotated[str, typer.Argument(metavar="ITEMS", help="A file of an array, a table, or a folder of files.")]
 
 
@@ -26,8 +26,8 @@ def embed(
 ) -> None:
     """Write the embeddings of items to a file.
 
-    They are float32 of length 1, a row for each item. Parquet has the path or text of an item too, and whatever else
-    its table says.
+    They are float32 of length 1, one row per item. Parquet also has the path or text of each item and the other columns
+    of its table.
     """
     from xmlib.retriever import Retriever
     from xmlib.retriever.embedding_files import OWN, check, write
@@ -56,18 +56,18 @@ def index(
     view: View,
     items: Annotated[str, typer.Argument(metavar="ITEMS", help="A file of an array, a table, or a folder.")] = "",
     add: Annotated[
-        bool, typer.Option("--add", help="To the items that are there, in place of replacing them.")
+        bool, typer.Option("--add", help="Add to the items that are there instead of replacing them.")
     ] = False,
-    remove: Annotated[list[str] | None, typer.Option(metavar="ID", help="To take out; may be repeated.")] = None,
-    remove_list: Annotated[Path | None, typer.Option(help="A text file with an id to take out on each line.")] = None,
-    bank: Annotated[str, typer.Option(help="Training items of the other view, by which hubs are scored down.")] = "",
+    remove: Annotated[list[str] | None, typer.Option(metavar="ID", help="Take this item out; may be repeated.")] = None,
+    remove_list: Annotated[Path | None, typer.Option(help="A text file of ids to take out, one per line.")] = None,
+    bank: Annotated[str, typer.Option(help="Training items of the other view, which lower the scores of hubs.")] = "",
     bank_key: Annotated[str, typer.Option(help="The array or column of the bank.")] = "",
-    kind: Annotated[str, typer.Option(help="auto, exact or hnsw.")] = "auto",
+    kind: Annotated[str, typer.Option(help="Kind of index: auto, exact or hnsw.")] = "auto",
 ) -> None:
     """Put items into an index, or take some out.
 
-    Items of view 2 are found by queries of view 1, and the other way round. What is removed goes first, so that an item
-    is replaced by --remove ID with --add. A bank is for all items of the index; it stays when some are added.
+    Items of view 2 are found by queries of view 1, and the other way round. Items are removed before others are added,
+    so --remove ID with --add replaces one. A bank applies to all items of the index; it stays when some are added.
     """
     from xmlib.retriever import Retriever, results_page
     from xmlib.retriever.retriever import BACKWARD, FORWARD
@@ -164,17 +164,17 @@ def search(
     query: Annotated[
         str, typer.Argument(metavar="QUERY", help="A text, a path, numbers like 0.1,2 or a file of them.")
     ],
-    k: Annotated[int, typer.Option("-k", min=1, help="How many are found.")] = 10,
-    direction: Annotated[str, typer.Option(help="view1_to_view2 or view2_to_view1; else by the query.")] = "",
-    row: Annotated[int, typer.Option(min=1, help="Which row of a file of numbers is the query.")] = 1,
-    show: Annotated[bool, typer.Option("--open", help="Write a page of the results, and open it.")] = False,
-    page: Annotated[Path | None, typer.Option(help="Where that page goes; else beside the model.")] = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="How many to find.")] = 10,
+    direction: Annotated[str, typer.Option(help="view1_to_view2 or view2_to_view1; else the query decides.")] = "",
+    row: Annotated[int, typer.Option(min=1, help="The row of a file of numbers that is the query.")] = 1,
+    show: Annotated[bool, typer.Option("--open", help="Write a page of the results and open it.")] = False,
+    page: Annotated[Path | None, typer.Option(help="The file for that page; by default beside the model.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Find the best items for a query.
 
-    An item is shown by its id, and by its text or the path of its file. Scores are cosines, less the correction where
-    the index has a bank. The page has pictures and players in it and asks no other machine for anything.
+    Each item is shown with its id, and its text or the path of its file. Scores are cosines, minus the correction where
+    the index has a bank. The page contains its pictures and sounds and loads nothing from elsewhere.
     """
     from xmlib.files import write_text
     from xmlib.retriever import Retriever, results_page

@@ -1,4 +1,4 @@
-"""Which method suits pairs of one's own: as many as the time allows are trained, and validation chooses."""
+"""Which method suits a user's pairs: as many as the time allows are trained, and validation chooses."""
 
 from __future__ import annotations
 
@@ -74,12 +74,12 @@ def trials(
 ) -> list[Trial]:
     """The methods that fit into so many minutes, in `ORDER`; linear CCA is always among them.
 
-    Each may take an equal share of what is left, and what it does not need the next ones get. One that is stopped by
-    the clock keeps its best epoch; the first gets one in any case. `changes`: of the settings of those that are
-    trained, such as `epochs`, `batch`, `d`. `on_epoch`: called with the method and every row of its history. Raises
-    `InputError` for settings that do not fit, and for whatever the one method asked for raises; of several, one that
-    fails is left out, which is said. `training.Halted`, raised by whoever wants an end, as by the handler of a signal,
-    leaves those that are done by then, with what the present one has.
+    Each may take an equal share of the time that is left; what it does not need goes to the next. A method that the
+    clock stops keeps its best epoch, and the first method gets one epoch in any case. `changes`: settings of the
+    trained methods, such as `epochs`, `batch`, `d`. `on_epoch`: called with the method and every row of its history.
+    Raises `InputError` for settings that do not fit, and whatever a single method raises; of several methods, one that
+    fails is left out with a message. `training.Halted`, raised for instance by the handler of a signal, ends the
+    trials: those that are done are returned, with the present one as far as it got.
     """
     chosen, done = [name for name in ORDER if name in {training.LINEAR, *asked}], []
     for method in chosen[1:]:  # settings that do not fit are to show at once
@@ -187,7 +187,7 @@ def _row(title: str, metrics: dict[str, dict], valid: float) -> dict[str, Any]:
 
 
 def recommendation(done: Sequence[Trial], groups: Sequence[int]) -> str:
-    """In words: the best on validation, how sure that is, and what else would do; `groups` of the test pairs."""
+    """In words: the best on validation, how sure that is, and which others are as good; `groups` of the test pairs."""
     first, own = best(done), best(done).reciprocal_ranks()
     low, high = intervals.mean_interval(own, groups)
     said = [

@@ -36,9 +36,9 @@ FORWARD, BACKWARD = DIRECTIONS  # view 1 queries items of view 2, and the other 
 class Retriever:
     """A trained model with the preparations of its views; `train` or `load` makes one.
 
-    `about`: what is known of its training, such as `history` and `valid_mrr`. `indexes`: one for each direction, once
-    `index` was called. Items are given as they were in training: rows of numbers, texts, paths; or, of kinds other than
-    numbers, as the features that the preparation makes of them.
+    `about`: facts about its training, such as `history` and `valid_mrr`. `indexes`: one for each direction for which
+    `index` was called. Items are given as in training: rows of numbers, texts or paths. Items of kinds other than
+    numbers may also be given as the features that their preparation makes.
     """
 
     preparations: tuple[Preparation, Preparation]
@@ -141,7 +141,7 @@ class Retriever:
     def index(
         self, direction: str, items: Any, ids: Ids | None = None, *, bank: Any = None, kind: str = "auto"
     ) -> SearchIndex:
-        """An index of items to be found in that direction, which `search` then uses; `ids` are 0 to n − 1 if not given.
+        """An index of the items that `search` finds in that direction; `ids` are 0 to n − 1 if not given.
 
         `direction`: "view1_to_view2" indexes items of view 2. `bank`: training items of the query's view, for a
         correction of hubs; `kind`: see `SearchIndex`. More items: `index.add(retriever.embed2(items), ids)`.
@@ -182,7 +182,7 @@ class Retriever:
         return 1 if choose("direction", direction, DIRECTIONS) == FORWARD else 0
 
     def refit(self, view1: Any, view2: Any = None) -> int:
-        """How many pairs the head was estimated anew on; encoders and preparations stay, indexes are dropped.
+        """How many pairs the head was estimated on again; encoders and preparations stay, indexes are dropped.
 
         `view1`, `view2`: items in pairs, which may be mapped from files, since they are read in chunks; or `view1`
         alone, an iterable of such pairs of views, for more than one file can hold.

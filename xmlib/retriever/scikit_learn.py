@@ -49,7 +49,7 @@ class TwoViewRetriever(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         return x if y is None else (x, self.retriever_.embed2(_second(y)))
 
     def score(self, X: Any, y: Any) -> float:
-        """The mean reciprocal rank of the right partner among all of them, mean of both directions."""
+        """The mean reciprocal rank of the right partner among all items, averaged over both directions."""
         check_is_fitted(self)
         found = self.retriever_.evaluate(self._checked(X, reset=False), _second(y))
         return float(np.mean([metrics["mrr"] for metrics in found.values()]))

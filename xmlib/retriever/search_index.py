@@ -36,10 +36,10 @@ class SearchIndex:
     """Embeddings (n, k) of unit length with an id each, to be searched by cosine.
 
     `kind`: "exact", "hnsw", or "auto" for exact up to `EXACT_UP_TO` items. HNSW asks a graph for candidates, which are
-    scored exactly. What is added to a graph is searched by products until it is worth a new graph.
+    scored exactly. Items added to a graph are scored by products until there are enough for a new graph.
     `bank`: embeddings (m, k) of training items of the query's view; every score is then lowered by half the mean of the
-    item's ten best cosines with the bank (CSLS), so that hubs, which are found by every query, come less often.
-    Raises `InputError` for rows that are not finite or not of unit length, for ids twice, and another number of ids.
+    item's ten best cosines with the bank (CSLS), so that hubs, which many queries find, come less often.
+    Raises `InputError` for rows that are not finite or not of unit length, repeated ids, and a wrong number of ids.
     """
 
     def __init__(self, vectors: Any, ids: Ids, kind: str = "auto", bank: Any = None):

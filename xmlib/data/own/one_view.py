@@ -11,7 +11,7 @@ from xmlib.data.own import given, pairs, sides
 from xmlib.data.own.sides import KINDS, NAMED, Side
 from xmlib.errors import InputError
 
-TABLES = (".csv", ".tsv", ".jsonl", ".parquet")  # .txt has a text a line
+TABLES = (".csv", ".tsv", ".jsonl", ".parquet")  # .txt has one text per line
 CALLED = {"texts": "text", "images": "path", "audio": "path"}  # the column that has an item itself
 Columns = dict[str, list[Any]]
 
@@ -43,11 +43,11 @@ def read(
 ) -> OneView:
     """The items in a file or folder; ids are those of a column called id, names of files, or numbers of rows.
 
-    `source`: a folder of files, one image or sound, an array (.npy, .npz, .mat), a .txt with a text a line, or a table,
-    of which `key` names the column (`x*`: all that begin with x). `view`, 1 or 2: by which usual names a column is
-    looked for without `key`. `kind`: what the items are, one of `sides.KINDS`. The rest is as in `pairs.read`.
-    Raises InputError for a file that is not there, items of another kind, and, unless `missing` is "skip", for items
-    that cannot be used.
+    `source`: a folder of files, one image or sound, an array (.npy, .npz, .mat), a .txt with one text per line, or a
+    table, of which `key` names the column (`x*`: all that begin with x). `view`, 1 or 2: by which usual names a
+    column is looked for without `key`. `kind`: what the items are, one of `sides.KINDS`. The rest is as in
+    `pairs.read`. Raises InputError for a file that is not there, items of another kind, and, unless `missing` is
+    "skip", for items that cannot be used.
     """
     if kind not in KINDS:
         raise InputError(f"items of kind {kind!r} cannot be read from files; prepare them in Python.")

@@ -1,4 +1,4 @@
-"""Pairs of one's own out of two arrays, a table, or folders: what they are is found out, told, and can be set."""
+"""A user's pairs out of two arrays, a table, or folders: their kinds are recognised, printed, and can be set."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def read(
     missing: str = "stop",
     quiet: bool = False,
 ) -> Pairs:
-    """The pairs of two arrays, two folders, or a table, with a few printed lines on what they were taken for.
+    """The pairs of two arrays, two folders, or a table; a few printed lines say what they were taken for.
 
-    `view1`, `view2`: arrays, files of them (.npy, .npz, .mat, .parquet, or .txt with a text a line), or folders whose
-    files have matching names; one .npz, .mat or folder may hold both. `table`: a spreadsheet (CSV with any separator),
-    JSON lines, or Parquet. `key1`, `key2`: the arrays of such a file, or the columns of the table (`x*`: all that begin
-    with x). `kind1`, `kind2`: numbers, texts, images or audio. `folder`: where the paths in a table begin, by default
-    the folder of the table. `missing`: "stop" or "skip", for pairs that lack something. All that is empty is found.
-    Raises InputError for whatever does not fit.
+    `view1`, `view2`: arrays, files of them (.npy, .npz, .mat, .parquet, or .txt with one text per line), or folders
+    whose files have matching names; one .npz, .mat or folder may hold both. `table`: a spreadsheet (CSV with any
+    separator), JSON lines, or Parquet. `key1`, `key2`: the arrays of such a file, or the columns of the table (`x*`:
+    all that begin with x). `kind1`, `kind2`: numbers, texts, images or audio. `folder`: what the paths in a table are
+    relative to, by default the folder of the table. `missing`: "stop" or "skip", for incomplete pairs. Options that
+    are empty are found by looking. Raises InputError for whatever does not fit.
     """
     for name, kind in (("kind1", kind1), ("kind2", kind2)):
         if kind not in ("", *KINDS):
