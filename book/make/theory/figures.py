@@ -16,13 +16,34 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from book.make.theory import losses, minibatches, pages, statistics
-from book.make.theory.population import D
+from book.make.theory.population import D, generator
 from book.make.write import draw, write
 from book.make.write import files as expanded
 from xmlib import paths
+from xmlib.cca import cca
 from xmlib.errors import InputError
 
 BLUE, ORANGE, RED, GREEN, PINK, GREY = "#0072B2", "#E69F00", "#D55E00", "#009E73", "#CC79A7", "#777777"
+
+
+def picture() -> Figure:
+    """Two views of two dimensions each, the first canonical direction in each, and the variates along them."""
+    shared, rest1, rest2, noise = torch.randn(4, 150, generator=generator(1), dtype=torch.float64)
+    view1 = torch.stack([0.6 * shared + rest1, 0.6 * shared - rest1], dim=1)
+    seen = 0.6 * shared + 0.25 * noise
+    view2 = torch.stack([1.2 * rest2 + 0.3 * seen, 0.3 * rest2 + seen], dim=1)
+    A, B, corr = cca(view1, view2, ridge=0)
+    figure, axes = plt.subplots(1, 3, figsize=(7.4, 2.8))
+    panels = [(view1, A, "view 1", "a"), (view2, B, "view 2", "b")]
+    for ax, (view, directions, title, name) in zip(axes, panels, strict=False):
+        ax.scatter(*view.T, c=shared, cmap="cividis", s=10)
+        end = (3 * directions[:, 0] / directions[:, 0].norm()).tolist()
+        ax.annotate(name, (0, 0), end, color=RED, size=12, arrowprops={"arrowstyle": "<-", "color": RED, "lw": 2})
+        ax.set(title=title, xlim=(-4, 4), ylim=(-4, 4), aspect="equal")
+    variates = [(view - view.mean(0)) @ directions[:, 0] for view, directions, *_ in panels]
+    axes[2].scatter(*variates, c=shared, cmap="cividis", s=10)
+    axes[2].set(xlabel="C₁a", ylabel="C₂b", title=f"correlation {corr[0]:.2f}", aspect="equal")
+    return figure
 
 
 def sizes() -> Figure:
@@ -181,7 +202,8 @@ def angular() -> Axes:
 
 
 FIGURES: dict[str, Callable] = {
-    f"theory-{plot.__name__}.svg": plot for plot in (sizes, batches, drift, refits, pulls, shares, information, angular)
+    f"theory-{plot.__name__}.svg": plot
+    for plot in (picture, sizes, batches, drift, refits, pulls, shares, information, angular)
 }
 
 
