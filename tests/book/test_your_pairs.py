@@ -71,7 +71,7 @@ def test_two_arrays_leave_a_report_a_recommendation_and_a_model(tmp_path, run):
     kept = json.loads((tmp_path / "all.json").read_text())
     assert kept["recommendation"].startswith("**Take ")
     assert len(kept["trials"]) == 7
-    assert "Linear CCA already finds" in said
+    assert "Linear CCA, among" in said
     assert "Warning" not in said
     model = Retriever.load(tmp_path / "runs" / "your_pairs")
     assert model.method == kept["chosen"]

@@ -46,7 +46,7 @@ def test_constant_and_copied_features_are_named():
     said = " ".join(bad(found(one, other)))
     assert "view1: 3 of 20 features are constant (number 4, 5, 6)" in said
     assert "view1: 1 features are copies of others (number 10)" in said
-    assert "feature 1 of view1 is feature 3 of view2), so that the question holds its answer" in said
+    assert "feature 1 of view1 is feature 3 of view2), so the query contains its answer" in said
 
 
 def test_duplicates_across_a_given_split_are_counted_and_near_ones_too():
@@ -76,7 +76,7 @@ def test_equal_answers_bound_the_score():
 def test_unrelated_views_are_said_to_be_so():
     one, _ = views()
     other = np.random.default_rng(1).normal(size=(N, 10))
-    assert "look whether the rows of both views really belong together" in " ".join(bad(found(one, other)))
+    assert "check that the rows of both views belong together" in " ".join(bad(found(one, other)))
 
 
 def test_the_chance_correlation_is_that_of_unrelated_gaussian_views():

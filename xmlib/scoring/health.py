@@ -1,4 +1,4 @@
-"""What to know of pairs before a network is trained on them: is there enough, does anything leak, is there a signal."""
+"""What to know about pairs before training: are there enough, does anything leak, is there a signal."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ def _sizes(ready: Ready) -> Iterator[Finding]:
     tied = f"; they form {len(groups):,} groups, the largest of {largest:,}, none of them in two splits"
     yield Finding(text + (tied if largest > 1 and not any(ready.pairs.splits) else "") + ".")
     if counts[2] < 50:
-        yield Finding(f"With {counts[2]} test pairs every score is a rough guess; more narrow the intervals.", True)
+        yield Finding(
+            f"With {counts[2]} test pairs every score is a rough guess; more pairs would narrow the intervals.", True
+        )
     if ready.pairs.left_out:
         yield Finding(f"{len(ready.pairs.left_out):,} pairs could not be used and are named below.", True)
 
@@ -91,9 +93,7 @@ def _of_view(ready: Ready, view: int) -> Iterator[Finding]:
     if distinct >= ITEMS * len(names):  # fewer are labels, which are to be in every split
         yield from _crossing(side, sum(name in known for name in test), _near(ready.splits, view), len(test))
     if (shared := ready.shared("test")) and shared[0] == view + 1:
-        said = (
-            f"{side.name}: several pairs share one, so that the {len(test):,} test pairs have {len(set(shared[1])):,}. "
-        )
+        said = f"{side.name}: several pairs share an item; the {len(test):,} test pairs have {len(set(shared[1])):,}. "
         yield Finding(said + "Methods count any partner of one as right, linear CCA in this report its own alone.")
     elif (best := _ceiling(test)) < 1:
         what = f"{side.name}: equal test items cannot be told apart, so that the MRR of finding them is at most"
@@ -165,7 +165,7 @@ def _copied_across(ready: Ready) -> Iterator[Finding]:
             first, second = pairs[0] + 1
             yield Finding(
                 f"{len(pairs):,} features are in both views (feature {first} of {ready.pairs.view1.name} is feature "
-                f"{second} of {ready.pairs.view2.name}), so that the question holds its answer.", True,
+                f"{second} of {ready.pairs.view2.name}), so the query contains its answer.", True,
             )  # fmt: skip
 
 
@@ -184,9 +184,9 @@ def _widths(splits: Splits) -> Finding:
     n, (p, q) = len(splits.train), (int(np.prod(view.shape)) for view in (splits.train.view1, splits.train.view2))
     found, wanted = chance_correlation(n, p, q), pairs_wanted(p, q)
     return Finding(
-        f"Views of {p:,} and {q:,} features that know nothing of each other would seem to correlate by {found:.2f} in "
-        f"{n:,} pairs; {wanted:,} pairs bring that below {NOISE}. Principal components, ridge, a narrow embedding and "
-        "patience make up for some of what is lacking.", n < wanted,
+        f"Views of {p:,} and {q:,} features without any relation would seem to correlate by {found:.2f} in "
+        f"{n:,} pairs; {wanted:,} pairs bring that below {NOISE}. Principal components, a ridge, a narrow embedding "
+        "and patience make up for part of the lack.", n < wanted,
     )  # fmt: skip
 
 
@@ -216,9 +216,9 @@ def _signal(splits: Splits, linear: dict, mixed: dict) -> Iterator[Finding]:
         parts.append(f"{name} MRR {metrics['mrr']:.3f} [{low:.3f}, {high:.3f}], R@10 {metrics['r10']:.0f} %")
     nothing = all(metrics["mrr_interval"][0] < 1.5 * chance for metrics in found)
     yield Finding(
-        f"Linear CCA already finds, among {len(splits.test):,} candidates: {'; '.join(parts)}; "
+        f"Linear CCA, among {len(splits.test):,} candidates: {'; '.join(parts)}; "
         f"chance is MRR {chance:.3f}."
-        + (" That is hardly more than chance: look whether the rows of both views really belong together." * nothing),
+        + (" That is hardly more than chance: check that the rows of both views belong together." * nothing),
         nothing,
     )
     worst = max((mixed["metrics"][way] for way in evaluate.DIRECTIONS), key=lambda metrics: metrics["mrr"])

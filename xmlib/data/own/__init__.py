@@ -1,1 +1,1 @@
-"""Pairs of one's own: tables, folders and the files of known collections."""
+"""A user's pairs: tables, folders and the files of known collections."""

@@ -1,4 +1,4 @@
-"""Pairs of one's own made ready for training: divided by group, then prepared with what training items alone teach."""
+"""A user's pairs made ready for training: divided by group, then prepared by the training items alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two sides of pairs as a user's files give them: items of one kind each, and what is known of a pair."""
+"""The two sides of pairs as a user's files give them: items of one kind each, and what is known about a pair."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _some(ids: Sequence[str], reasons: dict[int, str]) -> str:
 
 
 def of_array(values: Any, name: str, kind: str = "", decimal: str = "") -> Side:
-    """A side from an array with one row an item: numbers (n, …) of any type, sparse ones too, or texts (n,)."""
+    """A side from an array with one row per item: numbers (n, …) of any type, sparse ones too, or texts (n,)."""
     if sparse.issparse(values):
         return _sparse(values, name, kind)
     try:

@@ -118,7 +118,7 @@ def resampled(sound: np.ndarray, rate: int) -> np.ndarray:
 
 
 def faults(files: Sequence[Path]) -> dict[int, str]:
-    """Which files are no sounds that can be used, by number, and why."""
+    """Which files cannot be used as sounds, by number, and why."""
     found = {}
     for i, file in enumerate(files):
         try:

@@ -1,4 +1,4 @@
-"""Tables as spreadsheets save them: encoding, separator and decimal sign are found out, and told."""
+"""Tables as spreadsheets save them: encoding, separator and decimal sign are found, and printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One's own pairs: a folder of pictures with texts beside them, or a table of paths and texts."""
+"""A user's pairs: a folder of pictures with texts beside them, or a table of paths and texts."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _strings(file: Path, table: pd.DataFrame, name: str) -> list[str]:
 
 
 def read_jsonl(file: Path) -> pd.DataFrame:
-    """The rows of a file with one JSON object a line."""
+    """The rows of a file with one JSON object per line."""
     rows = []
     for number, line in enumerate(_utf8(file).split("\n"), 1):
         if line.strip():
