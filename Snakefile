@@ -409,7 +409,8 @@ rule report:
     shell: f"{shlex.quote(sys.executable)} -m book.make > {{log}} 2>&1"
 
 rule explorer:
-    input: rules.quick.input, committed, LIBRARY, code("book/make", "book/make/results", "book/make/explorer"), "requirements.lock"
+    input: rules.quick.input, committed, LIBRARY, code("book/make", "book/make/results", "book/make/explorer"), "requirements.lock",
+        "xmlib/show/explorer.css", "xmlib/show/explorer.js",
     output: touch("_build/explorer.done")
     message: "Pictures and sounds of the explorer"
     params: sets=built_sets
@@ -419,7 +420,7 @@ rule explorer:
 rule site:
     input:
         "_config.yml", "requirements.lock", "book/_generated/report.done", "_build/explorer.done", code("book/make"),
-        sorted(str(path) for folder in ("book", "book/assets", "book/assets/explorer", "book/theme/static") for path in Path(folder).glob("*.*")),
+        sorted(str(path) for folder in ("book", "book/assets", "book/theme/static") for path in Path(folder).glob("*.*")),
     output: touch("_build/site.done")
     message: "Pages of the site"
     log: "runs/logs/site.log"

@@ -4,21 +4,23 @@ import io
 import json
 import re
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
+import axe_playwright_python
 import numpy as np
 import pytest
 import torch
 from conftest import absent
 from PIL import Image
-from test_site import DESK, FLAGS, PHONE, SITE
+from test_site import AXE, DESK, FLAGS, LEVELS, PHONE, SITE
 
-from book.make.explorer import collect, exhibits, sounds, write
+from book.make.explorer import collect, exhibits, kept, sounds, write
 from xmlib import evaluate, fit, methods, paths, profiles
 from xmlib.data import load
 from xmlib.data.audio_score import folk_tunes, synthesize
-from xmlib.errors import InputError
 from xmlib.runs import embeddings, records
+from xmlib.show import explorer
 
 MEGABYTES = 15  # that the explorer may add to the site
 FORTH, BACK = evaluate.DIRECTIONS
@@ -46,7 +48,11 @@ def made_up_run(splits, method, noise, seed=0):
         "format": 1, "dataset": splits.name, "method": method, "profile": "toy", "seed": 1,
         "converged": noise < 1, "stopped": "patience" if noise < 1 else "epochs",
         "parameters": {"difficulty": "hard", "dataset_file": ""}, "history": [{"epoch": 1}],
-        "data": {"digest": splits.digest, "test": len(splits.test), "test_groups": splits.test.groups.tolist()},
+        "settings": {"epochs": 1},
+        "data": {
+            "digest": splits.digest, "train": len(splits.train), "test": len(splits.test),
+            "test_groups": splits.test.groups.tolist(),
+        },
         **evaluate.both_ways(x, y, splits.test.groups),
     }  # fmt: skip
     return record, x, y
@@ -84,30 +90,15 @@ def test_embeddings_that_do_not_give_the_ranks_of_the_record_are_left_out(toy, o
     assert "ranks come out again" in capsys.readouterr().err
 
 
-def test_checkpoint_and_weights_give_the_embeddings_of_the_run(toy, own_runs):
+def test_a_checkpoint_gives_the_embeddings_of_the_run(toy, own_runs):
     folder = own_runs / "runs" / "audio_score-ccal_cont-seed1-0"
-    record, model, x = trained_run(toy, folder / "checkpoint.pt")
+    record, _, x = trained_run(toy, folder / "checkpoint.pt")
     torch.testing.assert_close(embeddings.of_run(record, toy)[0], x)
-    file = embeddings.export(record, toy)
-    shutil.rmtree(own_runs / "runs")
-    torch.testing.assert_close(embeddings.of_run(record, toy)[0], x)
-    with np.load(file, allow_pickle=False) as arrays:
-        assert set(arrays.files) == set(model.state_dict())
-    assert file.parent == own_runs / "records" / "toy"
 
 
-def test_a_run_that_is_not_here_has_no_embeddings_and_no_weights_to_export(toy, own_runs):
+def test_a_run_that_is_not_here_has_no_embeddings(toy, own_runs):
     record = made_up_run(toy, "ccal_cont", 0.5)[0]
     assert embeddings.of_run(record, toy) is None
-    with pytest.raises(InputError, match="No checkpoint here"):
-        embeddings.export(record, toy)
-
-
-def test_weights_of_another_model_are_refused(tmp_path):
-    narrow, wide = (methods.build("ccal_cont", profiles.settings("toy", width=w), 1) for w in (1 / 12, 1))
-    embeddings.export_weights(narrow, tmp_path / "weights.npz")
-    with pytest.raises(InputError, match="does not hold the weights of this model"):
-        embeddings.import_weights(wide, tmp_path / "weights.npz")
 
 
 # ---- what is shown ---------------------------------------------------------------------------------------------
@@ -115,7 +106,7 @@ def test_weights_of_another_model_are_refused(tmp_path):
 
 def test_the_ten_best_are_those_of_all_candidates_sorted(toy):
     _, x, y = made_up_run(toy, "ccal_cont", 0.5)
-    top = collect.best(x, y)
+    top = np.stack([explorer.best(x, y), explorer.best(y, x)])
     scores = (x.double() @ y.double().T).numpy()
     assert all(top[0, q].tolist() == sorted(range(60), key=lambda c: -scores[q, c])[:10] for q in range(60))  # noqa: B023
     assert all(top[1, q].tolist() == sorted(range(60), key=lambda c: -scores[c, q])[:10] for q in range(60))  # noqa: B023
@@ -123,22 +114,32 @@ def test_the_ten_best_are_those_of_all_candidates_sorted(toy):
 
 def test_queries_come_by_families_and_only_where_the_rank_is_certain():
     groups, usable = np.repeat(np.arange(20), 8), np.arange(160) % 4 > 0
-    top = np.stack([(np.arange(160)[:, None] + np.arange(10)) % 160] * 2)
-    queries, heard, seen = collect.choose(groups, usable, [top])
+    queries = collect.drawn(groups, usable)
     assert len(queries) == collect.QUERIES == len(set(queries))
     assert usable[queries].all()
     assert max(np.bincount(groups[queries])) == collect.FAMILY
-    assert set(queries) <= set(heard)
-    assert set(seen) == set(top[1, queries].flat)
-    assert collect.choose(groups, usable, [top]) == (queries, heard, seen)
+    assert collect.drawn(groups, usable) == queries
+
+
+def test_what_is_heard_is_every_query_and_what_is_found_for_it():
+    top = np.stack([(np.arange(160)[:, None] + np.arange(10)) % 160] * 2)[:, [3, 50]]
+    assert collect.fitting([3, 50], [top]) == (
+        [3, 50],
+        [*range(3, 13), *range(50, 60)],
+        [*range(3, 13), *range(50, 60)],
+    )
 
 
 def test_queries_end_before_there_are_too_many_sounds(monkeypatch):
     monkeypatch.setattr(collect, "SOUNDS", 45)
     top = np.arange(2 * 50 * 10).reshape(2, 50, 10)
-    queries, heard, _ = collect.choose(np.arange(50), np.full(50, True), [top])
+    queries, heard, _ = collect.fitting(range(50), [top])
     assert len(heard) <= 45
-    assert len(queries) == 4
+    assert queries == [0, 1, 2, 3]
+
+
+def test_queries_that_one_run_alone_has_right_are_counted():
+    assert explorer.alone([[1, 1, 1.5, 4], [1, 2, 1, 1]]) == [[0, 1], [2, 0]]
 
 
 def test_a_picture_lies_on_its_sheet_where_its_number_says():
@@ -267,7 +268,7 @@ def test_a_file_that_is_gone_comes_back_and_a_stale_one_goes(two_runs, tmp_path)
 def test_a_run_without_embeddings_is_named_as_missing(two_runs, tmp_path):
     embeddings.path(two_runs[1]).unlink()
     write.make(tmp_path / "out", two_runs)
-    assert read_data(tmp_path / "out")["missing"] == ["CCA layer, ranking loss, toy"]
+    assert read_data(tmp_path / "out")["missing"] == ["CCA layer, ranking loss (audio_score, toy)"]
     assert len(read_data(tmp_path / "out")["sets"][0]["runs"]) == 1
 
 
@@ -293,6 +294,43 @@ def test_one_record_a_method_and_profile_is_shown_the_longest_profile_first():
     assert kept == [found[2], found[1]]
 
 
+# ---- what is committed of long runs ------------------------------------------------------------------------------
+
+
+def test_what_is_kept_is_shown_without_the_runs_and_as_it_would_be_with_them(two_runs, tmp_path, toy):
+    write.make(tmp_path / "with", two_runs)
+    runs, _ = write.load_runs(two_runs)
+    kept.write(toy, runs)
+    shutil.rmtree(paths.RUNS)
+    write.make(tmp_path / "without", two_runs)
+    assert read_data(tmp_path / "without") == read_data(tmp_path / "with")
+
+
+def test_what_is_kept_of_a_record_that_was_made_again_is_not_shown(two_runs, toy):
+    kept.write(toy, write.load_runs(two_runs)[0])
+    two_runs[0]["ranks"][FORTH][0] += 1
+    assert [answers.record for answers in kept.read(toy, two_runs)[0]] == [two_runs[1]]
+
+
+def test_what_is_kept_is_for_these_test_pairs_alone(two_runs, toy, monkeypatch):
+    kept.write(toy, write.load_runs(two_runs)[0])
+    monkeypatch.setattr(kept, "digest", lambda split: "other")
+    assert kept.read(toy, two_runs) == ([], [])
+
+
+def test_every_answer_that_is_committed_stands_at_the_rank_of_its_record():
+    entry = json.loads((paths.ROOT / "book" / "records" / "explorer.json").read_text())["audio_score"]
+    assert [run["method"] for run in entry["runs"]] == ["linear_cca", "ccal_tno", "learned_cont", "ccal_cont"]
+    for run in entry["runs"]:
+        record = records.load(paths.ROOT / "book" / "records" / run["record"])
+        record = collect.linear_cca(record) if run["method"] == "linear_cca" else record
+        assert embeddings.path(record).name == run["embeddings"]
+        for direction, top in zip((FORTH, BACK), run["top"], strict=True):
+            for query, found in zip(entry["queries"], top, strict=True):
+                rank = record["ranks"][direction][query]
+                assert (found.index(query) + 1 if query in found else rank) == rank
+
+
 # ---- the page, in a browser ------------------------------------------------------------------------------------
 
 
@@ -306,9 +344,6 @@ def page_file(tmp_path_factory, toy):
         for run in runs:
             embeddings.save(*run)
         source = paths.ROOT / "book"
-        shutil.copytree(
-            source / "assets" / "explorer", folder / "_static" / "explorer", ignore=shutil.ignore_patterns("built")
-        )
         write.make(folder / "_static" / "explorer" / "built", [run[0] for run in runs])
     block = re.search(r"```\{raw\} html\n(.*?)```", (source / "explorer.md").read_text(encoding="utf-8"), re.S)[1]
     head = '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
@@ -370,6 +405,99 @@ def test_a_query_is_chosen_by_mouse_and_its_ranks_are_the_records(opened, page_f
         assert shown_ranks(opened) == expected_ranks(page_file, query, way=0)
 
 
+def test_a_tap_is_answered_on_the_screen_that_was_tapped(opened, page_file):
+    tap = "tap" if opened.viewport_size == PHONE else "click"
+    for query in (2, 6, 12):
+        getattr(opened.locator(f"#explorer-query-{query}"), tap)()
+        assert shown_ranks(opened) == expected_ranks(page_file, query, way=0)
+        for column in opened.locator(".x-column").all():
+            for part in (column.locator(".x-verdict"), *column.locator(".x-found .x-card").all()[:3]):
+                box = part.bounding_box()
+                assert box["y"] >= 0
+                assert box["y"] + box["height"] <= opened.viewport_size["height"]
+        opened.mouse.wheel(0, 150 * query)
+
+
+def test_the_map_answers_a_tap_on_itself(opened):
+    plot = opened.locator(".x-map svg").first
+    plot.focus()
+    opened.keyboard.press("ArrowRight")
+    opened.keyboard.press("Enter")
+    said = opened.locator(".x-map .x-bubble strong").first.inner_text()
+    ranks = [f"{rank:,.1f} (tied)" if rank % 1 else f"{rank:,.0f}" for rank in shown_ranks(opened)]
+    assert said == f"The right answer has rank {ranks[0]} with A, {ranks[1]} with B"
+
+
+def test_everything_to_tap_is_24_pixels_wide_and_high(opened):
+    for way in ("sheet → audio", "audio → sheet"):
+        opened.get_by_label(way).check()
+        small = opened.evaluate(
+            "[...document.querySelectorAll('#explorer :is([role=option], button, select, input, svg[role])')]"
+            ".map(e => [e.outerHTML.slice(0, 60), ...['width', 'height'].map(s => e.getBoundingClientRect()[s])])"
+            ".filter(([, width, height]) => width < 24 || height < 24)"
+        )
+        assert small == []
+
+
+def right_alone(page_file, way):
+    """The queries that A has right and B not, and those of B."""
+    data = read_data(page_file[0].parent / "_static" / "explorer" / "built")["sets"][0]
+    right = [[rank == 1 for rank in expected_ranks(page_file, query, way)] for query in range(data["queries"])]
+    return [[query for query, ours in enumerate(right) if ours == wanted] for wanted in ([True, False], [False, True])]
+
+
+@pytest.mark.parametrize("by", ["mouse", "keyboard"])
+def test_the_filter_lists_what_one_method_alone_has_right(opened, page_file, by):
+    for show, expected in zip((1, 2), right_alone(page_file, way=0), strict=True):
+        if by == "mouse":
+            opened.get_by_label("Show").select_option(str(show))
+        else:
+            opened.get_by_label("Show").focus()
+            opened.keyboard.press("ArrowDown")
+        ids = [option.get_attribute("id") for option in opened.locator("[role=option]").all()]
+        assert ids == [f"explorer-query-{query}" for query in expected]
+        name = opened.get_by_label("Show").locator("option").nth(show).inner_text()
+        assert name == f"{('A right, B wrong', 'B right, A wrong')[show - 1]}: {len(expected)}"
+        assert opened.locator(".x-count").inner_text().startswith(f"{len(expected)} of these")
+        if expected:
+            assert chosen(opened) == expected[0]
+            assert [rank == 1 for rank in shown_ranks(opened)] == [show == 1, show == 2]
+
+
+def test_the_filter_counts_all_test_queries_by_the_records(opened, page_file):
+    opened.get_by_label("Show").select_option("1")
+    ours, theirs = (np.array(record["ranks"][FORTH]) == 1 for record in page_file[1])
+    assert f"Of all 60 test queries it is {(ours & ~theirs).sum()}." in opened.locator(".x-count").inner_text()
+
+
+def test_methods_that_are_changed_turn_the_filter_round(opened, page_file):
+    opened.get_by_label("Show").select_option("1")
+    opened.get_by_label("Method A").select_option("1")
+    opened.get_by_label("Method B").select_option("0")
+    ids = [option.get_attribute("id") for option in opened.locator("[role=option]").all()]
+    assert ids == [f"explorer-query-{query}" for query in right_alone(page_file, way=0)[1]]
+
+
+def test_instrument_and_tempo_of_every_excerpt_are_named(opened, toy):
+    tune = sounds.of_pair(toy.test, 0)[0]
+    assert sounds.played(tune) == f"dulcimer, ♩ = {tune['quarters_per_minute']:.0f}"
+    for part in (".x-query p", ".x-found .x-card >> nth=0"):
+        assert re.search(r"dulcimer, ♩ = \d+", opened.locator(part).first.inner_text())
+
+
+def test_unequal_runs_are_named_as_such(opened):
+    said = opened.locator(".x-unequal").inner_text()
+    assert said == "Unequal runs: A and B have ended as planned and not converged."
+    opened.get_by_label("Method B").select_option("0")
+    assert not opened.locator(".x-unequal").is_visible()
+
+
+def test_axe_finds_nothing_on_the_explorer(opened):
+    opened.add_script_tag(path=Path(axe_playwright_python.__file__).with_name("axe.min.js"))
+    assert opened.evaluate(AXE, [LEVELS, False]) == []
+    assert opened.evaluate(AXE, [LEVELS, True]) == []
+
+
 def test_a_query_is_chosen_by_keyboard_and_stays_in_view(opened, page_file):
     opened.locator("#explorer-queries").focus()
     for key, query in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("End", None), ("Home", 0)):
@@ -388,8 +516,11 @@ def test_arrows_go_up_and_down_by_a_row_of_the_list(opened):
     first = opened.locator("#explorer-query-0").bounding_box()
     opened.keyboard.press("ArrowDown")
     below = opened.locator("[aria-selected=true]").bounding_box()
-    assert below["x"] == pytest.approx(first["x"], abs=2)
-    assert chosen(opened) > 1
+    if opened.viewport_size == PHONE:  # the list is one row, and below is the next
+        assert chosen(opened) == 1
+    else:
+        assert below["x"] == pytest.approx(first["x"], abs=2)
+        assert chosen(opened) > 1
     opened.keyboard.press("ArrowUp")
     assert chosen(opened) == 0
 
@@ -400,8 +531,8 @@ def test_direction_and_methods_change_what_is_shown(opened, page_file):
     assert chosen(opened) == 5
     assert shown_ranks(opened) == expected_ranks(page_file, 5, way=1)
     assert opened.locator(".x-query .x-tile").first.get_attribute("class") == "x-tile x-sound"
-    opened.get_by_label("Method A").select_option(label="CCA layer, ranking loss (toy, not converged)")
-    opened.get_by_label("Method B").select_option(label="CCA layer, trace norm (toy)")
+    opened.get_by_label("Method A").select_option(label="CCA layer, ranking loss (toy, 200 pairs, not converged)")
+    opened.get_by_label("Method B").select_option(label="CCA layer, trace norm (toy, 200 pairs)")
     assert shown_ranks(opened) == expected_ranks(page_file, 5, way=1)[::-1]
 
 
@@ -415,7 +546,7 @@ def test_each_method_lists_ten_and_marks_the_right_answer_once(opened):
             right = column.locator(".x-card.x-right")
             assert right.count() == 1
             assert right.get_attribute("data-item") == str(query)
-            assert "✓ right answer" in right.inner_text()
+            assert "✓ right answer" in " ".join(right.inner_text().split())
             places = [card.get_attribute("data-item") for card in column.locator(".x-found .x-card").all()]
             assert (places.index(str(query)) + 1 if rank <= 10 else rank) == rank
     assert min(seen) <= 10 < max(seen)
@@ -472,9 +603,9 @@ def test_the_map_is_walked_by_keyboard(opened):
         opened.keyboard.press(key)
         words.add(opened.locator(".x-map .x-bubble").nth(1).inner_text())
     assert len(words) > 1
-    text = opened.locator(".x-map .x-bubble").nth(1).inner_text()
+    text = opened.locator(".x-map .x-bubble").nth(1).inner_text().strip().splitlines()[0]
     opened.keyboard.press("Enter")
-    assert text.split(": ", 1)[1].lower() == opened.locator(".x-query p").inner_text().lower()
+    assert text.split(": ", 1)[1].lower() == opened.locator(".x-query p span").first.inner_text().lower()
     assert opened.evaluate("document.activeElement.closest('.x-map') !== null")
 
 
@@ -487,7 +618,7 @@ def test_every_picture_and_control_has_words(opened):
         )
         assert unnamed == 0
     assert re.match(
-        r"Sheet music around note \d+ of “.+”\. Notes: .*\[.+\].*\.",
+        r"Sheet music around note \d+ of “.+”\. Notes: .*\[.+\].*\. Dulcimer, \d+ quarter notes a minute\.",
         opened.locator(".x-snippet").first.get_attribute("aria-label"),
     )
 

@@ -1,7 +1,7 @@
-"""Embeddings of finished runs, and weights small enough to commit: what is needed to search again without training.
+"""Embeddings of finished runs: what is needed to search again without training.
 
-A notebook saves the embeddings of its test pairs at the end. A committed record may have the weights of its run beside
-it. Where neither is there, the checkpoint of the run gives both.
+A notebook saves the embeddings of its test pairs at the end. Where they are not there, the checkpoint of the run gives
+them.
 """
 
 import io
@@ -9,7 +9,7 @@ import json
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +17,6 @@ from torch import Tensor
 
 from xmlib import evaluate, fit, methods, paths
 from xmlib.data import Splits, cache
-from xmlib.errors import InputError
 from xmlib.files import write_bytes
 from xmlib.model import TwoView
 from xmlib.profiles import Settings
@@ -43,7 +42,9 @@ def path(record: dict) -> Path:
 
 def save(record: dict, x: Tensor, y: Tensor) -> Path:
     """The file in which the test embeddings (n, k) of both views are now kept, as float32."""
-    _write(path(record), {"x": x.detach().cpu().float().numpy(), "y": y.detach().cpu().float().numpy()})
+    buffer = io.BytesIO()
+    np.savez(buffer, x=x.detach().cpu().float().numpy(), y=y.detach().cpu().float().numpy())
+    write_bytes(path(record), buffer.getvalue())
     return path(record)
 
 
@@ -60,7 +61,7 @@ def stored(record: dict) -> tuple[Tensor, Tensor] | None:
 
 
 def of_run(record: dict, splits: Splits) -> Embedded | None:
-    """Test embeddings of a record's run: saved, or computed once from its weights or its checkpoint.
+    """Test embeddings of a record's run: saved, or computed once from its checkpoint.
 
     None where nothing of the run is here, or where the embeddings do not give the ranks of the record.
     """
@@ -86,79 +87,28 @@ def same_ranks(record: dict, x: Tensor, y: Tensor) -> np.ndarray:
     return (evaluate.ranks(x, y) == forth) & (evaluate.ranks(y, x) == back)
 
 
-def finished_model(record: dict, splits: Splits, checkpoint: Path | None = None) -> TwoView | None:
-    """The trained model of a record, from the weights beside it or else from its checkpoint; None without either.
-
-    `checkpoint`: this file, whatever weights there are.
-    """
+def finished_model(record: dict, splits: Splits) -> TwoView | None:
+    """The trained model of a record, from its checkpoint; None where that is not here."""
     if methods.METHODS[record["method"]].neighborhoods:
         return None  # their models need the texts' Doc2Vec, which is not kept
-    weights = weights_path(record)
-    committed = weights.exists() and checkpoint is None
-    state = None if committed else checkpoint_of(record, checkpoint)
-    if not committed and state is None:
+    state = checkpoint_of(record)
+    if state is None:
         return None
     settings = Settings(**record["settings"])
     shapes = splits.train.view1.shape, splits.train.view2.shape
     model = methods.build(record["method"], settings, record["seed"], shapes)
-    if committed:
-        return import_weights(model, weights)
     model.load_state_dict(state["best"]["model"])
     if settings.refit_n:  # between epochs the head saw a part of the training pairs, in the end all (`fit.use_best`)
         model.head.refit(*fit.features(model, splits.train))
     return model.eval()
 
 
-def checkpoint_of(record: dict, file: Path | None = None) -> dict | None:
-    """The state whose history is the record's, in `file` or in the folders of runs; None where there is none."""
+def checkpoint_of(record: dict) -> dict | None:
+    """The state whose history is the record's, in the folders of runs; None where there is none."""
     folders = f"{record['dataset']}-{record['method']}-seed{record['seed']}-*/checkpoint.pt"
     history = json.dumps(record["history"])  # as text NaN equals NaN
-    for candidate in [file] if file else sorted(paths.RUNS.glob(folders)):
+    for candidate in sorted(paths.RUNS.glob(folders)):
         state = fit.load_checkpoint(candidate, "cpu")
         if state and json.dumps(state["history"]) == history:
             return state
     return None
-
-
-def weights_path(record: dict) -> Path:
-    """Where the weights of a committed record's run lie: beside the record."""
-    return (paths.RECORDS / records.file_name(record)).with_suffix(".npz")
-
-
-def export(record: dict, splits: Splits, checkpoint: Path | None = None) -> Path:
-    """The file beside the record into which the weights of its run were written; `InputError` where they are not here.
-
-    `checkpoint`: of the run; None looks for it in the folder of runs.
-    """
-    model = finished_model(record, splits, checkpoint)
-    if model is None:
-        raise InputError("No checkpoint here has the history of that record: give the path of the right one.")
-    if checked(record, *fit.embed(model, splits.test)) is None:
-        raise InputError("The weights do not give the ranks of the record: export them with the code that made it.")
-    export_weights(model, weights_path(record))
-    return weights_path(record)
-
-
-def export_weights(model: TwoView, file: Path) -> None:
-    """Write all parameters and buffers as plain arrays under their names, without pickle."""
-    _write(file, {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()})
-
-
-def import_weights(model: TwoView, file: Path) -> TwoView:
-    """The model with the weights of `export_weights`, in evaluation mode.
-
-    Raises `InputError` where the file is missing or belongs to another model.
-    """
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            model.load_state_dict({name: torch.from_numpy(arrays[name]) for name in arrays.files})
-    except (*BROKEN, RuntimeError) as error:
-        line = str(error).strip().splitlines()[0].rstrip(":")
-        raise InputError(f"{file} does not hold the weights of this model ({line}): export them again.") from None
-    return model.eval()
-
-
-def _write(file: Path, arrays: dict[str, Any]) -> None:
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # not compressed: float32 hardly gets smaller
-    write_bytes(file, buffer.getvalue())

@@ -1,23 +1,23 @@
 """What the explorer says of finished runs: which queries, what each run finds for them and at which rank, and a map."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import numpy as np
-from torch import Tensor
 
 from book.make.explorer import exhibits
-from book.make.results.runs import title
+from book.make.results.runs import BASELINES, title
 from xmlib import evaluate
 from xmlib.data import Splits
+from xmlib.runs import records
 from xmlib.runs.embeddings import Embedded
 from xmlib.runs.records import ending
+from xmlib.show import explorer
 
-TOP = 10
 QUERIES = 60  # at most
 FAMILY = 5  # queries of one group of related pairs: enough to see what is alike, few enough for variety
-SOUNDS = 1000  # at most, of queries and of what is found for them: they are most of the page's weight
+SOUNDS = 1800  # at most, of queries and of what is found for them: they are most of the page's weight
 SEED = 5
 
 
@@ -28,12 +28,27 @@ class Found(NamedTuple):
     embedded: Embedded
 
 
-def collect(splits: Splits, runs: Sequence[Found]) -> tuple[dict, dict[str, bytes]]:
-    """What data.js says of one data set, and the files of its items."""
-    tops = [best(run.embedded.x, run.embedded.y) for run in runs]  # (2, n, TOP) each
-    queries, heard, seen = choose(splits.test.groups, np.all([run.embedded.same for run in runs], axis=0), tops)
-    rows = [*queries, *(row for row in heard if row not in set(queries))]
-    rows += [row for row in seen if row not in set(rows)]
+class Answers(NamedTuple):
+    """What a run gives for some queries: `top` (2, q, ten), rows, and `scores` likewise; `map` (2, q, 2)."""
+
+    record: dict
+    top: list
+    scores: list
+    map: list
+
+
+def collect(
+    splits: Splits, runs: Sequence[Found], kept: Sequence[Answers] = (), asked: Sequence[int] = ()
+) -> tuple[dict, dict[str, bytes]]:
+    """What data.js says of one data set, and the files of its items.
+
+    `kept`: what longer runs gave for the queries `asked`, which are then shown; otherwise queries are drawn.
+    """
+    usable = certain(splits, runs)
+    order = [row for row in asked if usable[row]] if kept else drawn(splits.test.groups, usable)
+    answers = [_of(one, asked, order) for one in kept] + [answer(run, order) for run in runs]
+    queries, heard, seen = fitting(order, [one.top for one in answers])
+    rows = list(dict.fromkeys([*queries, *heard, *seen]))
     number = {row: i for i, row in enumerate(rows)}
     shown = exhibits.SHOWN.get(splits.name, exhibits.picture_text)(splits, rows, len(set(queries) | set(heard)))
     described = {
@@ -43,74 +58,89 @@ def collect(splits: Splits, runs: Sequence[Found]) -> tuple[dict, dict[str, byte
         "columns": exhibits.COLUMNS,
         "candidates": len(splits.test),
         "labels": shown.labels,
+        "about": shown.about,
         "sounds": sorted(shown.sounds),
         "queries": len(queries),
-        "runs": [describe(run, top, queries, number) for run, top in zip(runs, tops, strict=True)],
+        "runs": [describe(_of(one, order, queries), queries, number) for one in answers],
+        "alone": [explorer.alone([one.record["ranks"][way] for one in answers]) for way in evaluate.DIRECTIONS],
     }
     return described, shown.files
 
 
-def best(x: Tensor, y: Tensor) -> np.ndarray:
-    """The candidates of highest cosine for every query in both directions, best first, (2, n, at most TOP)."""
-    ways = []
-    for queries, candidates in ((x, y), (y, x)):
-        chunks = (scores for _, scores in evaluate.score_chunks(queries, candidates))
-        ways.append(np.concatenate([np.argsort(-s.numpy(), axis=1, kind="stable")[:, :TOP] for s in chunks]))
-    return np.stack(ways)
+def certain(splits: Splits, runs: Sequence[Found]) -> np.ndarray:
+    """Which test pairs (n,) have the rank of the record in all runs, whatever the processor."""
+    return np.all([np.ones(len(splits.test), dtype=bool), *(run.embedded.same for run in runs)], axis=0)
 
 
-def choose(
-    groups: np.ndarray, usable: np.ndarray, tops: Sequence[np.ndarray]
-) -> tuple[list[int], list[int], list[int]]:
-    """Rows of the queries; of all items that are found as view 2, or queried; and of those found as view 1.
-
-    Whole groups come in an order drawn by a seed, `FAMILY` usable pairs of each, until the limits are reached.
-    """
+def drawn(groups: np.ndarray, usable: np.ndarray) -> list[int]:
+    """Rows of the queries: whole groups in an order drawn by a seed, `FAMILY` usable pairs of each."""
     rng = np.random.default_rng(SEED)
     queries: list[int] = []
-    heard: dict[int, None] = {}  # in the order of the queries, so that what belongs together lies on one sheet
     for group in rng.permutation(np.unique(groups)):
         members = np.flatnonzero((groups == group) & usable)
-        for row in sorted(rng.permutation(members)[:FAMILY].tolist()):
-            more = dict.fromkeys([row, *(int(r) for top in tops for r in top[0, row])])
-            if len(queries) == QUERIES or len(heard | more) > SOUNDS:
-                break
-            queries.append(row)
-            heard |= more
-    seen = dict.fromkeys(int(r) for row in queries for top in tops for r in top[1, row])
-    return queries, list(heard), list(seen)
+        queries += sorted(rng.permutation(members)[:FAMILY].tolist())
+    return queries[:QUERIES]
 
 
-def describe(run: Found, top: np.ndarray, queries: Sequence[int], number: dict[int, int]) -> dict[str, Any]:
+def fitting(order: Sequence[int], tops: Iterable[Any]) -> tuple[list[int], list[int], list[int]]:
+    """Rows of the first queries, until there are `SOUNDS`; of what they find as view 2, or are; and as view 1."""
+    queries: list[int] = []
+    heard: dict[int, None] = {}  # in the order of the queries, so that what belongs together lies on one sheet
+    found = np.stack([np.asarray(top) for top in tops])  # (runs, 2, q, ten)
+    for row, own in zip(order, found[:, 0].swapaxes(0, 1), strict=True):
+        more = dict.fromkeys([row, *own.ravel().tolist()])
+        if len(heard | more) > SOUNDS:
+            break
+        queries.append(row)
+        heard |= more
+    return queries, list(heard), list(dict.fromkeys(found[:, 1, : len(queries)].ravel().tolist()))
+
+
+def answer(run: Found, queries: Sequence[int]) -> Answers:
+    """What a run gives for these queries, by its embeddings."""
+    x, y, _ = run.embedded
+    rows = list(queries)
+    ways = ((x[rows], y), (y[rows], x))
+    tops = [explorer.best(asking, found) for asking, found in ways]
+    scores = [explorer.cosines(*way, top) for way, top in zip(ways, tops, strict=True)]
+    return Answers(run.record, [top.tolist() for top in tops], scores, explorer.layout(x[rows], y[rows]))
+
+
+def _of(answers: Answers, asked: Sequence[int], queries: Sequence[int]) -> Answers:
+    """What these say of some of the queries that were asked."""
+    at = [list(asked).index(row) for row in queries]
+    parts = ([[way[i] for i in at] for way in part] for part in (answers.top, answers.scores, answers.map))
+    return Answers(answers.record, *parts)
+
+
+def describe(answers: Answers, queries: Sequence[int], number: dict[int, int]) -> dict[str, Any]:
     """What data.js says of a run: per direction and query the ten best, their scores and the record's rank; the map."""
-    record, (x, y, _) = run
-    described = {
+    record = answers.record
+    trained = record["method"] not in BASELINES
+    return {
         "method": record["method"],
-        "title": title(record["method"]),
+        "title": title(record["method"]) if trained else BASELINES[record["method"]],
         "profile": record["profile"],
-        "seed": record["seed"],
-        "ending": ending(record),
-        "epochs": len(record["history"]),
-        "ways": [],
-        "map": layout(x[queries], y[queries]).tolist(),
+        "pairs": record["data"]["train"],
+        "seed": record["seed"] if trained else None,
+        "ending": ending(record) if trained else "",
+        "epochs": len(record["history"]) if trained else None,
+        "planned": record["settings"]["epochs"] if trained else None,
+        "map": answers.map,
+        "ways": [
+            {
+                "mrr": record["metrics"][direction]["mrr"],
+                "ranks": [record["ranks"][direction][query] for query in queries],
+                "top": [[number[row] for row in found] for found in top],
+                "scores": scores,
+            }
+            for direction, top, scores in zip(evaluate.DIRECTIONS, answers.top, answers.scores, strict=True)
+        ],
     }
-    for way, direction, (asking, found) in zip(top, evaluate.DIRECTIONS, ((x, y), (y, x)), strict=True):
-        scores = [(asking[q].double() @ found[way[q]].double().T).tolist() for q in queries]
-        described["ways"].append({
-            "mrr": record["metrics"][direction]["mrr"],
-            "ranks": [record["ranks"][direction][q] for q in queries],
-            "top": [[number[int(row)] for row in way[q]] for q in queries],
-            "scores": [[round(score, 3) for score in some] for some in scores],
-        })  # fmt: skip
-    return described
 
 
-def layout(x: Tensor, y: Tensor) -> np.ndarray:
-    """Places of both views of the queries on a map, (2, queries, 2) whole numbers from 0 to 1000: t-SNE, seeded."""
-    from sklearn.manifold import TSNE
-
-    points = np.concatenate([x.double().numpy(), y.double().numpy()])
-    perplexity = min(15, (len(points) - 1) / 3)
-    spots = TSNE(perplexity=perplexity, init="pca", random_state=SEED).fit_transform(points)
-    low, high = spots.min(0), spots.max(0)
-    return np.round(1000 * (spots - low) / np.maximum(high - low, 1e-9)).astype(int).reshape(2, -1, 2)
+def linear_cca(record: dict) -> dict:
+    """What a record says of the linear CCA of its pairs, as a record of its own, without training."""
+    own = {name: record[name] for name in ("dataset", "profile", "parameters", "data")}
+    own |= {"of": records.file_name(record), "method": "linear_cca", "seed": 0, "variant": "", "history": []}
+    return own | record["baselines"]["linear_cca"]

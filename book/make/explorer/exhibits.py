@@ -40,12 +40,13 @@ class View:
 class Exhibit:
     """Items of a data set made visible: both views, a `label` an item, and `files` (name → content) they need.
 
-    `sounds`: item numbers that have a file `<number>.mp3`.
+    `sounds`: item numbers that have a file `<number>.mp3`; `about`: what an item was played on, and how fast.
     """
 
     title: str
     views: tuple[View, View]
     labels: list[str]
+    about: list[str] = field(default_factory=list)
     sounds: list[int] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
 
@@ -53,7 +54,7 @@ class Exhibit:
 def audio_score(splits: Splits, rows: Sequence[int], heard: int) -> Exhibit:
     """Test pairs of sheet music and sound: a snippet of each, and the spectrogram and sound of the first `heard`."""
     split = splits.test
-    labels, snippets, words = [], [], []
+    labels, snippets, words, about = [], [], [], []
     for row in rows:
         tune, note = sounds.of_pair(split, row)
         notes = sounds.notes_of(tune["id"], sounds.stored_tune(splits, tune["id"]))
@@ -61,11 +62,12 @@ def audio_score(splits: Splits, rows: Sequence[int], heard: int) -> Exhibit:
         snippets.append(tune["strip"][:, column : column + WIDTH])
         labels.append(f"note {note + 1} of “{sounds.title(tune)}”")
         words.append(sounds.around(notes, note))
+        about.append(sounds.played(tune))
     snippet = View("snippet", "sheet", "snippet", len(rows), words, (WIDTH, HEIGHT))
     _, bands, frames = split.view2.shape
     sound = View("sound", "audio", "sound", heard, words, (frames, bands))
     spectrograms = split.view2[np.array(rows[:heard], dtype=int)][:, 0, ::-1]  # high bands on top
-    shown = Exhibit("Sheet music and its sound", (snippet, sound), labels)
+    shown = Exhibit("Sheet music and its sound", (snippet, sound), labels, about)
     _add_sheets(shown, 1, snippet, np.stack(snippets), grey_png)
     _add_sheets(shown, 2, sound, spectrograms, heat_png)
     for row, file in sounds.excerpts(splits, list(rows[:heard])).items():

@@ -10,7 +10,7 @@ import numpy as np
 
 from xmlib import paths
 from xmlib.data import Split, Splits, cache, workers
-from xmlib.data.audio_score import folk_tunes, synthesize
+from xmlib.data.audio_score import INSTRUMENTS, folk_tunes, synthesize
 from xmlib.data.audio_score.folk_tunes import Note
 from xmlib.errors import InputError
 from xmlib.files import write_bytes
@@ -108,6 +108,11 @@ def title(tune: dict[str, Any]) -> str:
     """The title of a tune for readers: capitals throughout, which some collections use, become small letters."""
     name = " ".join(tune["title"].replace(" -- ", " – ").rstrip(".").split())
     return string.capwords(name.lower()) if name.isupper() else name
+
+
+def played(tune: dict[str, Any]) -> str:
+    """The instrument of a tune and its tempo in quarter notes a minute: `dulcimer, ♩ = 65`."""
+    return f"{INSTRUMENTS[tune['instrument']]}, ♩ = {tune['quarters_per_minute']:.0f}"
 
 
 def note_name(pitch: int, height: int) -> str:

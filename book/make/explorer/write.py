@@ -2,17 +2,18 @@
 
 `make` writes a file data.js, sheets of pictures and sounds, which the page's own script shows without a server. The
 queries are drawn by a seed; the ten best come from all test candidates; the ranks are those of the records.
-`python -m book.make.explorer` makes the files; with `--weights RECORD` it writes the weights of a run beside its
-record.
+`python -m book.make.explorer` makes the files; with `--keep` it writes what the longest runs find to a file that is
+committed, see `kept`.
 """
 
 import argparse
+import hashlib
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from book.make.explorer import sounds
+from book.make.explorer import kept, sounds
 from book.make.explorer.collect import Found, collect
 from book.make.results.runs import PROFILES, title
 from xmlib import data, paths
@@ -21,8 +22,9 @@ from xmlib.errors import InputError
 from xmlib.files import write_bytes
 from xmlib.methods import METHODS
 from xmlib.runs import embeddings, records
+from xmlib.show import explorer
 
-VERSION = 1  # raise it when a file may come out differently from the same runs
+VERSION = 2  # raise it when a file may come out differently from the same runs
 BUILT = paths.ROOT / "book" / "assets" / "explorer" / "built"
 
 
@@ -33,35 +35,65 @@ def make(out: Path = BUILT, found: Sequence[dict] | None = None) -> list[Path]:
     embeddings of a run, data.js says what is missing, and the page with it.
     """
     of_book = (record for record in records.load_all() if record["profile"] in PROFILES)  # no toys
-    kept = shown_records(list(of_book) if found is None else found)
-    decided = [VERSION, sounds.VERSION, *(embeddings.path(record).name for record in kept)]
-    if _complete(out, cache.key([decided, _on_this_machine(kept)])):
+    shown = shown_records(list(of_book) if found is None else found)
+    decided = [VERSION, sounds.VERSION, *(embeddings.path(record).name for record in shown), _content(kept.file())]
+    decided += [_content(file) for file in explorer.FILES]
+    if _complete(out, cache.key([decided, _on_this_machine(shown)])):
         return []
     sets: list[dict] = []
-    files: dict[str, bytes] = {}
+    files = {file.name: file.read_bytes() for file in explorer.FILES}
     missing: list[str] = []
-    for dataset in dict.fromkeys(record["dataset"] for record in kept):
-        runs, lacking = load_runs([record for record in kept if record["dataset"] == dataset])
+    for dataset in dict.fromkeys(record["dataset"] for record in shown):
+        described, own, lacking = _of_dataset([record for record in shown if record["dataset"] == dataset])
         missing += lacking
-        if runs:
-            described, own = collect(pairs_of(runs[0].record), runs)
-            sets.append(described)
-            files |= {f"{dataset}/{name}": content for name, content in own.items()}
+        sets += described
+        files |= {f"{dataset}/{name}": content for name, content in own.items()}
     content = json.dumps({"sets": sets, "missing": missing}, ensure_ascii=False, separators=(",", ":"))
     files["data.js"] = f"window.xmlibExplorer = {content};\n".encode()
     sizes = {name: len(content) for name, content in files.items()}
-    key = cache.key([decided, _on_this_machine(kept)])  # embeddings may have come to it
+    key = cache.key([decided, _on_this_machine(shown)])  # embeddings may have come to it
     files[cache.MANIFEST] = json.dumps({"key": key, "files": sizes}).encode()
     return _write_all(out, files)
 
 
-def _on_this_machine(kept: Sequence[dict]) -> list[str]:
-    """The names of the data sets, runs, embeddings and weights that decide which of the records can be shown."""
-    folders = [paths.DATA / dataset for dataset in sorted({record["dataset"] for record in kept})]
+def _of_dataset(found: Sequence[dict]) -> tuple[list[dict], dict[str, bytes], list[str]]:
+    """What data.js says of a data set, its files, and names of the runs that cannot be shown."""
+    splits = next((pairs for record in found if (pairs := pairs_of(record))), None)
+    longest, asked = kept.read(splits, found) if splits else ([], [])
+    there = [answers.record for answers in longest]
+    runs, lacking = load_runs([record for record in found if record not in there])
+    if runs and not longest:
+        runs += kept.linear(runs[0].record, pairs_of(runs[0].record))
+    if splits is None or not (runs or longest):
+        return [], {}, lacking
+    described, files = collect(splits, runs, longest, asked)
+    return [described], files, lacking
+
+
+def _content(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else ""
+
+
+def keep(dataset: str = "audio_score") -> Path:
+    """The file that now has what the longest committed runs of a data set, and linear CCA, find for the queries.
+
+    Raises `InputError` where their pairs, or the embeddings and checkpoints of one of them, are not here.
+    """
+    found = [record for record in shown_records(records.load_all()) if record["dataset"] == dataset]
+    longest = [record for record in found if record["profile"] == found[0]["profile"]]
+    runs, lacking = load_runs(longest)
+    if lacking or not runs:
+        raise InputError(f"What these runs left is not in {paths.RUNS}, or their pairs are not built: {lacking}.")
+    splits = pairs_of(runs[0].record)
+    return kept.write(splits, kept.linear(runs[0].record, splits) + runs)
+
+
+def _on_this_machine(shown: Sequence[dict]) -> list[str]:
+    """The names of the data sets, runs and embeddings that decide which of the records can be shown."""
+    folders = [paths.DATA / dataset for dataset in sorted({record["dataset"] for record in shown})]
     folders += [paths.RUNS, paths.RUNS / "embeddings"]
-    weights = [path.name for record in kept if (path := embeddings.weights_path(record)).exists()]
     found = [path for folder in folders for path in sorted([*folder.glob("*"), *folder.glob(f"*/{cache.MANIFEST}")])]
-    return [*(f"{path.parent.name}/{path.name}" for path in found), *weights]
+    return [f"{path.parent.name}/{path.name}" for path in found]
 
 
 def _complete(out: Path, key: str) -> bool:
@@ -110,7 +142,7 @@ def load_runs(found: Sequence[dict]) -> tuple[list[Found], list[str]]:
         if embedded and (not runs or record["data"]["test_groups"] == runs[0].record["data"]["test_groups"]):
             runs.append(Found(record, embedded))
         else:
-            missing.append(f"{title(record['method'])}, {record['profile']}")
+            missing.append(f"{title(record['method'])} ({record['dataset']}, {record['profile']})")
     return runs, missing
 
 
@@ -141,17 +173,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m book.make.explorer", description="Make the files of the explorer.")
     parser.add_argument("--out", type=Path, default=BUILT, help="folder of the files")
-    parser.add_argument("--weights", metavar="RECORD", help="write the weights of this record's run beside it instead")
-    parser.add_argument("--checkpoint", type=Path, help="checkpoint of that run; default: looked for in runs/")
+    parser.add_argument("--keep", action="store_true", help="write what the longest runs find for the queries instead")
     options = parser.parse_args(arguments)
     try:
-        if options.weights:
-            record = records.load(options.weights)
-            splits = pairs_of(record)
-            if splits is None:
-                raise InputError("The pairs of that record are not built here; xm data builds them.")
-            target = embeddings.export(record, splits, options.checkpoint)
-            print(f"{target}: {target.stat().st_size / 1e6:.2f} MB", file=sys.stderr)
+        if options.keep:
+            target = keep()
+            print(f"{target}: {target.stat().st_size / 1e3:.0f} kB", file=sys.stderr)
         else:
             print(f"explorer: {len(make(options.out))} files changed", file=sys.stderr)
     except InputError as error:
