@@ -489,6 +489,18 @@ def test_a_file_cut_short_is_noticed_and_built_again(toy, copy, capsys, name):
     assert str(file.parent) in said[0]
 
 
+@pytest.mark.parametrize("name", ["strips.npy", "rows.npy", "frames.npy", "manifest.json"])
+def test_a_file_of_the_same_size_with_another_byte_is_noticed_and_built_again(toy, copy, capsys, name):
+    file = copy / "audio_score" / toy.folder.name / name
+    whole = file.read_bytes()
+    place = len(whole) * 2 // 3
+    file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    again = load("audio_score", "toy", cache_folder=copy)
+    assert again.digest == toy.digest
+    assert file.read_bytes() == whole
+    assert f"rebuilding {file.parent}" in capsys.readouterr().err
+
+
 def test_damaged_pieces_and_parsed_tunes_are_built_again(toy, copy, capsys):
     shutil.rmtree(copy / "audio_score" / toy.folder.name)
     id = toy.test.tunes[0]["id"]

@@ -14,19 +14,22 @@ import pandas as pd
 import pytest
 import scipy.io
 import soundfile
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from PIL import Image
 
 from xmlib import fit, paths
+from xmlib.data import cache
 from xmlib.data.audio_score import audio_sheet_music
 from xmlib.data.own import arrays, coco, good_news, json_file, politics, sounds, table
 from xmlib.data.own.sounds import NoSound
-from xmlib.data.pictures import pictures
+from xmlib.data.pictures import image_features, pictures
 from xmlib.data.pictures.svg import NoPicture
 from xmlib.errors import InputError
+from xmlib.neighborhoods.neighbors import Neighbors
 from xmlib.retriever import Retriever
-from xmlib.runs import records
+from xmlib.runs import embeddings, records
 
 LIMIT = 60  # seconds for a file of a few kilobytes: a guard against what never ends
 TRIES = 120  # damaged copies of each kind of file
@@ -168,6 +171,72 @@ def test_a_damaged_record_model_or_checkpoint_is_whole_or_refused(tmp_path, reco
                     Retriever.load(tmp_path / "model")
         (tmp_path / name).write_bytes(whole)
     record_property("hostile", tried)
+
+
+@pytest.mark.faults
+def test_no_bit_of_a_cached_folder_flips_without_being_noticed(tmp_path, record_property):
+    folder, manifest = tmp_path / "pairs", {"settings": {"seed": 1}, "texts": ["a red fox", "ein Wörterbuch"]}
+    fills = {"a.npy": lambda file: np.save(file, ROWS[:3]), "b.npy": lambda file: np.save(file, ROWS[3:5])}
+    cache.publish(folder, fills, manifest)
+    whole = {file.name: file.read_bytes() for file in folder.iterdir()}
+    good = cache.published(folder)
+    draw, unnoticed = np.random.default_rng(0), []
+    for name, content in whole.items():
+        for place in draw.choice(len(content), 60, replace=False):
+            bit = 1 << int(draw.integers(8))
+            (folder / name).write_bytes(content[:place] + bytes([content[place] ^ bit]) + content[place + 1 :])
+            if cache.published(folder) is None:
+                folder.mkdir()
+                for other in whole:
+                    (folder / other).write_bytes(whole[other])
+            else:
+                unnoticed.append((name, place, bit))
+    assert unnoticed == []
+    assert cache.published(folder) == good
+    record_property("hostile", 60 * len(whole))
+
+
+@pytest.mark.faults
+def test_a_flipped_bit_of_a_checkpoint_starts_training_again_and_never_loads_another_state(tmp_path, record_property):
+    file, state = (
+        tmp_path / "c.pt",
+        {"history": [{"loss": 0.5}], "best": {"mrr": 0.3}, "model": {"w": torch.ones(30, 20)}},
+    )
+    fit.save_atomically(state, file)
+    whole, draw = file.read_bytes(), np.random.default_rng(0)
+    for place in draw.choice(len(whole), 200, replace=False):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << int(draw.integers(8)))]) + whole[place + 1 :])
+        found = fit.load_checkpoint(file, "cpu")
+        if found is not None:  # the bit is one of what fills the gaps
+            assert torch.equal(found["model"].pop("w"), state["model"]["w"])
+            assert (found["history"], found["best"], found["model"]) == (state["history"], state["best"], {})
+    record_property("hostile", 200)
+
+
+@pytest.mark.faults
+@pytest.mark.filterwarnings("ignore")  # NumPy warns of a header that the damage has made odd
+def test_a_flipped_bit_of_kept_embeddings_neighbours_or_picture_features_is_noticed_or_harmless(
+    tmp_path, record_property, monkeypatch
+):
+    record = records.load(min(paths.RECORDS.glob("medium/*.json")))
+    monkeypatch.setattr(paths, "RUNS", tmp_path)
+    embeddings.save(record, torch.ones(9, 3), torch.ones(9, 3))
+    neighbours = Neighbors(np.ones((9, 2), int), np.ones((9, 2)), 1.0, 1.0, "exact").save(tmp_path / "n.npz")
+    image_features._write(tmp_path / "f.npz", {**image_features._none("odd")})
+    readers = {
+        embeddings.path(record): lambda: [t.numpy() for t in embeddings.stored(record) or ()],
+        neighbours: lambda: list(vars(Neighbors.load(neighbours)).values()),
+        tmp_path / "f.npz": lambda: list((image_features._read(tmp_path / "f.npz") or {}).values()),
+    }
+    draw = np.random.default_rng(0)
+    for file, read in readers.items():
+        whole, good = file.read_bytes(), read()
+        for place in draw.choice(len(whole), 80, replace=False):
+            file.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << int(draw.integers(8)))]) + whole[place + 1 :])
+            with contextlib.suppress(InputError):
+                found = read()
+                assert not found or all(np.array_equal(a, b) for a, b in zip(found, good, strict=True))
+    record_property("hostile", 240)
 
 
 def chunk(kind, data):

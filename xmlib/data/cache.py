@@ -1,15 +1,18 @@
 """Files that are either complete or not there.
 
 Everything is written beside its place and renamed into it, so a killed build leaves nothing half-written and two builds
-at once do no harm. A folder of the cache is complete when its manifest, written last, names every file with its size.
+at once do no harm. A folder of the cache is complete when its manifest, written last, names every file with its size
+and checksum: a file that was overwritten, or in which a bit has flipped, is noticed even at equal size.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import shutil
 import sys
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -68,11 +71,13 @@ def built(home: Path, what: str, find: Callable[[], Any], make: Callable[[], Any
 
 
 def publish(folder: Path, fills: Mapping[str, Callable[[BinaryIO], Any]], manifest: dict[str, Any]) -> None:
-    """Write the files of a folder, then its manifest with their sizes."""
+    """Write the files of a folder, then its manifest with their sizes and checksums, and one of its own."""
     for name, fill in fills.items():
         files.write(folder / name, fill)
     sizes = {name: (folder / name).stat().st_size for name in fills}
-    write_json(folder / MANIFEST, {**manifest, "files": sizes})
+    sums = {name: checksum(folder / name) for name in fills}
+    whole = json.loads(json.dumps({**manifest, "files": sizes, "sums": sums}))  # as it will be read
+    write_json(folder / MANIFEST, {**whole, "sum": _sum(whole)})
 
 
 def published(folder: Path) -> dict[str, Any] | None:
@@ -82,8 +87,8 @@ def published(folder: Path) -> dict[str, Any] | None:
     manifest = read_json(folder / MANIFEST)
     if manifest is None and not (folder / MANIFEST).exists():
         return None  # a build was stopped before the end
-    sizes = manifest.get("files") if isinstance(manifest, dict) else None
-    problem = _damage(folder, sizes) if isinstance(sizes, dict) else "its manifest cannot be read"
+    readable = isinstance(manifest, dict) and isinstance(manifest.get("files"), dict)
+    problem = _damage(folder, manifest) if readable else "its manifest cannot be read"
     if problem:
         print(f"rebuilding {folder}: {problem}", file=sys.stderr)
         shutil.rmtree(folder)
@@ -91,10 +96,34 @@ def published(folder: Path) -> dict[str, Any] | None:
     return manifest
 
 
-def _damage(folder: Path, sizes: dict[str, int]) -> str:
-    """What is wrong with the files of a folder, "" if nothing."""
-    for name, size in sizes.items():
+def _damage(folder: Path, manifest: dict[str, Any]) -> str:
+    """What is wrong with a folder, "" if nothing; those of earlier versions have sizes and no checksums."""
+    sums = manifest.get("sums", {})
+    if ("sum" in manifest or sums) and manifest.get("sum") != _sum(manifest):
+        return "its manifest is not what was written"
+    for name, size in manifest["files"].items():
         found = (folder / name).stat().st_size if (folder / name).exists() else None
         if found != size:
             return f"{name} " + ("is missing" if found is None else f"has {found} bytes of {size}")
+        if name in sums and checksum(folder / name) != sums[name]:
+            return f"{name} is not what was written"
     return ""
+
+
+def _sum(manifest: dict[str, Any]) -> str:
+    return key({name: value for name, value in manifest.items() if name != "sum"})
+
+
+def checksum(file: Path) -> int:
+    """The CRC-32 of a file, of which a process reads each state once (2 GB take a second)."""
+    found = file.stat()
+    return _checksum(file, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=1024)
+def _checksum(file: Path, *_state: int) -> int:
+    total = 0
+    with file.open("rb") as opened:
+        while piece := opened.read(2**20):
+            total = zlib.crc32(piece, total)
+    return total

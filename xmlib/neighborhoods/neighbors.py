@@ -5,6 +5,7 @@ import io
 import os
 import sys
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,16 @@ class Neighbors:
         try:
             with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as file:
                 indices, distances, *scalars = (file[name] for name in Neighbors.__dataclass_fields__)
-        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, TypeError) as error:
+        except (
+            ValueError,
+            KeyError,
+            OSError,
+            EOFError,
+            RuntimeError,
+            zipfile.BadZipFile,
+            zlib.error,
+            TypeError,
+        ) as error:
             raise InputError(f"{str(path)!r} holds no neighbours ({error}): remove it and compute it anew.") from None
         return Neighbors(indices, distances, *(value.item() for value in scalars))
 

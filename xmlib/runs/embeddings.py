@@ -8,6 +8,7 @@ import io
 import json
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ from xmlib.profiles import Settings
 from xmlib.runs import records
 
 AGREEING = 0.98  # of all queries must have the record's rank: another processor moves a few of them by one place
-BROKEN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+BROKEN = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 class Embedded(NamedTuple):

@@ -204,7 +204,7 @@ def _read(path: Path, *names: str) -> dict[str, np.ndarray] | None:
             return {name: file[name] for name in names}
     except FileNotFoundError:
         return None
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, KeyError):
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, KeyError, RuntimeError):
         print(f"rebuilding {path}: it is damaged", file=sys.stderr)
         return None
 

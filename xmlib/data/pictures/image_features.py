@@ -11,6 +11,8 @@ import functools
 import hashlib
 import shutil
 import sys
+import zipfile
+import zlib
 from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -134,11 +136,15 @@ def _none(problem: str) -> dict[str, np.ndarray]:
 
 
 def _read(path: Path) -> dict[str, np.ndarray] | None:
-    """A finished part; None where there is none (`files.write` leaves no half of one)."""
-    if not path.exists():
+    """A finished part; None where there is none (`files.write` leaves no half of one), or a damaged one."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in ("features", "thumbnails", "problems")}
+    except FileNotFoundError:
         return None
-    with np.load(path, allow_pickle=False) as file:
-        return dict(file)
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
+        print(f"rebuilding {path}: it is damaged", file=sys.stderr)
+        return None
 
 
 def _write(path: Path, arrays: dict[str, Any]) -> None:
