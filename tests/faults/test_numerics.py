@@ -191,3 +191,32 @@ def test_a_training_that_explodes_later_keeps_the_best_model_before_it(method):
     assert math.isnan(task.history[2]["valid_mrr"])
     assert task.best["epoch"] in (1, 2)
     assert all(torch.isfinite(weights).all() for weights in task.use_best().state_dict().values())
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("method", ["ccal_cont", "learned_cont", "learned_nce"])
+def test_a_training_whose_encoder_collapses_goes_back_to_its_best_epoch(method):
+    settings = profiles.settings("toy", "table", method, d=3, batch=20, epochs=6, refinements=0)
+    splits = data_of(drawn(80, 5, 0))
+    model = methods.build(method, settings, 1, ((5,), (5,)))
+    task = fit.Training(
+        model, splits, fit.Objective(methods.METHODS[method].terms(settings)), settings, 1, torch.device("cpu")
+    )
+    task.epoch()
+    task.set_rate(0.0)
+    with torch.no_grad():
+        model.encoder1[-1].weight.zero_()  # now all pairs have the same features
+    task.epoch()
+    assert math.isnan(task.history[1]["valid_mrr"])
+    assert (task.best["epoch"], task.phase) == (1, 1)
+    assert task.use_best().encoder1[-1].weight.abs().max() > 0
+
+
+@pytest.mark.faults
+def test_a_training_that_begins_collapsed_says_so():
+    settings = profiles.settings("toy", "table", "ccal_cont", d=3, batch=20, epochs=6, lr=0.0)
+    model = methods.build("ccal_cont", settings, 1, ((5,), (5,)))
+    with torch.no_grad():
+        model.encoder1[-1].weight.zero_()
+    with pytest.raises(InputError, match="first epoch gave .* features that are the same for all pairs"):
+        fit.fit(model, data_of(drawn(80, 5, 0)), "ccal_cont", settings)
