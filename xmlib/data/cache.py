@@ -76,7 +76,8 @@ def publish(folder: Path, fills: Mapping[str, Callable[[BinaryIO], Any]], manife
         files.write(folder / name, fill)
     sizes = {name: (folder / name).stat().st_size for name in fills}
     sums = {name: checksum(folder / name) for name in fills}
-    whole = json.loads(json.dumps({**manifest, "files": sizes, "sums": sums}))  # as it will be read
+    kept = {name: value for name, value in manifest.items() if name not in ("files", "sums", "sum")}
+    whole = json.loads(json.dumps({**kept, "files": sizes, "sums": sums}))  # as it will be read
     write_json(folder / MANIFEST, {**whole, "sum": _sum(whole)})
 
 

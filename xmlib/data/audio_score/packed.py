@@ -151,9 +151,8 @@ def _digest(manifest: dict[str, Any], contents: Mapping[str, bytes]) -> str:
 
 def _publish(packed: Packed, contents: Mapping[str, bytes]) -> None:
     fills = {name: (lambda file, content=content: file.write(content)) for name, content in contents.items()}
-    manifest = {name: value for name, value in packed.manifest.items() if name != "files"}
     try:
-        cache.publish(packed.folder, fills, manifest)
+        cache.publish(packed.folder, fills, packed.manifest)
     except OSError as error:
         raise InputError(
             f"the pairs cannot be written to {packed.folder} ({error.strerror}); if the disk is full or closed, "
