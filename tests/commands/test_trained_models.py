@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from PIL import Image
 from scipy import sparse
 
+from xmlib import evaluate
 from xmlib.commands import app, model, printing, search
 from xmlib.data.own.sides import Side
 from xmlib.retriever import Retriever, choice, results_page
@@ -533,3 +535,122 @@ def test_json_has_null_where_a_number_is_none():
 
 def test_a_table_lets_no_control_code_reach_the_terminal():
     assert printing.table([{"id": "a\x1b[31m\nb", "score": 0.5}]).splitlines() == ["id        score", "a [31m b  0.500"]
+
+
+# ---- xm explore ------------------------------------------------------------------------------------------------
+
+
+def explored(path):
+    """What a page of `xm explore` holds."""
+    source = path.read_text(encoding="utf-8")
+    return json.loads(re.search(r'id="explorer-data">(.*?)</script>', source, re.S)[1])["sets"][0]
+
+
+@pytest.fixture(scope="module")
+def explorer_page(folder, tmp_path_factory):
+    page = tmp_path_factory.mktemp("explored") / "page.html"
+    assert app.main(["explore", f"{folder}/model", f"{folder}/model", "--page", str(page)]) == 0
+    return page
+
+
+def test_explore_shows_the_held_out_pairs_with_the_ranks_of_the_library(folder, explorer_page):
+    loaded, shown = Retriever.load(folder / "model"), explored(explorer_page)
+    held = loaded.about["held_out"]
+    assert sorted(shown["labels"]) == sorted(held)
+    x, y = (loaded.indexes[way] for way in ("view2_to_view1", "view1_to_view2"))
+    x, y = (torch.from_numpy(i.vectors[[list(i.ids).index(one) for one in held]]) for i in (x, y))
+    for way, ranks in zip(shown["runs"][0]["ways"], (evaluate.ranks(x, y), evaluate.ranks(y, x)), strict=True):
+        assert way["ranks"] == [ranks[held.index(shown["labels"][q])] for q in range(shown["queries"])]
+
+
+def test_explore_finds_several_texts_of_one_picture_right(folder, tmp_path):
+    lines = ["image;text", *(f"p{i // 2}.png;red on the left, number {i}" for i in range(12))]
+    (folder / "captions.csv").write_text("\n".join(lines))
+    page = tmp_path / "page.html"
+    assert app.main(["explore", f"{folder}/model", "--table", f"{folder}/captions.csv", "--page", str(page)]) == 0
+    shown = explored(page)
+    assert shown["queries"] == 6
+    assert shown["candidates"] == [12, 6]
+    assert [len(right) for right in shown["right"][0]] == [2] * 6
+    assert [len(right) for right in shown["right"][1]] == [1] * 6
+
+
+def test_explore_draws_numbers_and_names_them_by_their_rows(folder, tmp_path):
+    page = tmp_path / "page.html"
+    assert app.main(["explore", f"{folder}/numbers", *arrays(folder), "--queries", "5", "--page", str(page)]) == 0
+    shown = explored(page)
+    assert shown["queries"] == 5
+    assert all(one.startswith("data:image/svg+xml;base64,") for one in shown["views"][0]["pictures"])
+
+
+def test_explore_names_a_picture_that_is_gone(folder, tmp_path):
+    for file in ("pairs.csv", *(f"p{i}.png" for i in range(N))):
+        shutil.copy(folder / file, tmp_path)
+    shutil.copytree(folder / "model", tmp_path / "model")
+    gone = Retriever.load(tmp_path / "model").about["held_out"][0]
+    picture = f"p{pd.read_csv(tmp_path / 'pairs.csv', sep=';')['id'].tolist().index(gone)}.png"
+    (tmp_path / picture).unlink()
+    assert app.main(["explore", str(tmp_path / "model")]) == 0
+    view = explored(tmp_path / "model-explore.html")["views"][0]
+    assert [f"{picture} cannot be shown"] == [
+        words for words, address in zip(view["words"], view["pictures"], strict=True) if not address
+    ]
+
+
+@pytest.mark.parametrize("phone", [False, True])
+def test_the_page_of_explore_answers_and_runs_nothing_that_a_text_holds(folder, explorer_page, chromium, phone):
+    from playwright.sync_api import sync_playwright
+
+    shown, wrong = explored(explorer_page), []
+    assert any(PLANTED in label for label in explored_all(folder, explorer_page.parent)["labels"])
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        size = {"width": 390, "height": 844} if phone else {"width": 1280, "height": 900}
+        page = started.new_context(viewport=size, has_touch=phone).new_page()
+        page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda sent: None if sent.url.startswith(("file:", "data:")) else wrong.append(sent.url))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
+        page.goto((explorer_page.parent / "all.html").as_uri())
+        planted = page.locator("[role=option]").filter(has=page.locator("img")).count()
+        page.goto(explorer_page.as_uri())
+        option = page.locator("#explorer-query-2")
+        (option.tap if phone else option.click)()
+        ranks = [float(one.get_attribute("data-rank")) for one in page.locator(".x-answer-rank").all()]
+        assert ranks == [run["ways"][0]["ranks"][2] for run in shown["runs"]]
+        page.locator("#explorer-queries").focus()
+        page.keyboard.press("ArrowRight")
+        assert page.locator("[aria-selected=true]").get_attribute("id") == "explorer-query-3"
+        page.get_by_label("view 2 → view 1").check()
+        ranks = [float(one.get_attribute("data-rank")) for one in page.locator(".x-answer-rank").all()]
+        assert ranks == [run["ways"][1]["ranks"][3] for run in shown["runs"]]
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        started.close()
+    assert planted > 0
+    assert wrong == []
+
+
+def explored_all(folder, beside):
+    """The page of all pairs, that with the planted text among them, as data."""
+    page = beside / "all.html"
+    table = ["--table", f"{folder}/pairs.csv", "--id-column", "id"]
+    assert app.main(["explore", f"{folder}/model", *table, "--page", str(page)]) == 0
+    assert PLANTED not in page.read_text(encoding="utf-8")
+    return explored(page)
+
+
+def test_explore_says_in_a_sentence_what_is_missing(folder, copied, capsys):
+    loaded = Retriever.load(copied)
+    loaded.indexes.pop("view1_to_view2")
+    loaded.save(copied)
+    for arguments, words in (
+        ([str(copied)], "has no index of both views"),
+        ([f"{folder}/numbers", f"{folder}/model"], "has no index of these pairs"),
+        ([f"{folder}/img"], "holds no saved retriever"),
+        ([f"{folder}/numbers", *arrays(folder), "--split", "dev"], "has the split 'dev'"),
+    ):
+        capsys.readouterr()
+        assert app.main(["explore", *arguments]) == 2
+        said_now = capsys.readouterr().err.strip().splitlines()
+        assert words in said_now[-1]
+        assert said_now[-1].startswith("error: ")

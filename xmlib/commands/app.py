@@ -20,7 +20,8 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(records.app, name="records")
 for _command in (
-    model.train, model.evaluate, search.embed, search.index, search.search, model.refit, plot.plot, prepare.prepare,
+    model.train, model.evaluate, search.embed, search.index, search.search, search.explore, model.refit, plot.plot,
+    prepare.prepare,
 ):  # fmt: skip
     app.command()(_command)
 

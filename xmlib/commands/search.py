@@ -1,4 +1,4 @@
-"""`xm embed`, `index` and `search`: items of one view as vectors, to be found by items of the other."""
+"""`xm embed`, `index`, `search` and `explore`: items of one view as vectors, to be found by items of the other."""
 
 import os
 import webbrowser
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from xmlib.commands import printing, reading
-from xmlib.commands.model import AsJson, Model
+from xmlib.commands.model import AsJson, Model, _some
 from xmlib.errors import InputError
 
 LONGEST = 72  # letters of an item in a table, so that its line fits into most terminals
@@ -200,3 +200,37 @@ def search(
         printing.say(f"the page is {target}")
         if show and not webbrowser.open(target.resolve().as_uri()):
             printing.say("there is no browser to open it in")
+
+
+@reading.options(reading.PAIRS)
+def explore(
+    models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="Folders of models, to be compared.")],
+    reading: dict[str, str],
+    split: Annotated[str, typer.Option(help="Only pairs of that split: train, valid or test.")] = "",
+    queries: Annotated[int, typer.Option(min=1, help="How many pairs ask at most.")] = 40,
+    show: Annotated[bool, typer.Option("--open", help="Open the page.")] = False,
+    page: Annotated[Path | None, typer.Option(help="Where the page goes; else beside the model.")] = None,
+) -> None:
+    """Write a page of what pairs find.
+
+    They ask in both directions; where none are given, those ask that training has held out. The page has pictures and sounds in it and asks no other machine
+    for anything. Two models stand side by side, and the queries can be listed that one alone has right.
+    """
+    from xmlib.commands.reading import pairs_of
+    from xmlib.files import write_text
+    from xmlib.retriever import Retriever, explorer_page
+
+    loaded = [Retriever.load(model) for model in models]
+    if reading["view1"] or reading["table"]:
+        asked = explorer_page.of_pairs(loaded, _some(pairs_of(reading, loaded[0]), split, 0, 0))
+        of = "the given pairs"
+    else:
+        asked = explorer_page.of_folders(loaded, models)
+        of = "the pairs that training has held out" if "held_out" in loaded[0].about else "all pairs of its index"
+    said = f"{min(queries, len(asked.ids)):,} of {len(asked.ids):,} pairs ask, of {of}."
+    target = page or Path(os.path.abspath(models[0].expanduser())).with_name(f"{models[0].resolve().name}-explore.html")
+    names = [model.resolve().name for model in models]
+    write_text(target, explorer_page.page(loaded, names, asked, said, queries))
+    print(f"the page is {target}")
+    if show and not webbrowser.open(target.resolve().as_uri()):
+        printing.say("there is no browser to open it in")

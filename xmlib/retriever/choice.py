@@ -283,4 +283,5 @@ def keep(trial: Trial, ready: Ready, folder: Path) -> Path:
         side = own.view1 if found == 1 else own.view2
         trial.retriever.index(way, side.items, own.ids)
         results_page.remember(trial.retriever, way, side, own.ids, folder)
+    trial.retriever.about["held_out"] = [ready.pairs.ids[i] for i in ready.rows["test"]]
     return trial.retriever.save(folder)

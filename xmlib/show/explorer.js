@@ -247,13 +247,14 @@
     const cards = top.map((item, j) => card(item, item === first ? rank : j + 1, way.scores[state.query][j]));
     const late = top.includes(first) ? null
       : el("div", { class: "x-late" }, el("p", {}, "Further down the list:"), el("ol", {}, card(first, rank)));
-    const facts = [run.profile && `Profile ${run.profile}`, run.seed != null && `seed ${run.seed}`,
-      `${many(run.pairs)} training pairs`, run.epochs && !run.ending.endsWith("epochs") && `${many(run.epochs)} epochs`].filter(Boolean).join(", ");
+    const said = [run.profile && `Profile ${run.profile}`, run.seed != null && `seed ${run.seed}`,
+      `${many(run.pairs)} training pairs`,
+      run.epochs && !run.ending.endsWith("epochs") && `${many(run.epochs)} epoch${run.epochs === 1 ? "" : "s"}`];
     column.replaceChildren(
       el("h3", {}, state.runs.length > 1 ? `${"AB"[i]}: ${run.title}` : run.title),
       el("p", { class: "x-verdict" }, el("span", { class: "x-long" }, "The right answer has "), "rank ",
         el("strong", { class: "x-answer-rank", "data-rank": rank }, shownRank(rank)), ` of ${many(candidates())}`),
-      el("p", { class: "x-about" }, capital(facts), run.ending ? el("strong", {}, `, ${run.ending}`) : "",
+      el("p", { class: "x-about" }, capital(said.filter(Boolean).join(", ")), run.ending ? el("strong", {}, `, ${run.ending}`) : "",
         `. MRR over all queries: ${way.mrr.toFixed(3)}`),
       el("ol", { class: "x-found", "aria-label": `The ${top.length} best with ${run.title}` }, ...cards), ...(late ? [late] : []));
   }

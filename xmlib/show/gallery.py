@@ -55,15 +55,25 @@ def found(
 
 def item(side: Side, row: int) -> str:
     """One item as HTML: a picture, a player, a text, or a row of numbers as a line."""
-    value = side.items[row].toarray() if issparse(side.items) else side.items[row]
-    if side.kind == "images":
-        return f'<img alt="{html.escape(Path(value).name)}" src="{_address("image/png", _png(value))}">'
-    if side.kind == "audio":
-        player = f'<audio controls style="width:140px" src="{_address("audio/mpeg", _mp3(value))}"></audio>'
-        return f"{player}<br>{html.escape(Path(value).name)}"
+    if side.kind == "numbers":
+        return line(side, row)
+    value = side.items[row]
     if side.kind == "texts":
-        return html.escape(value if len(value) <= LETTERS else value[: LETTERS - 1] + "…")
-    return _line(np.ravel(value))
+        return html.escape(shortened(value))
+    name, source = html.escape(Path(value).name), media(side.kind, value)
+    if side.kind == "images":
+        return f'<img alt="{name}" src="{source}">'
+    return f'<audio controls style="width:140px" src="{source}"></audio><br>{name}'
+
+
+def shortened(text: str) -> str:
+    """A text of `LETTERS` at most."""
+    return text if len(text) <= LETTERS else text[: LETTERS - 1] + "…"
+
+
+def media(kind: str, file: Path) -> str:
+    """A picture or the middle of a sound as an address that holds it."""
+    return address("image/png", _png(file)) if kind == "images" else address("audio/mpeg", _mp3(file))
 
 
 def _table(lines: Sequence[Sequence[tuple[str, bool]]]) -> str:
@@ -72,7 +82,8 @@ def _table(lines: Sequence[Sequence[tuple[str, bool]]]) -> str:
     return "<table>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
 
 
-def _address(kind: str, content: bytes) -> str:
+def address(kind: str, content: bytes) -> str:
+    """Content as an address that holds it."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
@@ -96,8 +107,9 @@ def _mp3(file: Path) -> bytes:
     return buffer.getvalue()
 
 
-def _line(values: np.ndarray) -> str:
-    """Numbers as an SVG line; one or two are written."""
+def line(side: Side, row: int) -> str:
+    """A row of numbers as an SVG line; one or two are written."""
+    values = np.ravel(side.items[row].toarray() if issparse(side.items) else side.items[row])
     if len(values) <= 2:
         return ", ".join(f"{value:.4g}" for value in values)
     shown = values[np.linspace(0, len(values) - 1, min(len(values), WIDTH)).astype(int)]
@@ -106,5 +118,6 @@ def _line(values: np.ndarray) -> str:
         f"{x:.1f},{HEIGHT - HEIGHT * (value - low) / spread:.1f}"
         for x, value in zip(np.linspace(0, WIDTH, len(shown)), shown, strict=True)
     )
-    line = f'<polyline points="{points}" fill="none" stroke="#0072B2"/>'
-    return f'<svg width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}">{line}</svg>'
+    drawn = f'<polyline points="{points}" fill="none" stroke="#0072B2"/>'
+    size = f'width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{drawn}</svg>'
