@@ -213,8 +213,9 @@ def explore(
 ) -> None:
     """Write a page of what pairs find.
 
-    They ask in both directions; where none are given, those ask that training has held out. The page has pictures and sounds in it and asks no other machine
-    for anything. Two models stand side by side, and the queries can be listed that one alone has right.
+    They ask in both directions; where none are given, those ask that training has held out. The page has pictures and
+    sounds in it and asks no other machine for anything. Two models stand side by side, and the queries can be listed
+    that one alone has right.
     """
     from xmlib.commands.reading import pairs_of
     from xmlib.files import write_text
