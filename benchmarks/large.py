@@ -1,8 +1,8 @@
 """Galleries and refits that do not fit: exact ranks against bare products, shares against one process, and memory.
 
 Queries are scored in float64 by chunks, so the bare products are those of the same chunks and precision. Every claim is
-on 100,000 candidates of 128 numbers; ranks of all 100,000 queries take longer than of the thousands here, and no more
-memory than these, but for two counts a query. Run it as `python -m benchmarks.large`.
+on 100,000 candidates of 128 numbers; all 100,000 queries are for `benchmarks.whole`. Run it as
+`python -m benchmarks.large`.
 """
 
 import os

@@ -100,7 +100,7 @@ def test_every_script_runs_though_one_of_them_fails_and_then_the_status_is_1(mon
     ran = []
     monkeypatch.setattr(command, "run", lambda script, folder: ran.append(script) or script == command.SCRIPTS[0])
     assert command.main([]) == 1
-    assert ran == command.SCRIPTS
+    assert ran == command.USUAL
     assert capsys.readouterr().err == f"error: the benchmark {command.SCRIPTS[0]} stopped with the error above\n"
 
 
@@ -170,8 +170,9 @@ def some_record(*rows):
 def test_the_page_says_how_many_claims_reach_their_goal_and_names_those_that_do_not():
     found = [some_record(row(1.2, 1.5), row(1.8, 1.5), row(1.0, None))]
     shown = speed.fragments(found)["speed_verdict.md"]
-    assert shown.splitlines() == [
-        "1 of 2 claims with a goal reach it. Missed:", "", "- ours against theirs: 1.2, where 1.5 was the goal",
+    assert shown.splitlines()[2:] == [
+        "1 of 2 claims with a goal reach it. Missed:", "", "- ours against theirs: 1.2, where 1.5 was the goal", "",
+        "All but the whole gallery took 0.05 minutes on a busy machine.",
     ]  # fmt: skip
 
 

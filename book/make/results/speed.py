@@ -50,8 +50,10 @@ def pictures(found: Sequence[dict], draw: Callable[[Callable], Drawing]) -> dict
 
 
 def verdict(found: Sequence[dict]) -> dict:
-    """The claims that have a goal."""
-    return {"promised": [row for record in found for row in record["rows"] if row["goal"] is not None]}
+    """The claims that have a goal, and what all scripts took that `make bench` runs."""
+    seconds = sum(record["seconds"] for record in found if record["script"] != "whole")
+    promised = [row for record in found for row in record["rows"] if row["goal"] is not None]
+    return {"promised": promised, "minutes": seconds / 60}
 
 
 def sections(found: Sequence[dict]) -> dict:
