@@ -19,6 +19,7 @@ OTHERS = {
     "book/make/results/advice.py": ("book/records/advice.json", "python -m book.make.trials"),
     "book/make/results/speed.py": ("benchmarks/records", "make bench ARGS=--keep"),
     "book/make/results/beyond.py": ("benchmarks/records/scaling.json", 'make bench ARGS="scaling --keep"'),
+    "book/make/agreement.py": ("book/records/agreement.json", "python -m book.make.agreement"),
     "book/make/results/trust.py": ("book/records/faults.json", "make test-faults ARGS=--keep-counts"),
     "book/make/theory": ("", "python -m book.make.theory.figures"),
     "notebooks": ("", "jupyter lab"),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from book.make import agreement
 from book.make.results.tables import filled
 from xmlib import methods, profiles
 
@@ -17,11 +18,12 @@ NORMS = 2 * 2 * 9 * 2  # sums over processes a step: two a batch norm, nine a vi
 
 
 def fragments(found: Sequence[dict]) -> dict[str, str]:
-    """File name → Markdown: the laws, and the estimate; nothing where the record `scaling` is missing."""
+    """File name → Markdown: laws, estimate, and what two processes differ in; nothing where a record is missing."""
     rows = next((record["rows"] for record in found if record["script"] == "scaling"), [])
     return {
         "beyond_laws.md": filled("beyond_laws", steps, rows),
         "beyond_estimate.md": filled("beyond_estimate", estimate, rows),
+        "beyond_agreement.md": filled("beyond_agreement", agreement.told, agreement.kept()),
     }
 
 
