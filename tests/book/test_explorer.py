@@ -467,7 +467,7 @@ def test_the_filter_lists_what_one_method_alone_has_right(opened, page_file, by)
 def test_the_filter_counts_all_test_queries_by_the_records(opened, page_file):
     opened.get_by_label("Show").select_option("1")
     ours, theirs = (np.array(record["ranks"][FORTH]) == 1 for record in page_file[1])
-    assert f"Of all 60 test queries it is {(ours & ~theirs).sum()}." in opened.locator(".x-count").inner_text()
+    assert f"; {(ours & ~theirs).sum()} of all 60 test queries." in opened.locator(".x-count").inner_text()
 
 
 def test_methods_that_are_changed_turn_the_filter_round(opened, page_file):
@@ -488,6 +488,11 @@ def test_instrument_and_tempo_of_every_excerpt_are_named(opened, toy):
 def test_unequal_runs_are_named_as_such(opened):
     said = opened.locator(".x-unequal").inner_text()
     assert said == "Unequal runs: A and B have ended as planned and not converged."
+    titles = [title.inner_text() for title in opened.locator(".x-column h3").all()]
+    assert titles == [
+        "A: CCA layer, trace norm (toy, 200 pairs)",
+        "B: CCA layer, ranking loss (toy, 200 pairs, not converged)",
+    ]
     opened.get_by_label("Method B").select_option("0")
     assert not opened.locator(".x-unequal").is_visible()
 

@@ -161,8 +161,8 @@
     parts.show.value = state.show;
     const listed = kinds[state.show].queries, whole = candidates(1 - state.way).toLocaleString("en");
     const alone = b == null || !set().alone || !state.show ? ""
-      : ` Of all ${whole} ${set().own ? "" : "test "}queries it is ${many(set().alone[state.way][state.show === 1 ? a : b][state.show === 1 ? b : a])}.`;
-    parts.count.textContent = state.show ? `${listed.length} of these ${set().queries} queries.${alone}` : "";
+      : `; ${many(set().alone[state.way][state.show === 1 ? a : b][state.show === 1 ? b : a])} of all ${whole}${set().own ? "" : " test"} queries`;
+    parts.count.textContent = state.show ? `${listed.length} of these ${set().queries} queries${alone}.` : "";
     const facts = b == null ? [] : unequal(set().runs[a], set().runs[b]);
     parts.unequal.replaceChildren(...(facts.length ? [el("strong", {}, "Unequal runs: "), `A and B have ${facts.join("; ")}.`] : []));
     if (!listed.length) parts.count.textContent += " Choose other methods, or all queries.";
@@ -251,7 +251,7 @@
       `${many(run.pairs)} training pairs`,
       run.epochs && !run.ending.endsWith("epochs") && `${many(run.epochs)} epoch${run.epochs === 1 ? "" : "s"}`];
     column.replaceChildren(
-      el("h3", {}, state.runs.length > 1 ? `${"AB"[i]}: ${run.title}` : run.title),
+      el("h3", {}, state.runs.length > 1 ? `${"AB"[i]}: ${parts.unequal.textContent ? runName(run) : run.title}` : run.title),
       el("p", { class: "x-verdict" }, el("span", { class: "x-long" }, "The right answer has "), "rank ",
         el("strong", { class: "x-answer-rank", "data-rank": rank }, shownRank(rank)), ` of ${many(candidates())}`),
       el("p", { class: "x-about" }, capital(said.filter(Boolean).join(", ")), run.ending ? el("strong", {}, `, ${run.ending}`) : "",
