@@ -193,13 +193,30 @@ rule dial:
 rule ablation:
     input: [path for d in NEIGHBORHOOD_RUNS["datasets"] for path in ablation_records(d) if not Path(path).exists()]
 
+# With --config shares=N the tunes of the pairs are rendered by N jobs, and the build that follows joins what they left.
+SHARES = int(config.get("shares", 1))
+
+rule share:
+    input: AUDIO
+    output: touch("runs/built/{profile}-share_{share}_of_{shares}")
+    message: "Share {wildcards.share} of {wildcards.shares} of the tunes, profile {wildcards.profile}"
+    log: "runs/logs/{profile}/share_{share}_of_{shares}.log"
+    wildcard_constraints: profile="toy|quick|medium|full", share="[0-9]+", shares="[0-9]+"
+    threads: 1
+    priority: 3
+    shell:
+        f"{shlex.quote(sys.executable)} -m xmlib data share --profile {{wildcards.profile}} "
+        "--share {wildcards.share} --of {wildcards.shares} > {log} 2>&1"
+
 # The data set is built once, before the runs that share it.
 rule pairs:
-    input: AUDIO
+    input:
+        AUDIO,
+        [f"runs/built/{{profile}}-share_{share}_of_{SHARES}" for share in range(SHARES) if SHARES > 1],
     output: touch("runs/built/{profile}")
     message: "Pairs of sheet music and sound, profile {wildcards.profile}"
     log: "runs/logs/{profile}/pairs.log"
-    wildcard_constraints: profile="toy|quick"
+    wildcard_constraints: profile="toy|quick|medium|full"
     threads: workflow.cores
     priority: 3  # first of all: it wants every core at once, and the longest runs wait for it
     shell: f"{shlex.quote(sys.executable)} -m xmlib data audio_score --profile {{wildcards.profile}} > {{log}} 2>&1"

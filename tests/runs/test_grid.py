@@ -93,7 +93,7 @@ def run(forks, copy):
 @pytest.fixture
 def planned(run):
     """How often each rule would run for these targets."""
-    rule = r"pairs|linear|\w+_runs?|features|neighborhoods|gradient|theory|report|explorer|site"
+    rule = r"share|pairs|linear|\w+_runs?|features|neighborhoods|gradient|theory|report|explorer|site"
     return lambda *targets: {name: int(n) for name, n in re.findall(rf"^({rule})\s+(\d+)$", run(*targets), re.M)}
 
 
@@ -108,6 +108,11 @@ def test_a_fresh_clone_runs_all_that_is_quick_and_only_the_long_ones_that_are_mi
     assert planned("ablation") == {"ablation_runs": 2 * len(CONFIGURATIONS)}
     assert planned("medium") == LONG
     assert planned("full") == {"long_run": 9}
+
+
+def test_pairs_in_shares_are_rendered_by_as_many_jobs_and_joined_by_one(planned):
+    assert planned("runs/built/full", "--config", "shares=4") == {"share": 4, "pairs": 1}
+    assert planned("runs/built/full") == {"pairs": 1}
 
 
 def test_nothing_is_made_again_when_nothing_has_changed_and_only_pages_when_prose_or_tables_have(copy, planned):
