@@ -39,6 +39,6 @@ def test_the_commands_of_the_page_run_one_after_the_other(tmp_path, monkeypatch,
             capsys.readouterr()
             assert (program, app.main(arguments)) == ("xm", 0), line
             said[arguments[0]] = capsys.readouterr().out
-    assert list(said) == ["train", "evaluate", "search", "embed", "index", "refit", "plot"]
+    assert list(said) == ["train", "evaluate", "search", "embed", "index", "explore", "refit", "plot"]
     assert len(said["search"].splitlines()) == 6
     assert (tmp_path / "loss.svg").is_file()
