@@ -16,7 +16,7 @@ help:  ## list these targets
 
 setup: .venv/.installed  ## the packages alone, into .venv (every other target does this by itself)
 
-.venv/.installed: requirements.lock pyproject.toml scripts/setup.sh
+.venv/.installed: requirements.lock requirements-cuda.lock pyproject.toml scripts/setup.sh
 	@scripts/setup.sh $(PYTHON)
 
 sync: .venv/.installed  # stops when both files of a notebook were edited

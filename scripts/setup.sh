@@ -1,10 +1,12 @@
 #!/bin/sh
 # Makes .venv hold what requirements.lock says, and xmlib itself, editable. `make` calls it; it may be stopped at any
-# point and started again: only a finished set of packages is marked, by a copy of the lock inside .venv.
+# point and started again: only a finished set of packages is marked, by a copy of the locks inside .venv. A file whose
+# hash is not in the lock is not installed. `pip check` says at the end whether the lock is whole.
 # Usage: scripts/setup.sh [python …]    the first of these that will do is used
 set -eu
 cd "$(dirname "$0")/.."
 mark=.venv/.packages
+locks="requirements.lock requirements-cuda.lock"
 log=.venv/setup.log
 
 will_do() {  # Python 3.11 to 3.13, and able to make environments (Debian keeps that in python3-venv)
@@ -36,8 +38,30 @@ show() {  # how far pip is, on a terminal: it finds and fetches all packages, th
 }
 
 # pip would compile 17,000 modules one after the other, most of which nobody imports: half of its time.
+take() { .venv/bin/python -m pip install --disable-pip-version-check --no-compile --no-deps --require-hashes "$@" >>"$log" 2>&1; }
+
+package() { sed -n "/^$1==/,/[^\\\\]\$/p" requirements.lock; }  # its lines in the lock: pin and hashes
+
+# pip prefers files whose hash an index names to those of a folder, and PyTorch's CUDA build so to a CPU build at hand.
+# Hence the file is chosen without hashes, put aside, and installed only if its hash is in the lock.
+take_torch() {
+    .venv/bin/python -m pip download --disable-pip-version-check --no-deps --dest .venv/torch \
+        "$(package torch | sed 's/ .*//;q')" >>"$log" 2>&1 || return 1
+    package torch | sed "1s|^[^ ]*|$(ls .venv/torch/torch-*.whl)|" >.venv/torch.lock
+    take -r .venv/torch.lock && rm -r .venv/torch
+}
+
+# Some packages come as source. They are built by the setuptools of the lock, and not by one that pip would fetch unseen.
+take_all() {
+    { package setuptools; package wheel; } >.venv/build.lock
+    take -r .venv/build.lock && take_torch && take --no-build-isolation -r requirements.lock || return 1
+    if .venv/bin/python -c 'import importlib.metadata as m
+raise SystemExit(not any(r.startswith(("nvidia", "cuda")) for r in m.requires("torch")))'
+    then take -r requirements-cuda.lock; fi
+}
+
 install() {
-    .venv/bin/python -m pip install --disable-pip-version-check --no-compile -r requirements.lock >>"$log" 2>&1 &
+    take_all &
     pip=$!
     trap 'kill $pip 2>/dev/null; exit 130' INT TERM
     while kill -0 $pip 2>/dev/null; do
@@ -58,11 +82,11 @@ import matplotlib_inline.backend_inline, jupyter_book.cli.main, sphinx.builders.
 }
 
 fresh=
-if ! cmp -s requirements.lock "$mark"; then
+if ! cat $locks | cmp -s - "$mark"; then
     [ $# -gt 0 ] || set -- python3.11 python3.12 python3.13 python3
     python=$(choose "$@")
     start=$(date +%s)
-    total=$(grep -c '^[^#]' requirements.lock)
+    total=$(grep -c '^[^# ]' requirements.lock)
     if [ -L .venv ]; then
         echo "error: .venv is a link to $(readlink .venv), which would be emptied: remove the link, or install there" >&2
         exit 2
@@ -71,7 +95,7 @@ if ! cmp -s requirements.lock "$mark"; then
     "$python" -m venv --clear .venv
     : >"$log"
     install || stop
-    cp requirements.lock "$mark"
+    cat $locks >"$mark"
     fresh=yes
 fi
 : >"$log"

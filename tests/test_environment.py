@@ -25,16 +25,26 @@ def applies(requirement: Requirement, extras=()) -> bool:
     return requirement.marker is None or any(requirement.marker.evaluate({"extra": e}) for e in ("", *extras))
 
 
+LOCKS = ("requirements.lock", "requirements-cuda.lock")
+
+
 @functools.cache
-def locked() -> dict[str, Requirement]:
-    lines = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if line and line[0] != "#"]
-    return {canonicalize_name(r.name): r for r in map(Requirement, lines)}
+def blocks(lock: str) -> list[list[str]]:
+    """The lines of every package in a lock: its pin, and a hash a line."""
+    text = re.sub(r"^#.*\n", "", (ROOT / lock).read_text(encoding="utf-8"), flags=re.M)
+    return [re.split(r" \\\n +", block) for block in re.split(r"\n(?! )", text.strip())]
+
+
+@functools.cache
+def locked() -> list[Requirement]:
+    """Every pin of the lock; a package may have several, for different Pythons."""
+    return [Requirement(lines[0]) for lines in blocks("requirements.lock")]
 
 
 @functools.cache
 def pinned() -> dict[str, str]:
-    """Name and version of every line of the lock that applies to this Python."""
-    return {name: next(iter(r.specifier)).version for name, r in locked().items() if applies(r)}
+    """Name and version of every package of the lock that applies to this Python and system."""
+    return {canonicalize_name(r.name): next(iter(r.specifier)).version for r in locked() if applies(r)}
 
 
 def installed() -> dict[str, str]:
@@ -69,11 +79,33 @@ def everything() -> list[str]:
     return PROJECT["dependencies"] + [r for extra in EXTRAS.values() for r in extra]
 
 
-def test_every_line_of_the_lock_is_one_exact_version_in_alphabetical_order():
-    for name, requirement in locked().items():
-        assert re.fullmatch(r"==[^*+]+", str(requirement.specifier)), f"{name}: not one exact, public version"
-    lines = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if line[0] != "#"]
-    assert lines == sorted(lines, key=str.upper)
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_package_of_a_lock_has_one_exact_public_version_and_the_hashes_of_its_files(lock):
+    for pin, *hashes in blocks(lock):
+        assert re.fullmatch(r"==[^*+,]+", str(Requirement(pin).specifier)), f"{pin}: not one exact, public version"
+        assert hashes, f"{pin} has no hash"
+        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", one) for one in hashes), f"{pin}: what is no hash"
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_is_in_alphabetical_order_without_repeats(lock):
+    names = [canonicalize_name(Requirement(pin).name) for pin, *_ in blocks(lock)]
+    assert names == sorted(names)
+    assert len({pin for pin, *_ in blocks(lock)}) == len(names)
+
+
+@pytest.mark.parametrize("python", ["3.11.2", "3.11.7", "3.12.1", "3.13.0"])
+def test_each_package_has_one_version_at_most_for_a_python(python):
+    about = {"python_full_version": python, "python_version": python.rpartition(".")[0]}
+    names = [r.name for r in locked() if r.marker is None or r.marker.evaluate(about)]
+    assert len(names) == len(set(names))
+
+
+def test_what_goes_into_the_environment_is_installed_by_its_hash():
+    commands = re.findall(r"^.*pip install.*$", (ROOT / "scripts/setup.sh").read_text(), flags=re.M)
+    assert commands
+    for command in commands:
+        assert "--require-hashes" in command or "--no-deps --no-build-isolation --editable ." in command
 
 
 def test_the_ranges_of_pyproject_admit_the_lock_and_so_does_every_package_below():
@@ -114,12 +146,9 @@ def test_what_is_installed_is_what_the_lock_says():
 def test_pins_of_environment_yml_are_those_of_the_lock():
     dependencies = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     lines = next(d["pip"] for d in dependencies if isinstance(d, dict))
-    options = [line for line in lines if line.startswith("-")]
-    pins = {canonicalize_name(r.name): str(r.specifier) for r in map(Requirement, set(lines) - set(options))}
-    assert pins == {name: f"=={pinned()[name]}" for name in pins}
-    direct = PROJECT["dependencies"] + EXTRAS["book"] + EXTRAS["grid"] + EXTRAS["test"]
-    assert set(pins) == {canonicalize_name(Requirement(r).name) for r in direct}
-    assert {"-c requirements.lock", "-e ."} <= set(options)
+    pins = [line for line in lines if not line.startswith("-")]
+    assert pins == [pin for pin, *_ in blocks("requirements.lock")]
+    assert "-e ." in lines
 
 
 def test_environment_yml_asks_for_a_python_that_pyproject_supports():
@@ -128,7 +157,9 @@ def test_environment_yml_asks_for_a_python_that_pyproject_supports():
     assert Requirement(f"python{PROJECT['requires-python']}").specifier.contains(python)
 
 
-@pytest.mark.parametrize("file", ["pyproject.toml", "requirements.lock", "Makefile", ".github/workflows/book.yml"])
+@pytest.mark.parametrize(
+    "file", ["pyproject.toml", *LOCKS, "scripts/lock.py", "scripts/setup.sh", "Makefile", ".github/workflows/book.yml"]
+)
 def test_only_environment_yml_names_a_package_index(file):
     assert not re.search(r"index.url[=\s]+\S*://", (ROOT / file).read_text(), flags=re.I)
 
