@@ -1,7 +1,7 @@
 // On every page: boxes that hide a part of what they hold say so, and the keyboard can scroll them.
 (() => {
   "use strict";
-  const BOXES = ".pst-scrollable-table-container, .cell_output .text_html, mjx-container[display=true], .bd-article pre";
+  const BOXES = ".pst-scrollable-table-container, .cell_output .text_html, mjx-container[display=true], .bd-article pre, .figure-box";
 
   function mark(box) {
     box.classList.remove("scrolls");      // what it says below would be measured too

@@ -14,6 +14,7 @@ from book.make import provenance
 # Roles that ARIA has given up, or that ask for children of another kind.
 OLD_ROLES = (' role="list" class="citation-list"', ' class="citation-list"'), (' role="doc-biblioentry"', "")
 ELEMENT = re.compile(r'<img (?P<inside>[^>]*src="[^"]*_images/(?P<file>[^"/]+)"[^>]*)/?>')
+READABLE = 0.85  # of its own size an image has words of 9 pixels: 7 points at 110 pixels an inch
 PLOT_BYTES = 100_000  # a PNG of lines and words is smaller, one that holds pictures is larger
 
 
@@ -39,8 +40,10 @@ def image(app: Sphinx, found: re.Match) -> str:
     shown = found[0].replace(
         "<img ", '<img loading="lazy" class="holds-pictures" ' if pictures else '<img loading="lazy" '
     )
-    if pictures and source.suffix == ".png":
-        shown = shown.replace(found["file"], photographs(source, app.outdir / "_images"))
+    if source.suffix == ".png":
+        return readable(
+            source, shown.replace(found["file"], photographs(source, app.outdir / "_images")) if pictures else shown
+        )
     narrow = source.with_name(f"{source.stem}-narrow.svg")
     if not narrow.exists():
         return shown
@@ -48,6 +51,14 @@ def image(app: Sphinx, found: re.Match) -> str:
     address = re.search(r'src="([^"]*)\.svg"', shown)
     assert address, shown
     return f'<picture><source media="(max-width: 600px)" srcset="{address[1]}-narrow.svg">{shown}</picture>'
+
+
+def readable(source: Path, shown: str) -> str:
+    """An image of a notebook in a box that scrolls where a screen is too narrow for its words."""
+    with Image.open(source) as opened:
+        width = round(READABLE * opened.width)
+    style = f'style="--readable: {width}px" '
+    return f'<span class="figure-box">{shown.replace("<img ", "<img " + style)}</span>'
 
 
 def photographs(source: Path, folder: Path) -> str:

@@ -22,6 +22,7 @@ FLAGS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 ADDRESS = "http://127.0.0.1:"
+SMALLEST_WORDS = 7 * 110 / 72  # pixels of 7 points in a notebook's figure, of 110 pixels an inch
 LIGHT, HEAVY = 1.2e6, 3.5e6  # bytes of a page without mathematics and with
 LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 # What axe-core finds, in words: by all rules but the one of contrast on the whole page but the strokes of formulae,
@@ -227,6 +228,37 @@ def test_the_numbers_of_a_figure_lie_beside_it(browser, address):
     assert lines.count() == page.locator("figure img").count() > 0
     first = SITE / urlsplit(lines.first.evaluate("a => a.href")).path.lstrip("/")
     assert first.read_text(encoding="utf-8").startswith("panel,series,drawn as,x,y\n")
+    page.close()
+
+
+DEFINED = {
+    "DCCA": "methods.html", "CCA layer": "methods.html", "trace norm": "methods.html", "hubness": "protocol.html",
+    "MRR": "protocol.html", "CCA": "cca.html", "InfoNCE": "methods.html", "polar factor": "polar.html",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("word", DEFINED)
+def test_the_search_puts_the_definition_of_a_word_first(browser, address, word):
+    page = browser.new_page()
+    page.goto(f"{address}search.html?q={word}", wait_until="load")
+    first = page.locator("#search-results li a").first
+    where, place = urldefrag(first.evaluate("a => a.href"))
+    assert where == address + DEFINED[word]
+    page.goto(first.evaluate("a => a.href"), wait_until="load")
+    said = page.evaluate("place => document.getElementById(place).closest('section').textContent", place)
+    assert word.lower() in said.lower()
+    page.close()
+
+
+@pytest.mark.parametrize("name", ["results/emoji-ccal_cont.html", "results/gradient_cca.html"])
+def test_the_words_of_a_notebook_s_figures_are_nine_pixels_or_more_on_a_phone(browser, address, name):
+    page = browser.new_page(viewport=PHONE)
+    page.goto(address + name, wait_until="load")
+    page.evaluate("document.querySelectorAll('.figure-box img').forEach(i => i.loading = 'eager')")
+    page.wait_for_function("[...document.querySelectorAll('.figure-box img')].every(i => i.complete && i.naturalWidth)")
+    scales = page.evaluate("[...document.querySelectorAll('.figure-box img')].map(i => i.width / i.naturalWidth)")
+    assert scales
+    assert min(scales) * SMALLEST_WORDS >= 9
     page.close()
 
 
