@@ -436,7 +436,7 @@ rule explorer:
 
 rule site:
     input:
-        "_config.yml", "requirements.lock", "book/_generated/report.done", "_build/explorer.done", code("book/make"),
+        "_config.yml", "requirements.lock", "THIRD_PARTY.md", "book/_generated/report.done", "_build/explorer.done", code("book/make"),
         sorted(str(path) for folder in ("book", "book/assets", "book/theme/static") for path in Path(folder).glob("*.*")),
     output: touch("_build/site.done")
     message: "Pages of the site"

@@ -21,6 +21,7 @@ OTHERS = {
     "book/make/results/beyond.py": ("benchmarks/records/scaling.json", 'make bench ARGS="scaling --keep"'),
     "book/make/agreement.py": ("book/records/agreement.json", "python -m book.make.agreement"),
     "book/make/results/trust.py": ("book/records/faults.json", "make test-faults ARGS=--keep-counts"),
+    "book/make/results/licences.py": ("requirements.lock", "python -m book.make"),
     "book/make/theory": ("", "python -m book.make.theory.figures"),
     "notebooks": ("", "jupyter lab"),
     "": ("", "python -m book.make"),

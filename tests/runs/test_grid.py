@@ -33,7 +33,7 @@ def copy(tmp_path):
     for name in ("xmlib", "notebooks", "book/make"):
         shutil.copytree(paths.ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     pages = "book/reported.yml", "book/index.md", "book/asked.md", "CITATION.cff"
-    for name in ("Snakefile", "requirements.lock", "_config.yml", *pages):
+    for name in ("Snakefile", "requirements.lock", "THIRD_PARTY.md", "_config.yml", *pages):
         shutil.copy(paths.ROOT / name, root / name)
     for method in METHODS:
         touch(root / f"book/records/medium/audio_score-{method}-seed1.json")

@@ -20,6 +20,7 @@ from book.make.results import (
     dial,
     heads,
     image_text,
+    licences,
     neighborhoods,
     pages,
     pages_image_text,
@@ -133,7 +134,7 @@ def of_records(found: Sequence[dict]) -> dict[str, str | Drawing]:
 
 
 def of_other_sources() -> dict[str, str | Drawing]:
-    """File name → what pairs of pictures and texts, trials of hyper-parameters and measurements of speed say."""
+    """File name → what pairs of pictures and texts, trials, measurements of speed and the packages' metadata say."""
     tried, measured = trials.load(), speed.load()
     wanted = {**pages_image_text.fragments(draw), **advice.fragments(tried), **advice.pictures(tried, draw)}
     shown: dict[str, str | Drawing] = {
@@ -141,7 +142,7 @@ def of_other_sources() -> dict[str, str | Drawing]:
         **beyond.fragments(measured),
         **speed.pictures(measured, draw),
     }
-    return {**wanted, **shown, **trust.fragments(trust.load())}
+    return {**wanted, **shown, **trust.fragments(trust.load()), **licences.fragments()}
 
 
 def make(records_folder: Path, out: Path) -> list[Path]:
