@@ -6,10 +6,11 @@ PORT ?= 8000
 ARGS ?=
 
 PY := .venv/bin/python
+TESTS = $(PY) -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder -m "not faults and not site" $(ARGS)
 GRID = $(PY) -m scripts.grid --cores $(CORES)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sync book test test-site test-faults test-slurm test-kubernetes check serve medium openclipart icons heads ablation dial full bench clean
+.PHONY: help setup sync book test test-offline test-site test-faults test-slurm test-kubernetes check serve medium openclipart icons heads ablation dial full bench clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -27,7 +28,11 @@ book: sync  ## run what is out of date (profile quick) and build the site in _bu
 	@echo "The book is in _build/html; 'make serve' shows it."
 
 test: .venv/.installed  ## run the tests (ARGS="-k name" for some of them)
-	@$(PY) -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder -m "not faults and not site" $(ARGS)
+	@$(TESTS)
+
+test-offline: sync  ## the same and make book, where nothing but this machine can be reached
+	@scripts/offline.sh $(TESTS)
+	@scripts/offline.sh $(GRID) book
 
 test-site: .venv/.installed  ## open every page of the site that make book built in a browser, and look for faults
 	@$(PY) -m pytest -m site tests/book $(ARGS)
