@@ -10,7 +10,7 @@ TESTS = $(PY) -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder -m "n
 GRID = $(PY) -m scripts.grid --cores $(CORES)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sync book test test-offline test-site test-faults test-slurm test-kubernetes check serve medium openclipart icons heads ablation dial full bench clean
+.PHONY: help setup sync book test test-offline test-site test-faults test-pythons test-slurm test-kubernetes check serve medium openclipart icons heads ablation dial full bench clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +39,9 @@ test-site: .venv/.installed  ## open every page of the site that make book built
 
 test-faults: .venv/.installed  ## run the tests that kill processes, take disk and locks away, or repeat runs
 	@$(PY) -m pytest -n $(CORES) --dist loadfile -m faults $(ARGS)
+
+test-pythons: .venv/.installed  ## fast tests and three records on each Python 3.11 to 3.13 found here (PYTHONS names them)
+	@$(PY) -m scripts.pythons $(PYTHONS)
 
 test-slurm: .venv/.installed  ## three runs of the grid through a Slurm that is started here, as root
 	@XMLIB_SLURM=1 $(PY) -m pytest tests/cluster $(ARGS)

@@ -34,3 +34,31 @@ def test_counts_that_are_none_are_refused(tmp_path, content):
     (tmp_path / "x.json").write_text(content)
     with pytest.raises(InputError, match="leave them again by `make test-faults"):
         trust.load(tmp_path / "x.json")
+
+
+def on(python, differences=0, largest=0.0):
+    record = {"differences": differences, "largest": largest}
+    return {"python": python, "torch": "2.0", "tests": "9 passed", "records": {"image_text": record}}
+
+
+FOUND = {"format": 1, "machine": {"processor": "A", "system": "B", "threads": 1},
+         "pythons": {"3.11": on("3.11.7"), "3.12": on("3.12.1", 7, 2e-7)}, "missing": ["3.13"]}  # fmt: skip
+
+
+def test_the_page_names_each_python_its_differences_and_those_not_found():
+    text = trust.fragments(None, FOUND)["pythons.md"]
+    assert "| 3.11.7 | 2.0 | 0 | 9 passed |" in text
+    assert "| 3.12.1 | 2.0 | 7, up to 2.0e-07 | 9 passed |" in text
+    assert "not tried: Python 3.13." in text
+
+
+def test_a_page_without_other_pythons_says_how_to_try_them(tmp_path):
+    assert trust.load_pythons(tmp_path / "none.json") is None
+    assert "`make test-pythons` leaves one" in trust.fragments(None)["pythons.md"]
+
+
+@pytest.mark.parametrize("content", ["{", "[]", json.dumps(FOUND | {"format": 9})])
+def test_what_is_said_of_no_python_is_refused(tmp_path, content):
+    (tmp_path / "x.json").write_text(content)
+    with pytest.raises(InputError, match="leave it again by `make test-pythons"):
+        trust.load_pythons(tmp_path / "x.json")

@@ -1,4 +1,4 @@
-"""What the book shows of the tests that kill, starve and deceive: counts that `make test-faults` has left."""
+"""What the book shows of the tests that kill, starve and deceive, and of other Pythons: what `make test-…` has left."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ from xmlib import paths
 from xmlib.errors import InputError
 
 FILE = paths.RECORDS / "faults.json"
+PYTHONS = paths.RECORDS / "pythons.json"
 FORMAT = 1
 
 
@@ -25,11 +26,30 @@ def load(file: Path = FILE) -> dict | None:
     return counts
 
 
-def fragments(counts: dict | None) -> dict[str, str]:
+def load_pythons(file: Path = PYTHONS) -> dict | None:
+    """What the last `make test-pythons` found, None where none did; `InputError` for a file of something else."""
+    if not file.exists():
+        return None
+    again = "leave it again by `make test-pythons`"
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{file} is broken JSON ({error}): {again}.") from None
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise InputError(f"{file} holds nothing of Pythons: {again}.")
+    return found
+
+
+def fragments(counts: dict | None, pythons: dict | None = None) -> dict[str, str]:
     """File name → Markdown: what was done and how it ended."""
-    return {"trust.md": filled("trust", told, counts)}
+    return {"trust.md": filled("trust", told, counts), "pythons.md": filled("pythons", told_of_pythons, pythons)}
 
 
 def told(counts: dict | None) -> dict:
-    """What fills the template."""
+    """What fills the template of the counts."""
     return {"counts": counts}
+
+
+def told_of_pythons(pythons: dict | None) -> dict:
+    """What fills the template of the Pythons."""
+    return {"found": pythons}
