@@ -172,7 +172,7 @@
   // ---- list of queries: one stop of the tab key, arrows move, the space bar plays ----------------------------------
   function queryList() {
     return el("div", {
-      id: "explorer-queries", class: "x-queries", role: "listbox", tabindex: 0, "aria-label": "Queries",
+      id: "explorer-queries", class: "x-queries scrolls", role: "listbox", tabindex: 0, "aria-label": "Queries",
       "aria-describedby": "explorer-keys", onkeydown: queryKey,
     });
   }
@@ -369,6 +369,7 @@
     parts.desk = el("div", { class: "x-desk" }, parts.queries, parts.answer);
     root.replaceChildren(controls(), parts.unequal, parts.count,
       el("p", { id: "explorer-keys", class: "x-keys" }, "Choose a query. ",
+        el("span", { class: "x-short" }, "The row scrolls → "),
         el("span", { class: "x-long" }, sounding ? "Arrow keys move, the space bar plays. " : "Arrow keys move. "),
         state.runs.length > 1 ? "Below each stand the ranks of its right answer with A and B."
           : "Below each stands the rank of its right answer."),
