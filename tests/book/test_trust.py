@@ -49,7 +49,7 @@ def test_the_page_names_each_python_its_differences_and_those_not_found():
     text = trust.fragments(None, FOUND)["pythons.md"]
     assert "| 3.11.7 | 2.0 | 0 | 9 passed |" in text
     assert "| 3.12.1 | 2.0 | 7, up to 2.0e-07 | 9 passed |" in text
-    assert "not tried: Python 3.13." in text
+    assert "Not tried there: Python 3.13." in text
 
 
 def test_a_page_without_other_pythons_says_how_to_try_them(tmp_path):
