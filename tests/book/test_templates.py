@@ -16,9 +16,7 @@ def test_a_value_that_a_template_lacks_is_refused():
 
 def test_numbers_take_their_digits_from_filters():
     written = templates.fill("theory/noise.md", n=100, d=32, expected=0.56789, measured=-0.5)
-    assert written == (
-        "For n = 100 and d = 32 that is 0.568. Draws of independent noise gave −0.500.\n"
-    )
+    assert written == ("For n = 100 and d = 32 that is 0.568. Draws of independent noise gave −0.500.\n")
     assert [markdown.percent(0.1234), markdown.percent(0.1234, 1)] == ["12 %", "12.3 %"]
     assert [markdown.thousands(12345.0), markdown.short(0.50), markdown.short(1.0)] == ["12,345", "0.5", "1"]
 
