@@ -44,10 +44,10 @@ test-pythons: .venv/.installed  ## fast tests and three records on each Python 3
 	@$(PY) -m scripts.pythons $(PYTHONS)
 
 test-slurm: .venv/.installed  ## three runs of the grid through a Slurm that is started here, as root
-	@XMLIB_SLURM=1 $(PY) -m pytest tests/cluster $(ARGS)
+	@XMLIB_SLURM=1 scripts/cluster.sh tests/cluster/test_slurm.py $(ARGS)
 
 test-kubernetes: .venv/.installed  ## what the grid would give to Kubernetes, held against its schema (not run on a cluster)
-	@$(PY) -m pytest tests/cluster/test_kubernetes.py $(ARGS)
+	@scripts/cluster.sh tests/cluster/test_kubernetes.py $(ARGS)
 
 check: .venv/.installed  ## lint, format, types, layers, notebook pairs
 	@$(PY) -m ruff check --quiet .

@@ -25,7 +25,7 @@ def offline(*command, **environment):
 def test_a_command_reaches_this_machine_and_no_other():
     done = offline(sys.executable, "-c", CONNECT)
     if done.returncode == 2:
-        pytest.skip(done.stderr)
+        pytest.skip(done.stderr)  # only root, or where the kernel lets others, can make a namespace
     assert "\nhere\n" in done.stdout
     assert "Network is unreachable" in done.stderr
     assert done.returncode == 1
@@ -46,7 +46,7 @@ def test_nothing_is_run_where_an_address_outside_can_still_be_reached(tmp_path):
     for name in ("unshare", "ip"):
         (tmp_path / name).chmod(0o755)
     if offline("true", PATH=f"{tmp_path}:{os.environ['PATH']}").returncode == 0:
-        pytest.skip("this machine reaches no other anyway")
+        pytest.skip("this machine reaches no other anyway")  # so there is nothing that could be noticed
     done = offline("touch", str(tmp_path / "run"), PATH=f"{tmp_path}:{os.environ['PATH']}")
     assert "error: an address outside can be reached; nothing was run" in done.stderr
     assert not (tmp_path / "run").exists()

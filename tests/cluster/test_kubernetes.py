@@ -20,7 +20,7 @@ PACKAGES = {
     "kubernetes_validate": "kubernetes-validate",
 }
 LACKING = [package for module, package in PACKAGES.items() if not find_spec(module)]
-needs_plugin = pytest.mark.skipif(
+needs_plugin = pytest.mark.skipif(  # the lock has no plugins for clusters: `make test-kubernetes` installs them
     bool(LACKING) or not shutil.which("rsync"),
     reason=f"needs {' '.join(LACKING)} from pip, and rsync" if LACKING else "needs rsync",
 )

@@ -11,7 +11,7 @@ import pytest
 
 from xmlib import paths
 
-# It installs nothing, but writes /etc/slurm and starts daemons as root: only where make test-slurm asked for that.
+# Its plugin comes by make test-slurm; it writes /etc/slurm and starts daemons as root: only where make test-slurm asked for that.
 pytestmark = pytest.mark.skipif(
     "XMLIB_SLURM" not in os.environ, reason="starts a Slurm on this machine, as root: make test-slurm"
 )

@@ -214,7 +214,7 @@ def test_a_flipped_bit_of_a_checkpoint_starts_training_again_and_never_loads_ano
 
 
 @pytest.mark.faults
-@pytest.mark.filterwarnings("ignore")  # NumPy warns of a header that the damage has made odd
+@pytest.mark.filterwarnings("ignore")  # NumPy warns of a header that the damage made odd: any words, by the bit
 def test_a_flipped_bit_of_kept_embeddings_neighbours_or_picture_features_is_noticed_or_harmless(
     tmp_path, record_property, monkeypatch
 ):
