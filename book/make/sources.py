@@ -14,12 +14,13 @@ from xmlib.runs.records import file_name
 
 MADE, RECORD = "made by", "record"
 LINE = re.compile(rf"^(?:%|<!--) ({MADE}|{RECORD}) (\S.*?)(?: -->)?$", re.MULTILINE)
-# By the module of the code: where the numbers are that are of no run, and what makes them again.
+# By the module of the code, or one function in it that stands before: where the numbers are that are of no run, and what makes them again.
 OTHERS = {
     "book/make/results/advice.py": ("book/records/advice.json", "python -m book.make.trials"),
     "book/make/results/speed.py": ("benchmarks/records", "make bench ARGS=--keep"),
     "book/make/results/beyond.py": ("benchmarks/records/scaling.json", 'make bench ARGS="scaling --keep"'),
     "book/make/agreement.py": ("book/records/agreement.json", "python -m book.make.agreement"),
+    "book/make/results/trust.py: told_of_pythons": ("book/records/pythons.json", "make test-pythons"),
     "book/make/results/trust.py": ("book/records/faults.json", "make test-faults ARGS=--keep-counts"),
     "book/make/results/licences.py": ("requirements.lock", "python -m book.make"),
     "book/make/theory": ("", "python -m book.make.theory.figures"),

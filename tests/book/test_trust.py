@@ -24,16 +24,21 @@ def test_the_page_has_the_counts_and_their_sum():
         assert part in text
 
 
-def test_a_page_without_counts_says_how_to_make_them(tmp_path):
-    assert trust.load(tmp_path / "none.json") is None
+def test_a_page_without_counts_says_how_to_make_them():
     assert "make test-faults ARGS=--keep-counts" in trust.fragments(None)["trust.md"]
 
 
+@pytest.mark.parametrize("name", trust.MADE_BY)
+def test_where_no_target_has_left_its_file_there_is_nothing(tmp_path, name):
+    assert trust.load(tmp_path / name) is None
+
+
+@pytest.mark.parametrize("name", trust.MADE_BY)
 @pytest.mark.parametrize("content", ["{", "[]", json.dumps(COUNTS | {"format": 9})])
-def test_counts_that_are_none_are_refused(tmp_path, content):
-    (tmp_path / "x.json").write_text(content)
-    with pytest.raises(InputError, match="leave them again by `make test-faults"):
-        trust.load(tmp_path / "x.json")
+def test_a_file_of_something_else_is_refused(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=f"make it again by `{trust.MADE_BY[name]}`"):
+        trust.load(tmp_path / name)
 
 
 def on(python, differences=0, largest=0.0):
@@ -52,13 +57,5 @@ def test_the_page_names_each_python_its_differences_and_those_not_found():
     assert "Not tried there: Python 3.13." in text
 
 
-def test_a_page_without_other_pythons_says_how_to_try_them(tmp_path):
-    assert trust.load_pythons(tmp_path / "none.json") is None
+def test_a_page_without_other_pythons_says_how_to_try_them():
     assert "`make test-pythons` leaves one" in trust.fragments(None)["pythons.md"]
-
-
-@pytest.mark.parametrize("content", ["{", "[]", json.dumps(FOUND | {"format": 9})])
-def test_what_is_said_of_no_python_is_refused(tmp_path, content):
-    (tmp_path / "x.json").write_text(content)
-    with pytest.raises(InputError, match="leave it again by `make test-pythons"):
-        trust.load_pythons(tmp_path / "x.json")

@@ -11,7 +11,7 @@ import pytest
 
 from xmlib import paths
 
-# Its plugin comes by make test-slurm; it writes /etc/slurm and starts daemons as root: only where make test-slurm asked for that.
+# It writes /etc/slurm and starts daemons as root: only where make test-slurm, which installs its plugin, asked for that.
 pytestmark = pytest.mark.skipif(
     "XMLIB_SLURM" not in os.environ, reason="starts a Slurm on this machine, as root: make test-slurm"
 )

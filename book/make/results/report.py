@@ -142,7 +142,7 @@ def of_other_sources() -> dict[str, str | Drawing]:
         **beyond.fragments(measured),
         **speed.pictures(measured, draw),
     }
-    return {**wanted, **shown, **trust.fragments(trust.load(), trust.load_pythons()), **licences.fragments()}
+    return {**wanted, **shown, **trust.fragments(*map(trust.load, (trust.FILE, trust.PYTHONS))), **licences.fragments()}
 
 
 def make(records_folder: Path, out: Path) -> list[Path]:

@@ -9,34 +9,21 @@ from xmlib.errors import InputError
 
 FILE = paths.RECORDS / "faults.json"
 PYTHONS = paths.RECORDS / "pythons.json"
+MADE_BY = {FILE.name: "make test-faults ARGS=--keep-counts", PYTHONS.name: "make test-pythons"}
 FORMAT = 1
 
 
-def load(file: Path = FILE) -> dict | None:
-    """The counts of the last run that kept them, None where none did; `InputError` for a file that holds none."""
+def load(file: Path) -> dict | None:
+    """What a target of `MADE_BY` left in its file, None where it left none; `InputError` for a file of something else."""
     if not file.exists():
         return None
-    again = "leave them again by `make test-faults ARGS=--keep-counts`"
-    try:
-        counts = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{file} is broken JSON ({error}): {again}.") from None
-    if not isinstance(counts, dict) or counts.get("format") != FORMAT:
-        raise InputError(f"{file} holds no counts of faults: {again}.")
-    return counts
-
-
-def load_pythons(file: Path = PYTHONS) -> dict | None:
-    """What the last `make test-pythons` found, None where none did; `InputError` for a file of something else."""
-    if not file.exists():
-        return None
-    again = "leave it again by `make test-pythons`"
+    again = f"make it again by `{MADE_BY[file.name]}`"
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(f"{file} is broken JSON ({error}): {again}.") from None
     if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise InputError(f"{file} holds nothing of Pythons: {again}.")
+        raise InputError(f"{file} is not of the format {FORMAT}: {again}.")
     return found
 
 
