@@ -14,7 +14,7 @@ from xmlib.runs.records import file_name
 
 MADE, RECORD = "made by", "record"
 LINE = re.compile(rf"^(?:%|<!--) ({MADE}|{RECORD}) (\S.*?)(?: -->)?$", re.MULTILINE)
-# By the module of the code, or one function in it that stands before: where the numbers are that are of no run, and what makes them again.
+# By the module of the code, functions of their own first: where the numbers of no run are, and what makes them again.
 OTHERS = {
     "book/make/results/advice.py": ("book/records/advice.json", "python -m book.make.trials"),
     "book/make/results/speed.py": ("benchmarks/records", "make bench ARGS=--keep"),

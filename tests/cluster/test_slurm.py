@@ -11,7 +11,7 @@ import pytest
 
 from xmlib import paths
 
-# It writes /etc/slurm and starts daemons as root: only where make test-slurm, which installs its plugin, asked for that.
+# It writes /etc/slurm and starts daemons as root: only where make test-slurm, which brings its plugin, asked so.
 pytestmark = pytest.mark.skipif(
     "XMLIB_SLURM" not in os.environ, reason="starts a Slurm on this machine, as root: make test-slurm"
 )

@@ -25,7 +25,7 @@ from xmlib.commands import app
 from xmlib.data import audio_score, cache, load, workers
 from xmlib.data.audio_score import build, engrave, folk_tunes, melodies, read_abc, relatives, synthesize
 from xmlib.data.audio_score.choose import context, performance, renderings
-from xmlib.data.audio_score.relatives import RULES
+from xmlib.data.audio_score.relatives import TUNES
 from xmlib.errors import InputError
 
 TOY_DIGEST = "9dee839910e24939ae6f4f0aa10acc782c27ba7a470d881ebd17f6ea4c87c938"
@@ -138,7 +138,7 @@ def test_no_group_is_in_two_splits(toy):
 
 
 def test_no_tune_has_a_relative_in_another_split(toy):
-    runs = {s: [RULES["tunes"].runs(tune.notes()) for tune in parsed(toy, s).values()] for s in SPLITS}
+    runs = {s: [TUNES.runs(tune.notes()) for tune in parsed(toy, s).values()] for s in SPLITS}
     for one, other in combinations(SPLITS, 2):
         shared = [len(a & b) / min(len(a), len(b)) for a in runs[one] for b in runs[other]]
         assert max(shared) < 0.3
@@ -146,11 +146,11 @@ def test_no_tune_has_a_relative_in_another_split(toy):
 
 def test_a_tune_is_related_to_its_transposition_and_not_to_its_reversal(toy):
     tune = next(iter(parsed(toy, "test").values()))
-    known = relatives.Relatives(RULES["tunes"].share)
-    known.add("tune", RULES["tunes"].runs(tune.notes()))
+    known = relatives.Relatives(TUNES.share)
+    known.add("tune", TUNES.runs(tune.notes()))
     higher = [note._replace(pitch=note.pitch + 5) for note in tune.notes()]
-    assert known.of(RULES["tunes"].runs(higher)) == ["tune"]
-    assert known.of(RULES["tunes"].runs(higher[::-1])) == []
+    assert known.of(TUNES.runs(higher)) == ["tune"]
+    assert known.of(TUNES.runs(higher[::-1])) == []
 
 
 @pytest.mark.parametrize("split", SPLITS)

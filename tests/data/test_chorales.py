@@ -10,7 +10,7 @@ from xmlib.data import cache, load
 from xmlib.data.audio_score import chorales, engrave, folk_tunes, synthesize
 from xmlib.data.audio_score.choose import below, context
 from xmlib.data.audio_score.chorales import parse
-from xmlib.data.audio_score.relatives import RULES
+from xmlib.data.audio_score.relatives import CHORALES
 from xmlib.errors import InputError
 
 SPLITS = ("train", "valid", "test")
@@ -39,7 +39,7 @@ def parsed(toy):
 
 def shared(one, other):
     """Shared runs of two melodies, as a part of those of the one that has fewer."""
-    a, b = (RULES["chorales"].runs(tune.notes()) for tune in (one, other))
+    a, b = (CHORALES.runs(tune.notes()) for tune in (one, other))
     return len(a & b) / min(len(a), len(b))
 
 
@@ -124,16 +124,16 @@ def test_all_voices_sound(parsed):
 
 @pytest.mark.parametrize(("one", "other"), list(combinations(("244.46", "244.3", "245.17"), 2)))
 def test_settings_of_a_melody_in_other_keys_and_with_other_passing_notes_are_relatives(one, other):
-    assert shared(chorale(one), chorale(other)) >= RULES["chorales"].share
+    assert shared(chorale(one), chorale(other)) >= CHORALES.share
 
 
 def test_other_melodies_are_no_relatives():
-    assert shared(chorale("244.46"), chorale("434")) < RULES["chorales"].share
+    assert shared(chorale("244.46"), chorale("434")) < CHORALES.share
 
 
 def test_no_melody_is_in_two_splits(parsed):
     for (split, one), (other_split, other) in combinations(parsed.values(), 2):
-        assert split == other_split or shared(one, other) < RULES["chorales"].share
+        assert split == other_split or shared(one, other) < CHORALES.share
 
 
 def test_no_two_queries_of_a_split_show_the_same_notes_of_all_voices(toy, parsed):
@@ -176,6 +176,6 @@ def test_settings_with_the_same_title_share_their_melody_or_have_quite_another_o
             continue
     alike = [shared(tunes[a], tunes[b]) for a, b in combinations(tunes, 2) if titles[a] == titles[b]]
     assert len(alike) > 100
-    unrelated = [part for part in alike if part < RULES["chorales"].share]
+    unrelated = [part for part in alike if part < CHORALES.share]
     assert len(unrelated) <= 10
     assert max(unrelated) < 0.1

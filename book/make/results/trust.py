@@ -14,7 +14,7 @@ FORMAT = 1
 
 
 def load(file: Path) -> dict | None:
-    """What a target of `MADE_BY` left in its file, None where it left none; `InputError` for a file of something else."""
+    """What a target of `MADE_BY` left in its file, None where it left none; `InputError` for something else there."""
     if not file.exists():
         return None
     again = f"make it again by `{MADE_BY[file.name]}`"

@@ -10,12 +10,14 @@ from dataclasses import asdict, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, NamedTuple
 
 from xmlib import paths
 from xmlib.data import cache
-from xmlib.data.audio_score import choose, chorales, engrave, folk_tunes, pairs, synthesize
+from xmlib.data.audio_score import choose, chorales, engrave, folk_tunes, pairs, relatives, synthesize
 from xmlib.data.audio_score.choose import Difficulty, Size
+from xmlib.data.audio_score.relatives import Rule
 from xmlib.data.splits import Splits
 from xmlib.errors import InputError
 
@@ -26,8 +28,20 @@ PROFILES = {
     "medium": replace(QUICK, train=16000),  # the same valid and test pairs
     "full": replace(QUICK, train=16000),
 }
-FEWER = {"chorales": Size(5000, 1000, 2000, per_tune=60)}  # what a smaller corpus gives, whatever the profile asks for
-CORPORA = {"tunes": folk_tunes, "chorales": chorales}  # each has `sources`, `parse` and `VERSION`
+
+
+class Corpus(NamedTuple):
+    """Where tunes come from: a module with `sources`, `parse` and `VERSION`, which of them are relatives, how many."""
+
+    tunes: ModuleType
+    rule: Rule
+    most: Size | None = None  # what it gives, whatever the profile asks for
+
+
+CORPORA = {
+    "tunes": Corpus(folk_tunes, relatives.TUNES),
+    "chorales": Corpus(chorales, relatives.CHORALES, Size(5000, 1000, 2000, per_tune=60)),
+}
 # All struck or plucked: bowed and blown instruments speak 20 to 40 ms late.
 INSTRUMENTS = {
     0: "piano", 6: "harpsichord", 12: "marimba", 13: "xylophone", 15: "dulcimer", 24: "nylon guitar", 46: "harp",
@@ -111,9 +125,8 @@ def size_of(profile: str, train_pairs: int, corpus: str = "tunes") -> Size:
         raise InputError(f"profile {profile!r} is unknown; choose one of: {', '.join(PROFILES)}.")
     if isinstance(train_pairs, bool) or not isinstance(train_pairs, int) or train_pairs < 0:
         raise InputError(f"train_pairs {train_pairs!r} is not a count; give a whole number, such as 4.")
-    size = PROFILES[profile]
-    if corpus in FEWER:
-        most = FEWER[corpus]
+    size, most = PROFILES[profile], CORPORA[corpus].most
+    if most:
         size = replace(
             most, train=min(size.train, most.train), valid=min(size.valid, most.valid), test=min(size.test, most.test)
         )
@@ -135,8 +148,8 @@ def settings(size: Size, seed: int, difficulty: str, renderings: int = 1, corpus
         "seed": seed,
         "difficulty": {"name": difficulty, **asdict(DIFFICULTIES[difficulty])},
         "choice": [choose.VERSION, pairs.VERSION],
-        **({"corpus": corpus} if corpus != "tunes" else {}),
-        "tunes": [*([corpus] if corpus != "tunes" else []), CORPORA[corpus].VERSION, *_versions("music21")],
+        **({"corpus": corpus} if corpus != "tunes" else {}),  # so that pairs of tunes keep the key that they had
+        "tunes": [*([corpus] if corpus != "tunes" else []), CORPORA[corpus].tunes.VERSION, *_versions("music21")],
         "engraving": [engrave.VERSION, *_versions("verovio", "resvg_py")],
         "sound": [synthesize.VERSION, *_versions("midirenderer"), synthesize.soundfont_hash()],
         **({"renderings": renderings} if renderings > 1 else {}),

@@ -23,7 +23,6 @@ from xmlib.data.audio_score import CORPORA, engrave, folk_tunes, synthesize
 from xmlib.data.audio_score.choose import Chosen, Difficulty, Size, choose, performance, renderings
 from xmlib.data.audio_score.folk_tunes import Source, Tune
 from xmlib.data.audio_score.pairs import ROW, SOUNDING, content_digest, pair_ids
-from xmlib.data.audio_score.relatives import RULES
 
 
 def build(
@@ -67,7 +66,7 @@ def begin(
     sounds = home / f"sounds-{cache.key([settings[part] for part in ('tunes', 'sound')])}"
 
     def planned() -> list[Plan]:
-        chosen = choose(size, seed, tunes, len(tunes.sources), RULES[corpus])
+        chosen = choose(size, seed, tunes, len(tunes.sources), CORPORA[corpus].rule)
         return [_plan(item, difficulty, seed, pieces, sounds, renderings) for item in chosen]
 
     return tunes, planned
@@ -77,7 +76,7 @@ class Tunes:
     """The corpus in seeded order: `tunes(k)` is the k-th tune, parsed when needed and remembered on disk."""
 
     def __init__(self, folder: Path, corpus: str, seed: int, processes: int) -> None:
-        sources = CORPORA[corpus].sources()
+        sources = CORPORA[corpus].tunes.sources()
         self.corpus = corpus
         self.sources = [sources[i] for i in np.random.RandomState(seed).permutation(len(sources))]
         self.folder, self.processes = folder, processes
@@ -116,7 +115,7 @@ class Tunes:
 def parse_job(corpus: str, id: str, score: str, target: str) -> None:
     """Parse one tune into a JSON file (run in a helper process)."""
     try:
-        content: dict[str, Any] = {"tune": CORPORA[corpus].parse(Source(id, score))}
+        content: dict[str, Any] = {"tune": CORPORA[corpus].tunes.parse(Source(id, score))}
     except workers.FATAL:
         raise
     except Exception as error:  # whatever music21 raises on odd ABC: the tune is left out, and the file says why

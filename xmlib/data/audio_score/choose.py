@@ -15,7 +15,7 @@ import numpy as np
 
 from xmlib.data.audio_score import folk_tunes
 from xmlib.data.audio_score.folk_tunes import Note, Tune
-from xmlib.data.audio_score.relatives import RULES, Relatives, Rule
+from xmlib.data.audio_score.relatives import TUNES, Relatives, Rule
 from xmlib.errors import InputError
 
 VERSION = 1  # raise it when the choice may come out differently
@@ -54,9 +54,7 @@ class Chosen:
     notes: list[int]
 
 
-def choose(
-    size: Size, seed: int, tunes: Callable[[int], Tune | None], total: int, rule: Rule = RULES["tunes"]
-) -> list[Chosen]:
+def choose(size: Size, seed: int, tunes: Callable[[int], Tune | None], total: int, rule: Rule = TUNES) -> list[Chosen]:
     """Tunes and notes of all splits, test first.
 
     `tunes(k)`: the k-th tune of the shuffled corpus, None if it cannot be used. `rule`: which tunes are relatives.

@@ -43,11 +43,8 @@ class Rule(NamedTuple):
         return {tuple(steps[i : i + self.run]) for i in range(len(steps) - self.run + 1)}
 
 
-RULES = {  # by corpus
-    "tunes": Rule(pitches, 6, 0.3),
-    # finds the chorales with the same title, but for those that have quite another melody
-    "chorales": Rule(pitches_on_beats, 5, 0.2),
-}
+TUNES = Rule(pitches, 6, 0.3)
+CHORALES = Rule(pitches_on_beats, 5, 0.2)  # finds those with the same title, unless they have quite another melody
 
 
 class Relatives:
