@@ -17,7 +17,9 @@ from book.make.results import (
     advice,
     all_runs,
     beyond,
+    chorales,
     dial,
+    fewer_pairs,
     heads,
     image_text,
     licences,
@@ -128,7 +130,8 @@ def of_records(found: Sequence[dict]) -> dict[str, str | Drawing]:
     wanted |= {**image_text.fragments(found), **image_text.pictures(found, draw)}
     wanted |= {**neighborhoods.fragments(found), **neighborhoods.pictures(found, draw)}
     wanted |= {**heads.fragments(found), **heads.pictures(found, draw), **all_runs.fragments(found)}
-    wanted |= {**dial.fragments(found), **dial.pictures(found, draw)}
+    wanted |= {**dial.fragments(found), **dial.pictures(found, draw), **chorales.fragments(found)}
+    wanted |= {**fewer_pairs.fragments(found), **fewer_pairs.pictures(found, draw)}
     wanted |= stands.fragments(found, trials.load())
     return wanted | {"current.md": tables.filled("current", tables.current(found))}
 

@@ -1,0 +1,47 @@
+"""The three methods on chorales, in place of tunes, part of `book.make`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from book.make.results.runs import Runs, baselines, differences, grouped, place
+from book.make.results.tables import WAYS, filled, together
+from xmlib import evaluate
+
+VARIANT = "chorales"
+
+
+def fragments(found: Sequence[dict]) -> dict[str, str]:
+    """File name → Markdown."""
+    return {"chorales.md": filled("chorales", values, of_chorales(found))}
+
+
+def of_chorales(found: Sequence[dict]) -> list[Runs]:
+    """The runs on chorales, by method."""
+    kept = [r for r in found if (r["dataset"], r["profile"], r.get("variant")) == ("audio_score", "medium", VARIANT)]
+    return list(grouped(kept, lambda record: place(record["method"])).values())
+
+
+def values(runs: Sequence[Runs]) -> dict[str, Any]:
+    """What fills the template: the runs, linear CCA and chance on the same pairs, and the paired differences."""
+    if not runs:
+        return {"runs": []}
+    columns = [differences(runs, way) for way in evaluate.DIRECTIONS]
+    both = [difference for column in columns for difference in column]
+    return {
+        "runs": runs,
+        "data": runs[0].first["data"],
+        "tunes": len(set(runs[0].first["data"]["test_groups"])),
+        "baselines": baselines(runs[0].first),
+        "train": {run.method: _on_training(run) for run in runs},
+        "differences": list(zip(*columns, strict=True)),
+        "together": together([d.interval for d in both], [d.p for d in both]),
+        **WAYS,
+    }
+
+
+def _on_training(run: Runs) -> float:
+    """MRR on the training subset at the best epoch, averaged over the seeds."""
+    best = [next(row for row in r["history"] if row["epoch"] == r["best_epoch"])["train_mrr"] for r in run]
+    return sum(best) / len(best)

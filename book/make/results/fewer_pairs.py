@@ -1,0 +1,131 @@
+"""MRR on sheet music and sound against the number of training pairs, part of `book.make`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from book.make.results.evidence_heads import LOSSES, loss
+from book.make.results.findings import shared
+from book.make.results.runs import BASELINES, Runs, grouped, place, title
+from book.make.results.tables import filled
+from xmlib import evaluate
+from xmlib.methods import METHODS, PAPER
+from xmlib.scoring.intervals import Interval, Mean, crossed_mean, paired_mean
+from xmlib.show import summaries
+from xmlib.show.drawings import Drawing
+
+TRACE, LEARNED, LAYER = PAPER
+LINEAR = "linear_cca"
+SIZES = "pairs_"  # how the variants begin that change the number of pairs
+OTHERS = {LEARNED: "one_way"}  # of the usual number of pairs: the variant with the loss of the CCA layer
+
+
+class Point(NamedTuple):
+    """MRR at a number of training pairs, means of both directions: of each method, and what the CCA layer adds."""
+
+    pairs: int
+    runs: dict[str, Runs]
+    mrr: dict[str, tuple[float, Interval]]
+    gain: Mean | None  # over the learned map with the same loss
+
+
+def fragments(found: Sequence[dict]) -> dict[str, str]:
+    """File name → Markdown."""
+    points = by_pairs(found)
+    return {"fewer_pairs.md": filled("fewer_pairs", values, points) if points else filled("fewer_pairs_missing", {})}
+
+
+def pictures(found: Sequence[dict], draw: Callable[[Callable], Drawing]) -> dict[str, Drawing]:
+    """File name → figure."""
+    points = by_pairs(found)
+    return {"fewer-pairs.svg": draw(partial(figure, points))} if points else {}
+
+
+def by_pairs(found: Sequence[dict]) -> list[Point]:
+    """The points with records, fewest pairs first; none where no number of pairs but the usual one was run."""
+    kept = [record for record in summaries.one_linear_cca(found) if _counts(record)]
+    if not any(record["variant"] for record in kept if record["variant"].startswith(SIZES)):
+        return []
+    grown = grouped(kept, lambda record: (record["data"]["train"], place(record["method"])))
+    return [
+        _point(pairs, {run.method: run for (n, _), run in grown.items() if n == pairs})
+        for pairs in sorted({pairs for pairs, _ in grown})
+    ]
+
+
+def _counts(record: dict) -> bool:
+    """Whether a record is of the profile medium, of one of the three methods, with the ranking loss one way."""
+    method, variant = record["method"], record.get("variant", "")
+    if (record["dataset"], record["profile"]) != ("audio_score", "medium") or method not in PAPER:
+        return False
+    if method != TRACE and loss(record) != LOSSES[0]:
+        return False
+    return variant.startswith(SIZES) or variant == OTHERS.get(method, "")
+
+
+def _point(pairs: int, runs: dict[str, Runs]) -> Point:
+    first = next(iter(runs.values())).first
+    groups = first["data"]["test_groups"]
+    ranks = {method: _ranks(run) for method, run in runs.items()} | {LINEAR: _ranks([first["baselines"][LINEAR]])}
+    mrr = {method: (float(own.mean()), crossed_mean(own, groups).interval()) for method, own in ranks.items()}
+    return Point(pairs, runs, mrr, _gain(runs, groups))
+
+
+def _gain(runs: dict[str, Runs], groups: Sequence[int]) -> Mean | None:
+    if not {LAYER, LEARNED} <= set(runs):
+        return None
+    layer, learned = shared(runs[LAYER], runs[LEARNED])
+    return paired_mean(_ranks(layer), _ranks(learned), groups) if layer else None
+
+
+def _ranks(found: Sequence[dict]) -> np.ndarray:
+    """The reciprocal rank of every query at every seed, (seeds, queries), mean of both directions."""
+    return np.mean([summaries.reciprocal_ranks(found, way) for way in evaluate.DIRECTIONS], axis=0)
+
+
+def values(points: Sequence[Point]) -> dict[str, Any]:
+    """What fills the template: a row for each number of pairs, with the seeds of the method that has the fewest."""
+    return {
+        "methods": {method: _title(method) for method in (*PAPER, LINEAR)},
+        "rows": [
+            {
+                "pairs": point.pairs,
+                "seeds": min(map(len, point.runs.values())),
+                "mrr": point.mrr,
+                "gain": point.gain and (point.gain.value, point.gain.interval()),
+            }
+            for point in points
+        ],
+    }
+
+
+def figure(points: Sequence[Point]) -> Figure:
+    """MRR of every method, and what the CCA layer adds, against the number of pairs, with 95 % intervals."""
+    figure, (levels, gains) = plt.subplots(1, 2, figsize=(8, 3.2), sharex=True)
+    for method in (*PAPER, LINEAR):
+        there = {point.pairs: point.mrr[method] for point in points if method in point.mrr}
+        color = METHODS[method].color if method in METHODS else "0.5"
+        levels.plot(list(there), [value for value, _ in there.values()], "o-", color=color, label=_title(method))
+        levels.fill_between(
+            list(there), *zip(*(ends for _, ends in there.values()), strict=True), alpha=0.15, color=color, lw=0
+        )
+    known = {point.pairs: point.gain for point in points if point.gain}
+    if known:
+        gains.plot(list(known), [gain.value for gain in known.values()], "o-", color=METHODS[LAYER].color)
+        ends = zip(*(gain.interval() for gain in known.values()), strict=True)
+        gains.fill_between(list(known), *ends, color=METHODS[LAYER].color, alpha=0.15, lw=0)
+    gains.axhline(0, color="0.5", linewidth=1)
+    levels.set(xscale="log", xlabel="training pairs", ylabel="MRR, mean of both directions")
+    gains.set(xlabel="training pairs", ylabel="MRR that the CCA layer adds")
+    levels.legend(fontsize=8)
+    return figure
+
+
+def _title(method: str) -> str:
+    return BASELINES.get(method) or title(method)
