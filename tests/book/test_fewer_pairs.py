@@ -79,15 +79,19 @@ def test_one_seed_is_said_to_be_one():
     assert "With one seed" not in fewer_pairs.fragments(few())["fewer_pairs.md"]
 
 
-def test_the_table_of_chorales_has_each_method_once_and_its_differences_in_both_directions():
+def test_the_tables_of_chorales_have_each_method_once_and_the_differences_in_both_directions():
     found = [run(method, 5000, variant="chorales") for method in QUALITY] + usual()
-    runs = chorales.of_chorales(found)
-    assert [r.method for r in runs] == list(QUALITY)
+    assert [r.method for r in chorales.of_variant(found, "chorales")] == list(QUALITY)
     text = chorales.fragments(found)["chorales.md"]
     assert "5,000 training pairs; 60 test pairs from 12 groups" in text
     gap = mean(found, "ccal_cont", 5000) - mean(found, "learned_cont", 5000)
-    cells = [
-        line for line in text.splitlines() if line.startswith("| Learned map, ranking loss − CCA layer, ranking loss")
-    ]
-    values = [float(cell.split("[")[0].replace("−", "-").replace("+", "")) for cell in cells[0].split("|")[2:4]]
+    line = next(x for x in text.splitlines() if x.startswith("| Learned map, ranking loss − CCA layer, ranking loss"))
+    values = [float(cell.split("[")[0].replace("−", "-").replace("+", "")) for cell in line.split("|")[2:4]]
     assert np.mean(values) == pytest.approx(-gap, abs=2e-3)
+
+
+def test_changed_chorales_have_a_table_of_their_own_that_names_their_epochs():
+    found = [run("ccal_cont", 5000, variant=variant) for variant in chorales.VARIANTS]
+    first, second = chorales.fragments(found)["chorales.md"].split("Training pairs changed anew")
+    assert first.count("| CCA layer, ranking loss |") == second.count("| CCA layer, ranking loss |") == 1
+    assert f"({len(found[1]['history'])} epochs)" in second
