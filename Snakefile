@@ -382,7 +382,7 @@ rule dial_runs:
 
 # The derivations of the book, checked by numbers, and the figures of the chapters.
 rule gradient:
-    input: "notebooks/gradient_{part}.ipynb", RUN, code("xmlib/derivations"), SHOWN
+    input: "notebooks/gradient_{part}.ipynb", RUN, code("book/derivations"), SHOWN
     output: GRADIENT_NOTEBOOK
     message: "Checking the derivations by numbers, notebook gradient_{wildcards.part}"
     params: figures=lambda w: "" if w.part == "layer" else SVG_FOLDER  # that notebook has none
@@ -395,7 +395,7 @@ rule gradient:
 
 rule theory:
     input:
-        CORE, code("xmlib/derivations", "xmlib/scoring", "xmlib/show", "book/make", "book/make/theory"), templates("theory"),
+        CORE, code("book/derivations", "xmlib/scoring", "xmlib/show", "book/make", "book/make/theory"), templates("theory"),
         "xmlib/show/matplotlibrc", "requirements.lock",
     output: touch("book/_generated/theory-figures.done")
     message: "Figures of the theory chapters"

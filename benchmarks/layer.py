@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks import common
+from book.derivations import released, routes
 from xmlib import cca, polar
-from xmlib.derivations import released, routes
 from xmlib.objectives import trace_norm
 
 RIDGE = 1e-3

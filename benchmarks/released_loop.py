@@ -9,10 +9,10 @@ import torch
 from scipy.spatial.distance import cdist
 from torch import Tensor, nn
 
+from book.derivations import released
 from xmlib import encoders
 from xmlib.cca import covariances
 from xmlib.data import Split
-from xmlib.derivations import released
 from xmlib.profiles import Settings
 
 Views = tuple[np.ndarray, np.ndarray]

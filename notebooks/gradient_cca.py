@@ -39,9 +39,9 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 
+from book.derivations import adjoints, gradient_figures, released, routes
+from book.derivations.checks import Checks, begin, direction_of_covariances, inner, slope
 from xmlib import cca, objectives
-from xmlib.derivations import adjoints, gradient_figures, released, routes
-from xmlib.derivations.checks import Checks, begin, direction_of_covariances, inner, slope
 from xmlib.runs.parameters import checked
 from xmlib.show import drawings, figures
 

@@ -30,9 +30,9 @@ ridge: float = 1e-3  # added to the diagonals of both covariances
 # %% tags=["hide-input"]
 import torch
 
+from book.derivations import adjoints, released, routes
+from book.derivations.checks import Checks, begin, direction_of_covariances, inner, slope
 from xmlib import cca, polar
-from xmlib.derivations import adjoints, released, routes
-from xmlib.derivations.checks import Checks, begin, direction_of_covariances, inner, slope
 from xmlib.runs.parameters import checked
 
 globals().update(checked("gradient_layer", globals()))  # or one sentence on what is wrong

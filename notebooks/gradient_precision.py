@@ -34,9 +34,9 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 
+from book.derivations import gradient_figures, routes
+from book.derivations.checks import Checks, begin, inner, slope
 from xmlib import cca, objectives
-from xmlib.derivations import gradient_figures, routes
-from xmlib.derivations.checks import Checks, begin, inner, slope
 from xmlib.runs.parameters import checked
 from xmlib.show import drawings, figures
 

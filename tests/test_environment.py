@@ -119,8 +119,12 @@ def test_the_lock_holds_nothing_that_nobody_asked_for():
 
 
 def imported() -> set[str]:
-    """Top-level names that xmlib and the notebooks import, at the top of a file or inside a function."""
-    files = [*(ROOT / "xmlib").rglob("*.py"), *(ROOT / "notebooks").glob("*.py")]
+    """Top-level names that xmlib, the notebooks and what these have of the book import, anywhere in a file."""
+    files = [
+        *(ROOT / "xmlib").rglob("*.py"),
+        *(ROOT / "notebooks").glob("*.py"),
+        *(ROOT / "book/derivations").glob("*.py"),
+    ]
     nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     names += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
@@ -129,7 +133,9 @@ def imported() -> set[str]:
 
 def test_whatever_xmlib_imports_is_a_dependency_in_pyproject():
     owners = metadata.packages_distributions()
-    wanted = {name: set(map(canonicalize_name, owners[name])) for name in imported() - {"xmlib"} if name in owners}
+    wanted = {
+        name: set(map(canonicalize_name, owners[name])) for name in imported() - {"xmlib", "book"} if name in owners
+    }
     declared = {canonicalize_name(Requirement(r).name) for r in PROJECT["dependencies"]}
     declared |= {"lameenc", "pyarrow"}  # of extras: the explorer's sounds and Parquet tables need them, and say so
     assert {name for name, packages in wanted.items() if not packages & declared} == set()

@@ -75,9 +75,7 @@ DO_MORE = {
 def modules() -> list[str]:
     """Every module of the project but those that are run as a command, which importing would start."""
     files = [
-        file
-        for folder in ("xmlib", "book/make", "benchmarks", "scripts")
-        for file in (paths.ROOT / folder).rglob("*.py")
+        file for folder in ("xmlib", "book", "benchmarks", "scripts") for file in (paths.ROOT / folder).rglob("*.py")
     ]
     names = [file.relative_to(paths.ROOT).with_suffix("").as_posix().replace("/", ".") for file in sorted(files)]
     return [name for name in names if not name.endswith(("__main__", "__init__"))]

@@ -17,7 +17,7 @@ def lint(root):
 
 @pytest.fixture
 def copy(tmp_path):
-    for name in ("xmlib", "book/make"):
+    for name in ("xmlib", "book/make", "book/derivations"):
         shutil.copytree(paths.ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "book/__init__.py"):
         shutil.copy(paths.ROOT / name, tmp_path / name)
@@ -36,7 +36,7 @@ def test_no_module_imports_what_lies_above_it(copy):
         ("xmlib/data/cache.py", "import xmlib.fit"),
         ("xmlib/runs/records.py", "from xmlib.neighborhoods import text"),
         ("xmlib/show/figures.py", "from book.make import write"),
-        ("xmlib/scoring/refit.py", "from xmlib.derivations import routes"),
+        ("xmlib/scoring/refit.py", "from book.derivations import routes"),
     ],
 )
 def test_a_planted_import_upwards_is_found(copy, module, planted):

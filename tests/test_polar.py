@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
+from book.derivations import routes
 from xmlib import polar
 from xmlib.cca import CCALayer
-from xmlib.derivations import routes
 from xmlib.errors import DivergedError, InputError
 from xmlib.objectives import trace_norm
 

@@ -7,9 +7,9 @@ import nbformat
 import pytest
 import torch
 
+from book.derivations import adjoints
+from book.derivations.checks import Checks, inner, slope
 from xmlib import paths
-from xmlib.derivations import adjoints
-from xmlib.derivations.checks import Checks, inner, slope
 
 INLINE = {k: v for k, v in os.environ.items() if k != "MPLBACKEND"} | {"OMP_NUM_THREADS": "1"}  # figures as in Jupyter
 FIGURES = {"cca": ["noise", "trace-norm"], "layer": [], "precision": ["approach", "border", "precision"]}
@@ -83,9 +83,10 @@ def test_every_figure_of_a_chapter_is_made_by_one_of_the_notebooks():
 def test_a_wrong_sign_stops_the_notebook(tmp_path, forks, flip):
     part, file, right, wrong, noticed_by = FLIPS[flip]
     ignored = shutil.ignore_patterns("__pycache__")
-    patched = shutil.copytree(paths.ROOT / "xmlib", tmp_path / "patched" / "xmlib", ignore=ignored)
-    shutil.copytree(paths.NOTEBOOKS, tmp_path / "patched" / "notebooks", ignore=ignored)  # which say their parameters
-    (patched,) = patched.rglob(file)
+    for name in ("xmlib", "book/derivations", "notebooks"):  # the last say their parameters
+        shutil.copytree(paths.ROOT / name, tmp_path / "patched" / name, ignore=ignored)
+    shutil.copy(paths.ROOT / "book/__init__.py", tmp_path / "patched" / "book")
+    (patched,) = (tmp_path / "patched").rglob(file)
     assert patched.read_text().count(right) == 1
     patched.write_text(patched.read_text().replace(right, wrong))
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "patched")}

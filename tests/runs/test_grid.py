@@ -30,7 +30,7 @@ PAGES = {"report": 1, "explorer": 1, "site": 1}
 def copy(tmp_path):
     """A copy in a folder with a space, with committed medium records but nothing built, as in a fresh clone."""
     root = tmp_path / "a copy"
-    for name in ("xmlib", "notebooks", "book/make"):
+    for name in ("xmlib", "notebooks", "book/make", "book/derivations"):
         shutil.copytree(paths.ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     pages = "book/reported.yml", "book/index.md", "book/asked.md", "CITATION.cff"
     for name in ("Snakefile", "requirements.lock", "THIRD_PARTY.md", "_config.yml", *pages):
@@ -198,7 +198,7 @@ def test_the_name_of_a_record_decides_what_is_trained(run, name, parameters):
         ("xmlib/neighborhoods/angular.py", {"neighborhoods": 1}),
         ("xmlib/data/emoji/emoji_concepts.py", {"features": len(QUICK), **IMAGES, "neighborhoods": 1}),
         ("xmlib/data/audio_score/engrave.py", {"pairs": 1, "linear": 1, "short_run": 3}),
-        ("xmlib/derivations/routes.py", {"gradient": 3, **DRAWN}),
+        ("book/derivations/routes.py", {"gradient": 3, **DRAWN}),
         ("xmlib/scoring/intervals.py", EVERYTHING),
         ("book/make/theory/losses.py", DRAWN),
         ("book/make/templates/theory/noise.md", DRAWN),

@@ -5,6 +5,7 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
+from book.derivations import released
 from book.make.theory.minibatches import BATCH
 from book.make.theory.population import (
     CANDIDATES,
@@ -20,7 +21,6 @@ from book.make.theory.population import (
 )
 from xmlib import evaluate
 from xmlib.cca import CCALayer, cca
-from xmlib.derivations import released
 from xmlib.model import LinearHead
 from xmlib.objectives import ranking_loss, trace_norm
 

@@ -11,8 +11,8 @@ from scipy.linalg import hadamard
 from torch import Tensor
 from torch.nn import functional
 
+from book.derivations import adjoints, extended, released
 from xmlib import cca
-from xmlib.derivations import adjoints, extended, released
 
 Result = tuple[Tensor, Tensor, Tensor]  # the loss, and its gradients (n, d) with respect to both views
 Three = tuple[Tensor, Tensor, Tensor]
@@ -70,7 +70,7 @@ def implicit(h1: Tensor, h2: Tensor, weights: Tensor, ridge: float) -> Result:
 
 
 def long_double(h1: Tensor, h2: Tensor, weights: Tensor, ridge: float) -> Result:
-    """From `xmlib.derivations.extended`, rounded to float64: what the routes are measured against."""
+    """From `book.derivations.extended`, rounded to float64: what the routes are measured against."""
     found = extended.score_loss(h1.numpy(), h2.numpy(), weights.numpy(), ridge)
     loss, grad1, grad2 = (torch.as_tensor(v.astype("float64")) for v in found)
     return loss, grad1, grad2
