@@ -43,7 +43,7 @@ def templates(folder):
 
 
 CORE = code("xmlib")
-RUN = [*CORE, *code("xmlib/data", "xmlib/runs", "xmlib/scoring", "xmlib/show")]
+RUN = [*CORE, *code("xmlib/data", "xmlib/runs", "xmlib/scoring", "xmlib/show", "book/show")]
 AUDIO = [*RUN, *code("xmlib/data/audio_score")]
 PICTURES = [*RUN, *code(*(str(path) for path in Path("xmlib/data").iterdir() if path.name not in ("audio_score", "own")))]
 NEIGHBORHOODS = [*PICTURES, *code("xmlib/neighborhoods")]
@@ -395,7 +395,7 @@ rule gradient:
 
 rule theory:
     input:
-        CORE, code("book/derivations", "xmlib/scoring", "xmlib/show", "book/make", "book/make/theory"), templates("theory"),
+        CORE, code("book/derivations", "book/show", "xmlib/scoring", "xmlib/show", "book/make", "book/make/theory"), templates("theory"),
         "xmlib/show/matplotlibrc", "requirements.lock",
     output: touch("book/_generated/theory-figures.done")
     message: "Figures of the theory chapters"

@@ -57,6 +57,7 @@ import torch
 from IPython.display import Markdown
 from tqdm import tqdm
 
+from book.show import audio_figures
 from xmlib import data, evaluate, fit, methods, paths, profiles
 from xmlib.runs import experiments, records
 from xmlib.runs.parameters import checked, varied
@@ -97,7 +98,7 @@ pd.DataFrame(
 ).set_index("split")
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-pairs", "caption": "Four training pairs: above the snippet, below the excerpt of its sound. The green lines mark the note and its onset."}}
-figures.pair_examples(splits.train, np.linspace(0, len(splits.train) - 1, 4).astype(int))
+audio_figures.pair_examples(splits.train, np.linspace(0, len(splits.train) - 1, 4).astype(int))
 plt.show()
 
 # %% [markdown]
@@ -109,7 +110,7 @@ plt.show()
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-changes", "caption": "A training pair as it is, and four times as training would see it. The green lines stay where the note and its onset were."}}
 if splits.train.augmentation is not None:  # pairs of the original file come without the scores they were cut from
     drawn = splits.train.augmentation.draw(4, np.random.default_rng(seed), settings.augment or 1.0)
-    figures.changed_examples(splits.train, len(splits.train) // 3, drawn)
+    audio_figures.changed_examples(splits.train, len(splits.train) // 3, drawn)
     plt.show()
 
 # %% [markdown]
@@ -122,7 +123,7 @@ if splits.train.augmentation is not None:  # pairs of the original file come wit
 model = methods.build(method, settings, seed)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-model", "caption": "The two encoders and the head."}}
-figures.model_diagram(model, (splits.train.view1.shape, splits.train.view2.shape), method)
+audio_figures.model_diagram(model, (splits.train.view1.shape, splits.train.view2.shape), method)
 plt.show()
 
 # %% tags=["hide-input"]
@@ -177,7 +178,7 @@ Markdown(
 )
 
 # %% tags=["hide-input"]
-figures.results_table(result).style.format(precision=2).format("{:.3f}", subset=["MRR"])
+audio_figures.results_table(result).style.format(precision=2).format("{:.3f}", subset=["MRR"])
 
 # %% [markdown]
 # R@k is the share of queries, in per cent, whose right answer is among the first k. The 95 % interval is of the MRR,
@@ -214,7 +215,7 @@ pd.DataFrame(
 ).set_index("method")
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-ranks", "caption": "Share of test snippets whose excerpt is among the first k."}}
-figures.rank_distribution([result])
+audio_figures.rank_distribution([result])
 plt.show()
 
 # %% [markdown]
@@ -227,7 +228,7 @@ plt.show()
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-retrieved", "caption": "Test snippets and the five best excerpts for each."}}
 queries, expected = figures.telling_queries(result["ranks"]["view1_to_view2"])
 found = (x[queries] @ y.T).topk(5).indices.cpu()
-figures.retrieved(splits.test, queries, found, expected)
+audio_figures.retrieved(splits.test, queries, found, expected)
 plt.show()
 
 # %% [markdown]

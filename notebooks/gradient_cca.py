@@ -41,9 +41,10 @@ import torch
 
 from book.derivations import adjoints, gradient_figures, released, routes
 from book.derivations.checks import Checks, begin, direction_of_covariances, inner, slope
+from book.show import drawings
 from xmlib import cca, objectives
 from xmlib.runs.parameters import checked
-from xmlib.show import drawings, figures
+from xmlib.show import figures
 
 figures.use_style()
 globals().update(checked("gradient_cca", globals()))  # or one sentence on what is wrong

@@ -58,11 +58,12 @@ import pandas as pd
 import torch
 from IPython.display import Markdown
 
+from book.show import picture_figures, summaries
 from xmlib import data, evaluate, methods, profiles
 from xmlib.runs import experiments
 from xmlib.runs.parameters import checked, varied
 from xmlib.scoring import refit
-from xmlib.show import figures, picture_figures, summaries
+from xmlib.show import figures
 
 # Every parameter as what it is declared to be, or one sentence on what is wrong, before anything is built.
 asked = checked("image_text", globals(), method=methods.IMAGE_METHODS, dataset=data.of_notebook("image_text"))

@@ -64,9 +64,10 @@ import pandas as pd
 import torch
 from IPython.display import Markdown
 
+from book.show import neighborhood_figures
+from book.show import neighborhood_summaries as summaries
 from xmlib import data, methods, profiles
-from xmlib.neighborhoods import neighborhood_figures, study
-from xmlib.neighborhoods import neighborhood_summaries as summaries
+from xmlib.neighborhoods import study
 from xmlib.runs.parameters import checked
 from xmlib.show import figures
 

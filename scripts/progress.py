@@ -21,7 +21,7 @@ from pathlib import Path
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from xmlib.show.units import duration
+from book.show.units import duration
 
 ROOT = Path(__file__).resolve().parent.parent
 DURATIONS = ROOT / "scripts" / "durations.json"  # target → rule → seconds on one of two cores

@@ -123,7 +123,7 @@ def imported() -> set[str]:
     files = [
         *(ROOT / "xmlib").rglob("*.py"),
         *(ROOT / "notebooks").glob("*.py"),
-        *(ROOT / "book/derivations").glob("*.py"),
+        *(ROOT / "book").glob("[ds]*/*.py"),
     ]
     nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]

@@ -17,7 +17,7 @@ def lint(root):
 
 @pytest.fixture
 def copy(tmp_path):
-    for name in ("xmlib", "book/make", "book/derivations"):
+    for name in ("xmlib", "book/make", "book/show", "book/derivations"):
         shutil.copytree(paths.ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "book/__init__.py"):
         shutil.copy(paths.ROOT / name, tmp_path / name)

@@ -6,8 +6,8 @@ A value of None is an empty cell.
 from collections.abc import Iterable
 from fractions import Fraction
 
+from book.show.units import with_interval
 from xmlib.scoring.intervals import Interval
-from xmlib.show.units import with_interval
 
 
 def escape(text: object) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, meta
 
 from book.make import markdown
-from xmlib.show import units
+from book.show import units
 
 FOLDER = Path(__file__).parent / "templates"
 FILTERS = (

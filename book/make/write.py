@@ -7,9 +7,9 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from book.make import sources
+from book.show.drawings import Drawing, drawing
 from xmlib.files import write_bytes
 from xmlib.show import figures
-from xmlib.show.drawings import Drawing, drawing
 
 
 def draw(plot: Callable) -> Drawing:

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import pytest
 from matplotlib.text import Text
 
-from xmlib.show import drawings
+from book.show import drawings
 
 
 @pytest.fixture

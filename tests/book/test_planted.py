@@ -14,9 +14,9 @@ from PIL import Image
 
 from book.make.results import all_runs, image_text, pages, pages_image_text, report, tables
 from book.make.write import draw
+from book.show import summaries
 from xmlib import paths
 from xmlib.data import Pictures, Split, Splits
-from xmlib.show import summaries
 
 MARK = "<script id=planted>"  # no slash, so that a file can be called that
 INLINE = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"} | {"OMP_NUM_THREADS": "1"}

@@ -16,12 +16,11 @@ from made_up import BACK, FORTH, N, query_groups, record, scores
 
 from book.make import markdown
 from book.make.results import image_text, neighborhoods, pages, report, runs, tables, variants
+from book.show import neighborhood_summaries, summaries, units
 from xmlib import encoders, evaluate, paths, profiles
 from xmlib.errors import InputError
-from xmlib.neighborhoods import neighborhood_summaries
 from xmlib.runs import records
 from xmlib.scoring import intervals
-from xmlib.show import summaries, units
 
 
 def save(folder: Path, *found: dict) -> Path:

@@ -6,7 +6,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from book.make import markdown, templates
-from xmlib.show import units
+from book.show import units
 
 
 def test_a_value_that_a_template_lacks_is_refused():

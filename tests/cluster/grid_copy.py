@@ -4,8 +4,8 @@ import shutil
 
 from xmlib import paths
 
-NEEDED = ("xmlib", "notebooks", "scripts", "profiles", "book/make", "book/derivations", "Snakefile",
-          "requirements.lock", "_config.yml", "book/reported.yml", "book/index.md")  # fmt: skip
+NEEDED = ("xmlib", "notebooks", "scripts", "profiles", "book/make", "book/show", "book/derivations",
+          "Snakefile", "requirements.lock", "_config.yml", "book/reported.yml", "book/index.md")  # fmt: skip
 
 
 def copied(target):

@@ -20,10 +20,11 @@ from conftest import loaded_again
 from music21 import converter
 from scipy.signal import resample_poly
 
+from book.make.results import melodies
 from xmlib import paths
 from xmlib.commands import app
 from xmlib.data import audio_score, cache, load, workers
-from xmlib.data.audio_score import build, engrave, folk_tunes, melodies, read_abc, relatives, synthesize
+from xmlib.data.audio_score import build, engrave, folk_tunes, read_abc, relatives, synthesize
 from xmlib.data.audio_score.choose import context, performance, renderings
 from xmlib.data.audio_score.relatives import TUNES
 from xmlib.errors import InputError

@@ -83,7 +83,7 @@ def test_every_figure_of_a_chapter_is_made_by_one_of_the_notebooks():
 def test_a_wrong_sign_stops_the_notebook(tmp_path, forks, flip):
     part, file, right, wrong, noticed_by = FLIPS[flip]
     ignored = shutil.ignore_patterns("__pycache__")
-    for name in ("xmlib", "book/derivations", "notebooks"):  # the last say their parameters
+    for name in ("xmlib", "book/derivations", "book/show", "notebooks"):  # the last say their parameters
         shutil.copytree(paths.ROOT / name, tmp_path / "patched" / name, ignore=ignored)
     shutil.copy(paths.ROOT / "book/__init__.py", tmp_path / "patched" / "book")
     (patched,) = (tmp_path / "patched").rglob(file)

@@ -8,10 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
+from book.show import neighborhood_summaries
 from xmlib import data, evaluate, fit, methods, profiles
 from xmlib.data import Pictures, Split, Splits, View
 from xmlib.errors import InputError
-from xmlib.neighborhoods import neighborhood_summaries, study
+from xmlib.neighborhoods import study
 from xmlib.neighborhoods.training import NeighborhoodObjective, reduce_on_plateau
 from xmlib.runs import experiments, records
 

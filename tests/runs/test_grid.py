@@ -30,7 +30,7 @@ PAGES = {"report": 1, "explorer": 1, "site": 1}
 def copy(tmp_path):
     """A copy in a folder with a space, with committed medium records but nothing built, as in a fresh clone."""
     root = tmp_path / "a copy"
-    for name in ("xmlib", "notebooks", "book/make", "book/derivations"):
+    for name in ("xmlib", "notebooks", "book/make", "book/show", "book/derivations"):
         shutil.copytree(paths.ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     pages = "book/reported.yml", "book/index.md", "book/asked.md", "CITATION.cff"
     for name in ("Snakefile", "requirements.lock", "THIRD_PARTY.md", "_config.yml", *pages):

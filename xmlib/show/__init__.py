@@ -1,1 +1,1 @@
-"""What notebooks show: figures and summaries of runs."""
+"""What is seen of trainings and pairs: curves, items, the explorer."""

@@ -13,9 +13,9 @@ from book.make import trials
 from book.make.results.runs import BASELINES, title
 from book.make.results.tables import filled
 from book.make.trials import Trial
+from book.show.drawings import Drawing
 from xmlib.evaluate import DIRECTIONS, recorded_reciprocal_ranks
 from xmlib.scoring.intervals import Interval, holm, paired_mean
-from xmlib.show.drawings import Drawing
 from xmlib.show.figures import METHOD_COLORS
 
 Kept = dict[str, dict[str, Any]]  # key → trial

@@ -9,11 +9,11 @@ from book.make.results import advice, claims, image_text
 from book.make.results.evidence_training import RANKING, sheet_runs
 from book.make.results.findings import NAMES, mrr_gaps
 from book.make.results.runs import BASELINES, Runs, title
+from book.show import summaries
 from xmlib import evaluate
 from xmlib.evaluate import recorded_reciprocal_ranks
 from xmlib.scoring import intervals
 from xmlib.scoring.intervals import Mean
-from xmlib.show import summaries
 
 INPUTS = {"audio_score": "raw pixels and spectra", "digits": "pixels of half a digit"}  # others: features and words
 

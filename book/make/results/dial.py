@@ -14,10 +14,10 @@ from book.make import grid
 from book.make.results.findings import NAMES, over_seeds
 from book.make.results.runs import Runs, grouped
 from book.make.results.tables import filled
+from book.show import summaries
+from book.show.drawings import Drawing
 from xmlib import evaluate
 from xmlib.scoring.intervals import Mean, paired_mean
-from xmlib.show import summaries
-from xmlib.show.drawings import Drawing
 
 METHOD = "neighborhoods"
 CLASSES = "map"  # mAP over classes, where the measure is no reciprocal rank

@@ -6,7 +6,7 @@ from book.make.results.evidence_heads import layer_or_loss, scarcity
 from book.make.results.evidence_terms import complementary, kept_near, terms
 from book.make.results.evidence_training import by_heart, curves, order, sizes
 from book.make.results.findings import Finding
-from xmlib.show import summaries
+from book.show import summaries
 
 
 def finding(name: str, found: Sequence[dict]) -> Finding:

@@ -10,10 +10,10 @@ from book.make.results import claims, dial, neighborhoods
 from book.make.results.claims import UNTESTED
 from book.make.results.findings import NAMES, Finding, shared, state, thinnest
 from book.make.results.runs import Runs
+from book.show import summaries
 from xmlib import evaluate
 from xmlib.scoring import intervals
 from xmlib.scoring.intervals import Mean
-from xmlib.show import summaries
 
 SETS = ("openclipart", "icons")
 

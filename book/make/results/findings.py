@@ -9,11 +9,11 @@ import numpy as np
 from book.make.results import claims
 from book.make.results.claims import UNTESTED, Gap
 from book.make.results.runs import Runs, title
+from book.show import summaries
 from xmlib import evaluate
 from xmlib.runs.records import file_name
 from xmlib.scoring import intervals
 from xmlib.scoring.intervals import Mean
-from xmlib.show import summaries
 
 NAMES = {"audio_score": "sheet music", "emoji": "emoji", "openclipart": "Openclipart", "icons": "icons"}
 SEEDS = {"A1": 5, "A2": 5, "A3": 5, "A4": 3, "A5": 3, "A6": 10, "B1": 10, "B2": 10, "B3": 10}  # that a verdict needs

@@ -14,10 +14,10 @@ from book.make.results.evidence_heads import heads
 from book.make.results.findings import NAMES, shared
 from book.make.results.runs import Runs
 from book.make.results.tables import filled
+from book.show import summaries
+from book.show.drawings import Drawing
 from xmlib import evaluate
 from xmlib.scoring.intervals import Mean, holm, paired_mean
-from xmlib.show import summaries
-from xmlib.show.drawings import Drawing
 from xmlib.show.figures import METHOD_COLORS
 
 

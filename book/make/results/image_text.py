@@ -13,13 +13,13 @@ from matplotlib.figure import Figure
 
 from book.make.results.runs import Runs, baselines, grouped, place
 from book.make.results.tables import BACK, filled
+from book.show import summaries
+from book.show.drawings import Drawing
 from xmlib import evaluate
 from xmlib.methods import IMAGE_METHODS
 from xmlib.runs.experiments import VARIANTS
 from xmlib.runs.parameters import varied
 from xmlib.scoring import intervals
-from xmlib.show import summaries
-from xmlib.show.drawings import Drawing
 from xmlib.show.figures import METHOD_COLORS, METHOD_NAMES
 
 DATASETS = {"emoji": "make book", "openclipart": "make openclipart", "icons": "make icons"}  # what makes records

@@ -15,14 +15,14 @@ from book.make.results import image_text, tables
 from book.make.results.findings import NAMES
 from book.make.results.runs import BASELINES, Runs, baselines, grouped
 from book.make.results.tables import BACK
+from book.show import neighborhood_summaries as own
+from book.show import summaries
+from book.show.drawings import Drawing
 from xmlib import evaluate
 from xmlib.methods import METHODS
-from xmlib.neighborhoods import neighborhood_summaries as own
 from xmlib.neighborhoods.study import CONFIGURATIONS, RELEASED
 from xmlib.scoring import intervals
 from xmlib.scoring.intervals import Mean
-from xmlib.show import summaries
-from xmlib.show.drawings import Drawing
 from xmlib.show.figures import METHOD_COLORS
 
 METHOD = "neighborhoods"

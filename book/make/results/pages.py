@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from book.make import grid
+from book.make.results import melodies
 from book.make.results.runs import title
 from book.make.results.tables import filled
 from xmlib import paths
 from xmlib.data import Splits, audio_score, cache, load
-from xmlib.data.audio_score import melodies
 from xmlib.data.audio_score.engrave import HEIGHT, WIDTH
 from xmlib.data.audio_score.synthesize import EXCERPT, FRAMES_PER_SECOND
 from xmlib.evaluate import DIRECTIONS, recorded_reciprocal_ranks

@@ -11,12 +11,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from book.make.results.tables import filled
+from book.show.audio_figures import bare
+from book.show.drawings import Drawing
+from book.show.picture_figures import shortened
 from xmlib.data import Split, Splits, emoji, iapr, icons, load, openclipart
 from xmlib.data.icons.icon_files import COLLECTIONS
 from xmlib.data.image_text import LARGE, SPLITS
-from xmlib.show.drawings import Drawing
-from xmlib.show.figures import bare
-from xmlib.show.picture_figures import shortened
 
 PARTS = ("train", "valid", "test")
 SHOWN = 7  # pictures in a row

@@ -34,12 +34,13 @@ from book.make.results import (
 )
 from book.make.results.runs import group, longest, rivals
 from book.make.write import draw, files, write
+from book.show import audio_figures
+from book.show.drawings import Drawing
 from xmlib import paths
 from xmlib.data import Splits
 from xmlib.errors import InputError
 from xmlib.runs import records
 from xmlib.show import figures
-from xmlib.show.drawings import Drawing
 
 COMMITTED = ("full", "medium")  # quick records stay on the machine that made them
 MARKS = ("<!-- results -->", "<!-- /results -->")
@@ -98,7 +99,7 @@ def data_fragments(found: Sequence[dict]) -> dict[str, str | Drawing]:
         "tunes.md": tables.filled("tunes", pages.tunes, splits),
         "melodies.md": tables.filled("melodies", {"melodies": _melodies(splits, found)}),
         "tune.svg": draw(partial(pages.draw_tune, splits, rows[0])),
-        "pairs.svg": draw(partial(figures.pair_examples, splits.train, rows)),
+        "pairs.svg": draw(partial(audio_figures.pair_examples, splits.train, rows)),
     }
 
 
@@ -119,7 +120,7 @@ def pictures(found: Sequence[dict]) -> dict[str, Drawing]:
     for same_pairs in reversed(rivals(group(found))):
         first = [run.first for run in same_pairs]
         drawn[f"curves-{same_pairs[0].profile}.svg"] = draw(partial(figures.learning_curve, first))
-        drawn[f"ranks-{same_pairs[0].profile}.svg"] = draw(partial(figures.rank_distribution, first))
+        drawn[f"ranks-{same_pairs[0].profile}.svg"] = draw(partial(audio_figures.rank_distribution, first))
     return drawn
 
 

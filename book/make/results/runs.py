@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from book.show import summaries
 from xmlib.evaluate import chance_metrics, recorded_reciprocal_ranks
 from xmlib.methods import METHODS
 from xmlib.runs.records import ending
 from xmlib.scoring.intervals import Interval, paired_interval, paired_mean
-from xmlib.show import summaries
 
 NOT_CONVERGED = "not converged"
 PROFILES = ("full", "medium", "quick")  # longest first; toy runs are for tests and never shown

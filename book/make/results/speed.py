@@ -16,9 +16,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from book.make.markdown import significant
 from book.make.results.tables import filled
+from book.show.drawings import Drawing
 from xmlib import paths
 from xmlib.errors import InputError
-from xmlib.show.drawings import Drawing
 
 FOLDER = paths.ROOT / "benchmarks" / "records"
 FORMAT = 1

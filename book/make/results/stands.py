@@ -11,8 +11,8 @@ from book.make.results.claims import NOT_TESTED, UNTESTED, Claim
 from book.make.results.evidence_training import PICTURES
 from book.make.results.findings import Finding
 from book.make.results.tables import filled
+from book.show import summaries
 from xmlib import paths
-from xmlib.show import summaries
 
 
 def fragments(found: Sequence[dict], tried: dict[str, dict]) -> dict[str, str]:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from book.show import summaries
+from book.show.summaries import scores
 from xmlib import evaluate
 from xmlib.neighborhoods.study import RELEASED
 from xmlib.scoring import intervals
 from xmlib.scoring.intervals import Interval, Mean
-from xmlib.show import summaries
-from xmlib.show.summaries import scores
 
 __all__ = ["ablation", "coherence", "configuration", "difference", "pools", "scores", "several_captions"]
 

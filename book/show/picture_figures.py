@@ -9,7 +9,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from xmlib.show.figures import bare, frame
+from book.show.audio_figures import bare, frame
 
 
 def examples(split, rows: Sequence[int], columns: int = 4) -> Figure:

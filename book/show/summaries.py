@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from book.show.units import number, with_interval
 from xmlib import evaluate
 from xmlib.data import Split, Splits
 from xmlib.runs.experiments import PAIRS
 from xmlib.scoring import intervals, relevance
 from xmlib.scoring.intervals import Interval
 from xmlib.show.figures import METHOD_NAMES
-from xmlib.show.units import number, with_interval
 
 METRICS = {"r1": "R@1", "r10": "R@10", "r25": "R@25", "median_rank": "median rank", "mrr": "MRR", "map": "mAP"}
 ANY = "MRR, any of group"  # where any member of the group of near twins is a right answer

@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from book.show.audio_figures import bare, frame
+from book.show.picture_figures import shortened, show, written
 from xmlib.neighborhoods import angular
 from xmlib.neighborhoods.neighbors import Neighbors
 from xmlib.runs.experiments import Run
-from xmlib.show.figures import bare, frame
-from xmlib.show.picture_figures import shortened, show, written
 
 SHOWN = 5  # neighbours, or candidates
 CLASSES = 7  # with a colour of their own
