@@ -14,11 +14,11 @@ from book.make.results.evidence_heads import LOSSES, loss
 from book.make.results.findings import shared
 from book.make.results.runs import BASELINES, Runs, grouped, place, title
 from book.make.results.tables import filled
+from book.show import summaries
+from book.show.drawings import Drawing
 from xmlib import evaluate
 from xmlib.methods import METHODS, PAPER
 from xmlib.scoring.intervals import Interval, Mean, crossed_mean, paired_mean
-from xmlib.show import summaries
-from xmlib.show.drawings import Drawing
 
 TRACE, LEARNED, LAYER = PAPER
 LINEAR = "linear_cca"
