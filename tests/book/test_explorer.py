@@ -15,7 +15,7 @@ from conftest import absent
 from PIL import Image
 from test_site import AXE, DESK, FLAGS, LEVELS, PHONE, SITE
 
-from book.make.explorer import collect, exhibits, kept, sounds, write
+from book.make.explorer import collect, embedded, exhibits, kept, sounds, write
 from xmlib import evaluate, fit, methods, paths, profiles
 from xmlib.data import load
 from xmlib.data.audio_score import folk_tunes, synthesize
@@ -77,28 +77,28 @@ def test_embeddings_are_found_by_the_ranks_of_their_own_record_alone(toy, own_ru
     record, x, y = made_up_run(toy, "ccal_cont", 0.5)
     other = made_up_run(toy, "ccal_cont", 0.5, seed=1)[0]
     embeddings.save(record, x, y)
-    found = embeddings.of_run(json.loads(json.dumps(record)), toy)
+    found = embedded.of_run(json.loads(json.dumps(record)), toy)
     assert torch.equal(found[0], x)
     assert torch.equal(found[1], y)
-    assert embeddings.of_run(other, toy) is None
+    assert embedded.of_run(other, toy) is None
 
 
 def test_embeddings_that_do_not_give_the_ranks_of_the_record_are_left_out(toy, own_runs, capsys):
     record, x, y = made_up_run(toy, "ccal_cont", 0.5)
     embeddings.save(record, x, y.flip(0))
-    assert embeddings.of_run(record, toy) is None
+    assert embedded.of_run(record, toy) is None
     assert "ranks come out again" in capsys.readouterr().err
 
 
 def test_a_checkpoint_gives_the_embeddings_of_the_run(toy, own_runs):
     folder = own_runs / "runs" / "audio_score-ccal_cont-seed1-0"
     record, _, x = trained_run(toy, folder / "checkpoint.pt")
-    torch.testing.assert_close(embeddings.of_run(record, toy)[0], x)
+    torch.testing.assert_close(embedded.of_run(record, toy)[0], x)
 
 
 def test_a_run_that_is_not_here_has_no_embeddings(toy, own_runs):
     record = made_up_run(toy, "ccal_cont", 0.5)[0]
-    assert embeddings.of_run(record, toy) is None
+    assert embedded.of_run(record, toy) is None
 
 
 # ---- what is shown ---------------------------------------------------------------------------------------------

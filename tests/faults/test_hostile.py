@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from PIL import Image
 
+from book.make.explorer import embedded
 from xmlib import fit, paths
 from xmlib.data import cache
 from xmlib.data.audio_score import audio_sheet_music
@@ -224,7 +225,7 @@ def test_a_flipped_bit_of_kept_embeddings_neighbours_or_picture_features_is_noti
     neighbours = Neighbors(np.ones((9, 2), int), np.ones((9, 2)), 1.0, 1.0, "exact").save(tmp_path / "n.npz")
     image_features._write(tmp_path / "f.npz", {**image_features._none("odd")})
     readers = {
-        embeddings.path(record): lambda: [t.numpy() for t in embeddings.stored(record) or ()],
+        embeddings.path(record): lambda: [t.numpy() for t in embedded.stored(record) or ()],
         neighbours: lambda: list(vars(Neighbors.load(neighbours)).values()),
         tmp_path / "f.npz": lambda: list((image_features._read(tmp_path / "f.npz") or {}).values()),
     }

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from book.make.explorer import exhibits
+from book.make.explorer.embedded import Embedded
 from book.make.results.runs import BASELINES, title
 from xmlib import evaluate
 from xmlib.data import Splits
 from xmlib.runs import records
-from xmlib.runs.embeddings import Embedded
 from xmlib.runs.records import ending
 from xmlib.show import explorer
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from book.make.explorer import embedded
 from book.make.explorer.collect import Answers, Found, answer, certain, drawn, linear_cca
 from xmlib import fit, paths
 from xmlib.data import Split, Splits, cache
@@ -69,9 +70,9 @@ def linear(record: dict, splits: Splits) -> list[Found]:
     """Linear CCA on the pairs of a record as a run, saved or computed again; none where the record has no scores."""
     found = []
     for own in _linear(record):
-        kept = embeddings.stored(own) or fit.embed(training.linear_cca(splits)[0], splits.test)
+        kept = embedded.stored(own) or fit.embed(training.linear_cca(splits)[0], splits.test)
         embeddings.save(own, *kept)
-        if (checked := embeddings.checked(own, *kept)) is not None:
+        if (checked := embedded.checked(own, *kept)) is not None:
             found.append(Found(own, checked))
     return found
 

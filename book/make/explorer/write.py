@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from book.make.explorer import kept, sounds
+from book.make.explorer import embedded, kept, sounds
 from book.make.explorer.collect import Found, collect
 from book.make.results.runs import PROFILES, title
 from xmlib import data, paths
@@ -138,9 +138,9 @@ def load_runs(found: Sequence[dict]) -> tuple[list[Found], list[str]]:
     missing = []
     for record in found:
         splits = pairs_of(record)
-        embedded = embeddings.of_run(record, splits) if splits else None
-        if embedded and (not runs or record["data"]["test_groups"] == runs[0].record["data"]["test_groups"]):
-            runs.append(Found(record, embedded))
+        own = embedded.of_run(record, splits) if splits else None
+        if own and (not runs or record["data"]["test_groups"] == runs[0].record["data"]["test_groups"]):
+            runs.append(Found(record, own))
         else:
             missing.append(f"{title(record['method'])} ({record['dataset']}, {record['profile']})")
     return runs, missing
