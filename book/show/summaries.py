@@ -30,7 +30,7 @@ def one_linear_cca(found: Sequence[dict]) -> list[dict]:
     """
     best: dict[tuple, dict] = {}
     for record in found:
-        linear = record["baselines"]["linear_cca"]
+        linear = record["baselines"]["linear_cca"] | {"mirrored": _with_mirror_images(record)}
         best[_tested(record)] = max(best.get(_tested(record), linear), linear, key=_preferred)
     return [record | {"baselines": record["baselines"] | {"linear_cca": best[_tested(record)]}} for record in found]
 
@@ -42,18 +42,30 @@ def _tested(record: dict) -> tuple:
     return record["dataset"], record["profile"] == "toy", *decided
 
 
+def _with_mirror_images(record: dict) -> bool:
+    """Whether the linear CCA of a record was fitted on all of its training pairs, and these have mirror images."""
+    linear, pairs = record["baselines"]["linear_cca"], record["data"].get("train")
+    return record["parameters"].get("mirrored") is True and linear.get("train", pairs) == pairs
+
+
 def _preferred(linear: dict) -> tuple:
     return "twins" in linear, all("map" in way for way in linear["metrics"].values()), linear.get("valid_mrr", 0)
 
 
-def fitted(linear: dict) -> str:
-    """The sentence on which linear CCA it is; empty for made-up ones without settings."""
+def fitted(linear: dict, beside_mirrored: bool = False) -> str:
+    """The sentence on which linear CCA it is; empty for made-up ones without settings.
+
+    `beside_mirrored`: some method of the table has seen mirror images, so it says whether linear CCA has.
+    """
     if "directions" not in linear:
         return ""
     pairs = f", on {linear['train']:,} training pairs" if "train" in linear else ""
+    without = ", without mirror images" if beside_mirrored else ""
+    seen = ", every picture and its mirror image" if linear.get("mirrored") else without
     return (
-        f"Linear CCA is, of the fits in the records, the best on validation (MRR {linear['valid_mrr']:.3f}): "
-        f"{linear['components']} components, ridge {linear['ridge']:g}, {linear['directions']} directions{pairs}."
+        "Linear CCA is, of the fits whose records keep every number given here, "
+        f"the best on validation (MRR {linear['valid_mrr']:.3f}): "
+        f"{linear['components']} components, ridge {linear['ridge']:g}, {linear['directions']} directions{pairs}{seen}."
     )
 
 

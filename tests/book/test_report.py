@@ -535,6 +535,18 @@ def test_a_method_with_more_pictures_is_shown_with_its_own_pairs_and_beside_the_
     assert the_row(shown.split("Text → image")[0], "Linear CCA")["MRR"].startswith(f"{best:.3f}")
 
 
+@pytest.mark.parametrize(
+    ("fitted_on", "said"), [(240, "every picture and its mirror image"), (120, "without mirror images")]
+)
+def test_the_tables_say_whether_linear_cca_has_seen_the_mirror_images(fitted_on, said):
+    item = record("linear_nce", dataset="emoji", variant="mirrored")
+    item["parameters"]["mirrored"], item["data"]["train"] = True, 240
+    chosen = {"valid_mrr": 0.3, "components": 9, "ridge": 1.0, "directions": 9, "train": fitted_on}
+    item["baselines"]["linear_cca"] |= chosen
+    methods = image_text.by_method(summaries.one_linear_cca([item]), "emoji")
+    assert f"on {fitted_on} training pairs, {said}." in image_text_shown("results", methods)
+
+
 def test_a_run_that_differs_from_its_profile_is_no_further_seed_of_it():
     assert [len(same) for same in runs.group([record("ccal_tno"), record("ccal_tno", variant="plain")])] == [1]
 

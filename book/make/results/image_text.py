@@ -82,7 +82,7 @@ def results(runs: Methods) -> dict:
     kept = with_twins(runs)
     return {
         "data": first(runs)["data"],
-        "linear_cca": summaries.fitted(first(runs)["baselines"]["linear_cca"]),
+        "linear_cca": summaries.fitted(first(runs)["baselines"]["linear_cca"], bool(mirrored(runs))),
         "mirrored": mirrored(runs),
         "twins": kept,
         "by_direction": {arrow: [*_scores(runs, way), *_baselines(runs, way)] for way, arrow in ways.items()},
