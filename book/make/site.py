@@ -1,8 +1,12 @@
 """What the pages of the site have that Sphinx and its theme do not give: loaded by `_config.yml` as an extension."""
 
+import json
 import re
 import shutil
 import zlib
+from base64 import b64decode
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +28,15 @@ def finish(app: Sphinx, page: str, template: str, context: dict[str, Any], doctr
     body = context.get("body", "")
     for old, new in OLD_ROLES:
         body = body.replace(old, new)
-    body = ELEMENT.sub(lambda found: image(app, found), body)
+    body = ELEMENT.sub(lambda found: image(app, found, Path(app.env.doc2path(page))), body)
     context["body"] = CELL.sub(r"\1\2</td>", body) if page == "all_runs" else body  # hundreds of rows
     if 'class="math' not in body:
         scripts = context["script_files"]
         context["script_files"] = [one for one in scripts if "mathjax" not in f"{one.filename}{one.attributes}".lower()]
 
 
-def image(app: Sphinx, found: re.Match) -> str:
-    """The element of an image with a class that tells a dark page whether it holds pictures."""
+def image(app: Sphinx, found: re.Match, page: Path) -> str:
+    """The element of an image with a class that tells a dark page whether it holds pictures, and a narrow one."""
     (app.outdir / "_images").mkdir(parents=True, exist_ok=True)
     source = next((app.srcdir / path for path, (_, name) in app.env.images.items() if name == found["file"]), None)
     if source is None or not source.exists():
@@ -42,17 +46,36 @@ def image(app: Sphinx, found: re.Match) -> str:
     shown = found[0].replace(
         "<img ", '<img loading="lazy" class="holds-pictures" ' if pictures else '<img loading="lazy" '
     )
-    if source.suffix == ".png":
-        return readable(
-            source, shown.replace(found["file"], photographs(source, app.outdir / "_images")) if pictures else shown
-        )
     narrow = source.with_name(f"{source.stem}-narrow.svg")
-    if not narrow.exists():
+    if source.suffix == ".svg" and narrow.exists():
+        shutil.copy(narrow, app.outdir / "_images" / narrow.name)
+        return for_both(shown, narrow.name)
+    if source.suffix == ".svg":
         return shown
-    shutil.copy(narrow, app.outdir / "_images" / narrow.name)
-    address = re.search(r'src="([^"]*)\.svg"', shown)
-    assert address, shown
-    return f'<picture><source media="(max-width: 600px)" srcset="{address[1]}-narrow.svg">{shown}</picture>'
+    if drawn := narrow_pngs(page).get(source.stem):
+        (app.outdir / "_images" / f"{source.stem}-narrow.png").write_bytes(drawn)
+        return for_both(shown, f"{source.stem}-narrow.png")
+    return readable(
+        source, shown.replace(found["file"], photographs(source, app.outdir / "_images")) if pictures else shown
+    )
+
+
+def for_both(shown: str, narrow: str) -> str:
+    """An image beside another file of it, in the same folder, for narrow screens."""
+    folder = re.search(r'src="([^"]*/)[^"/]*"', shown)
+    assert folder, shown
+    return f'<picture><source media="(max-width: 600px)" srcset="{folder[1]}{narrow}">{shown}</picture>'
+
+
+@cache
+def narrow_pngs(page: Path) -> dict[str, bytes]:
+    """Name of a figure's file → the same for narrow screens, of what `xmlib.show.drawings` left in a notebook."""
+    if page.suffix != ".ipynb":
+        return {}
+    cells = json.loads(page.read_text(encoding="utf-8"))["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
+    drawn = [(output["data"]["image/png"], output["metadata"].get("image/png", {}).get("narrow")) for output in outputs]
+    return {sha256(b64decode(wide)).hexdigest(): b64decode(narrow) for wide, narrow in drawn if narrow}
 
 
 def readable(source: Path, shown: str) -> str:

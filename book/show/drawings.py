@@ -3,8 +3,12 @@
 import csv
 import io
 import pickle
+import sys
 import textwrap
-from collections.abc import Iterator
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
@@ -14,7 +18,7 @@ from matplotlib.axis import Axis
 from matplotlib.colors import same_color, to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import FuncFormatter, LogFormatter
+from matplotlib.ticker import FuncFormatter, LogFormatter, LogLocator
 
 from xmlib import paths
 from xmlib.files import svg, write_bytes
@@ -24,6 +28,8 @@ WORDS = 7.5  # points: 10 pixels there
 LETTER = 0.58 * WORDS / 72  # inches, of one letter on average
 LOWEST = 2.1  # inches, of a panel
 LINE = 1.5 * WORDS / 72  # inches
+DECADES = 5  # at most, named below a narrow panel
+SHARP = 192  # pixels an inch of a narrow PNG: two for each of a phone's
 COLUMNS = ("panel", "series", "drawn as", "x", "y")
 
 
@@ -103,6 +109,8 @@ def _widen_words(axis: Axis) -> int:
     upright = axis.axis_name == "y"  # type: ignore[attr-defined]
     _wrap(axis.label, 0.8 * (LOWEST if upright else WIDTH))
     if isinstance(axis.get_major_formatter(), LogFormatter):
+        if not upright and isinstance(axis.get_major_locator(), LogLocator):
+            axis.set_major_locator(LogLocator(numticks=DECADES))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     names = [_lines(name, 0.4 * WIDTH) for name in _names(axis)] if upright else []
     if names:
@@ -198,7 +206,39 @@ def save(figure: Figure, folder: str, name: str) -> None:
     A relative `folder` is one of the repository.
     """
     if folder:
-        other = pickle.loads(pickle.dumps(figure))
-        for file, content in drawing(other).files(name).items():
-            write_bytes(paths.ROOT / folder / file, content)
-        plt.close(other)  # or a notebook would show it too
+        with _copy(figure) as other:
+            for file, content in drawing(other).files(name).items():
+                write_bytes(paths.ROOT / folder / file, content)
+
+
+@contextmanager
+def _copy(figure: Figure) -> Iterator[Figure]:
+    """The same figure once more, closed in the end: a notebook would show it too."""
+    other = pickle.loads(pickle.dumps(figure))
+    try:
+        yield other
+    finally:
+        plt.close(other)
+
+
+# ---- figures of notebooks --------------------------------------------------------------------------------------
+
+
+def in_notebooks() -> None:
+    """From now on a notebook keeps a narrow figure too, for the site: as `narrow` in the metadata of the output."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell and hasattr(shell, "kernel"):
+        plt.switch_backend(plt.get_backend())  # which says how figures are shown, so it comes first
+        pngs = shell.display_formatter.formatters["image/png"]
+        pngs.for_type(Figure, partial(_with_narrow, pngs.lookup_by_type(Figure)))
+
+
+def _with_narrow(shown: Callable, figure: Figure) -> Any:
+    """What a notebook shows of a figure and, but for grids of pictures, the metadata of it."""
+    if len(figure.axes) > max(1, len(_beside(figure))):
+        return shown(figure)
+    out = io.BytesIO()
+    with _copy(figure) as other:
+        make_narrow(other)
+        other.savefig(out, format="png", dpi=SHARP)
+    return shown(figure), {"narrow": b64encode(out.getvalue()).decode()}

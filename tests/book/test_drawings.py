@@ -3,10 +3,12 @@
 import csv
 import io
 import pickle
+from base64 import b64decode
 
 import matplotlib.pyplot as plt
 import pytest
 from matplotlib.text import Text
+from PIL import Image
 
 from book.show import drawings
 
@@ -66,4 +68,26 @@ def test_a_figure_that_is_saved_stays_as_it_is(two_panels, tmp_path):
 def test_a_figure_without_points_has_no_numbers():
     figure, _ = plt.subplots()
     assert "a.csv" not in drawings.drawing(figure).files("a")
+    plt.close(figure)
+
+
+def test_a_notebook_keeps_a_narrow_figure_beside_one_of_panels_and_none_beside_a_grid(two_panels):
+    shown, kept = drawings._with_narrow(lambda figure: "wide", two_panels)
+    with Image.open(io.BytesIO(b64decode(kept["narrow"]))) as narrow:
+        assert shown == "wide"
+        assert narrow.width <= (drawings.WIDTH + 0.5) * drawings.SHARP < 2 * narrow.width
+    assert two_panels.get_size_inches().tolist() == [7, 3]
+    grid, _ = plt.subplots(2, 2)
+    assert drawings._with_narrow(lambda figure: "wide", grid) == "wide"
+    plt.close(grid)
+
+
+def test_no_more_decades_are_named_below_a_narrow_panel_than_have_room():
+    figure, ax = plt.subplots()
+    ax.plot([1e-9, 1], [1, 2])
+    ax.set_xscale("log")
+    drawings.make_narrow(figure)
+    figure.canvas.draw()
+    left, right = ax.get_xlim()
+    assert 2 <= sum(left <= place <= right for place in ax.get_xticks()) <= drawings.DECADES
     plt.close(figure)
