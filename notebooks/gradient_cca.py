@@ -175,7 +175,7 @@ T_leaf = T.clone().requires_grad_()
 released_value = torch.linalg.eigvalsh(T_leaf @ T_leaf.T + inside * eye).clamp(1e-7, 1).sqrt().sum()
 within("released-weight", U @ torch.diag(pull) @ Vh, torch.autograd.grad(released_value, T_leaf)[0], 1e-10)
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-notebook-trace-norm", "caption": "What one correlation adds to the released objective beyond itself (left), and the pull on it (right)."}, "image": {"alt": "Left, a curve that falls to almost nothing. Right, a curve that rises quickly to 1 and drops to 0 at the end."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-notebook-trace-norm", "caption": "What one correlation adds to the released objective beyond itself, and the pull on it."}, "image": {"alt": "Left, a curve that falls to almost nothing. Right, a curve that rises quickly to 1 and drops to 0 at the end."}}
 grid = torch.linspace(0, 1, 4001).requires_grad_()
 value = (grid**2 + inside).clamp(1e-7, 1).sqrt()
 (pulls,) = torch.autograd.grad(value.sum(), grid)

@@ -117,7 +117,7 @@ assert near[near["route"] != "released recipe"]["loss"].max() < 1e-12
 assert worst["released recipe"] > 1
 assert worst["implicit, σᵢ² − σⱼ²"] > 1e-4
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-notebook-approach", "caption": "Two correlations approach: relative error of the loss (left) and of the gradient (right), double precision."}, "image": {"alt": "Errors of three routes against a shrinking gap: two grow, the polar route stays at rounding error."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-notebook-approach", "caption": "Two correlations approach: relative error of the loss and of the gradient, double precision."}, "image": {"alt": "Errors of three routes against a shrinking gap: two grow, the polar route stays at rounding error."}}
 figure = gradient_figures.approach(near)
 drawings.save(figure, svg_folder, "gradient-approach")
 plt.show()

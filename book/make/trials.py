@@ -83,7 +83,7 @@ PIECES: dict[str, dict[str, list[Trial]]] = {
         "emoji": _of("emoji", {}, {"alpha": 0.3}),
         "digits": _of("digits", {}, {"alpha": 0.3}),
     },
-    "alpha_small": {  # in batches of fewer than two pairs a dimension
+    "alpha_small": {  # in batches of fewer than two pairs per dimension
         "emoji": _of("emoji", {"batch": 100}, {"batch": 100, "alpha": 0.3}),
         "digits": _of("digits", {"batch": 27}, {"batch": 27, "alpha": 0.3}),
     },

@@ -47,7 +47,7 @@ def picture() -> Figure:
 
 
 def sizes() -> Figure:
-    """Correlations on the sample and on new pairs, and the error of the score map, against pairs a dimension."""
+    """Correlations on the sample and on new pairs, and the error of the score map, against pairs per dimension."""
     rows = statistics.sample_sizes()
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.3))
     own = [row for row in rows if row["d"] == D]
@@ -62,7 +62,7 @@ def sizes() -> Figure:
     right.axhline(1, color=GREY, linestyle=":", label="knows nothing")
     right.set(yscale="log", ylabel="error of the score map", title="Only n / d counts")
     for ax in (left, right):
-        ax.set(xscale="log", xlabel="pairs a dimension, n / d")
+        ax.set(xscale="log", xlabel="pairs per dimension, n / d")
         ax.set_xticks([1, 2, 5, 10, 30, 100], ["1", "2", "5", "10", "30", "100"])
         ax.minorticks_off()
         ax.legend()

@@ -67,7 +67,7 @@ def loss_on_new_pairs(batch: int = BATCH, draws: int = 10) -> float:
 
 @cache
 def reference() -> Tensor:
-    """The gradient (INPUTS, D) that batches should estimate: the mean over eight batches of 50 pairs a dimension."""
+    """The gradient (INPUTS, D) that batches should estimate: the mean over eight batches of 50 pairs per dimension."""
     return Encoders().gradients(50 * D, 8, seed=0)[0].mean(0)
 
 

@@ -36,7 +36,7 @@ def sizes() -> dict:
 
 
 def spectra() -> dict:
-    """The error of the score map by pairs a dimension, for weaker and stronger correlations."""
+    """The error of the score map by pairs per dimension, for weaker and stronger correlations."""
     return {"rows": statistics.spectra(), "ratios": statistics.SHOWN_RATIOS, "d": D}
 
 
