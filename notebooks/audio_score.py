@@ -57,7 +57,7 @@ import torch
 from IPython.display import Markdown
 from tqdm import tqdm
 
-from book.show import audio_figures
+from book.show import audio_figures, drawings
 from xmlib import data, evaluate, fit, methods, paths, profiles
 from xmlib.runs import experiments, records
 from xmlib.runs.parameters import checked, varied
@@ -74,7 +74,7 @@ settings = profiles.settings(
 )  # fmt: skip
 on_device = methods.device(device, precision)
 torch.set_num_threads(threads)
-figures.use_style()
+drawings.use_style()
 pd.options.display.max_colwidth = None  # sources are long
 Markdown(f"**This run**: {chosen.title}, profile `{profile}`, seed {seed}. {chosen.does}")
 

@@ -39,9 +39,8 @@ from book.derivations.checks import Checks, begin, inner, slope
 from book.show import drawings
 from xmlib import cca, objectives
 from xmlib.runs.parameters import checked
-from xmlib.show import figures
 
-figures.use_style()
+drawings.use_style()
 globals().update(checked("gradient_precision", globals()))  # or one sentence on what is wrong
 begin(seed)
 checks = Checks()

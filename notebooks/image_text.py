@@ -58,7 +58,7 @@ import pandas as pd
 import torch
 from IPython.display import Markdown
 
-from book.show import picture_figures, summaries
+from book.show import drawings, picture_figures, summaries
 from xmlib import data, evaluate, methods, profiles
 from xmlib.runs import experiments
 from xmlib.runs.parameters import checked, varied
@@ -73,7 +73,7 @@ chosen, others = methods.METHODS[method], experiments.variants(dataset, comparis
 settings = profiles.settings(profile, dataset, method, epochs=epochs, width=width, batch=batch, d=d, **varied(asked))
 on_device = methods.device(device)
 torch.set_num_threads(threads)
-figures.use_style()
+drawings.use_style()
 Markdown(
     f"**This run**: {chosen.title}, data set `{dataset}`, profile `{profile}`, seeds {seed} to {seed + seeds - 1}. "
     f"{chosen.does}"

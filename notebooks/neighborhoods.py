@@ -64,12 +64,11 @@ import pandas as pd
 import torch
 from IPython.display import Markdown
 
-from book.show import neighborhood_figures
+from book.show import drawings, neighborhood_figures
 from book.show import neighborhood_summaries as summaries
 from xmlib import data, methods, profiles
 from xmlib.neighborhoods import study
 from xmlib.runs.parameters import checked
-from xmlib.show import figures
 
 # Every parameter as what it is declared to be, or one sentence on what is wrong, before anything is built.
 asked = checked(
@@ -87,7 +86,7 @@ settings = profiles.settings(
 configurations = study.configurations(ablation, released)
 on_device = methods.device(device)
 torch.set_num_threads(threads)
-figures.use_style()
+drawings.use_style()
 Markdown(f"**This run**: {chosen.title}, data set `{dataset}`, profile `{profile}`, seeds from {seed}. {chosen.does}")
 
 # %% [markdown]

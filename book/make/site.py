@@ -69,7 +69,7 @@ def for_both(shown: str, narrow: str) -> str:
 
 @cache
 def narrow_pngs(page: Path) -> dict[str, bytes]:
-    """Name of a figure's file → the same for narrow screens, of what `xmlib.show.drawings` left in a notebook."""
+    """Name of a figure's file → the same for narrow screens, of what `book.show.drawings` left in a notebook."""
     if page.suffix != ".ipynb":
         return {}
     cells = json.loads(page.read_text(encoding="utf-8"))["cells"]

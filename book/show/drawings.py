@@ -22,6 +22,7 @@ from matplotlib.ticker import FuncFormatter, LogFormatter, LogLocator
 
 from xmlib import paths
 from xmlib.files import svg, write_bytes
+from xmlib.show import figures
 
 WIDTH = 3.7  # inches of the narrow figure: 355 pixels, what a phone leaves
 WORDS = 7.5  # points: 10 pixels there
@@ -224,8 +225,12 @@ def _copy(figure: Figure) -> Iterator[Figure]:
 # ---- figures of notebooks --------------------------------------------------------------------------------------
 
 
-def in_notebooks() -> None:
-    """From now on a notebook keeps a narrow figure too, for the site: as `narrow` in the metadata of the output."""
+def use_style() -> None:
+    """Give every figure of this process the book's look; a notebook keeps a narrow one too from now on, for the site.
+
+    It is a PNG, `narrow` in the metadata of the output.
+    """
+    figures.use_style()
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if shell and hasattr(shell, "kernel"):
         plt.switch_backend(plt.get_backend())  # which says how figures are shown, so it comes first

@@ -14,7 +14,6 @@ from matplotlib.ticker import MaxNLocator
 
 from xmlib.evaluate import direction_names
 from xmlib.methods import METHODS
-from xmlib.show import drawings
 
 STYLE = Path(__file__).with_name("matplotlibrc")
 METHOD_NAMES = {name: row.title for name, row in METHODS.items()} | {"linear_cca": "Linear CCA", "chance": "Chance"}
@@ -22,9 +21,8 @@ METHOD_COLORS = {name: row.color for name, row in METHODS.items()} | {"linear_cc
 
 
 def use_style() -> None:
-    """Give every figure of this process the book's look; in a notebook, one for narrow screens beside it."""
+    """Give every figure of this process the book's look."""
     plt.style.use(STYLE)
-    drawings.in_notebooks()
 
 
 def learning_curve(records: list[dict], ax: Axes | None = None) -> Axes:
