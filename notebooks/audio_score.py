@@ -57,7 +57,7 @@ import torch
 from IPython.display import Markdown
 from tqdm import tqdm
 
-from book.show import audio_figures, drawings
+from book.show import audio_figures, curves, drawings
 from xmlib import data, evaluate, fit, methods, paths, profiles
 from xmlib.runs import experiments, records
 from xmlib.runs.parameters import checked, varied
@@ -162,7 +162,7 @@ usual = paths.RUNS / "records" / f"{checkpoint.parent.name}.json"
 saved = records.save(result, experiments.place(result, record) if record else usual)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-curve", "caption": "MRR after each epoch, sheet → audio, among the validation pairs and among a fixed random training subset of the same size."}}
-figures.learning_curve([result])
+curves.learning_curve([result])
 plt.show()
 
 # %% tags=["hide-input"]
@@ -226,7 +226,7 @@ plt.show()
 # belongs to. A green frame marks the right one.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-retrieved", "caption": "Test snippets and the five best excerpts for each."}}
-queries, expected = figures.telling_queries(result["ranks"]["view1_to_view2"])
+queries, expected = curves.telling_queries(result["ranks"]["view1_to_view2"])
 found = (x[queries] @ y.T).topk(5).indices.cpu()
 audio_figures.retrieved(splits.test, queries, found, expected)
 plt.show()

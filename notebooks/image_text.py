@@ -58,12 +58,11 @@ import pandas as pd
 import torch
 from IPython.display import Markdown
 
-from book.show import drawings, picture_figures, summaries
+from book.show import curves, drawings, picture_figures, summaries
 from xmlib import data, evaluate, methods, profiles
 from xmlib.runs import experiments
 from xmlib.runs.parameters import checked, varied
 from xmlib.scoring import refit
-from xmlib.show import figures
 
 # Every parameter as what it is declared to be, or one sentence on what is wrong, before anything is built.
 asked = checked("image_text", globals(), method=methods.IMAGE_METHODS, dataset=data.of_notebook("image_text"))
@@ -126,7 +125,7 @@ runs = [
 found = [run.record for run in runs]
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-picture-curve", "caption": "MRR after each epoch, image → text, among the validation pairs and among a fixed random training subset of the same size. One line a seed."}}
-figures.learning_curve(found)
+curves.learning_curve(found)
 plt.show()
 
 # %% tags=["hide-input"]
@@ -186,14 +185,14 @@ plt.show()
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-text-picture", "caption": "Texts, and the five best pictures for each."}}
 if to_look_at:
-    queries, ranks = figures.telling_queries(first.record["ranks"]["view2_to_view1"])
+    queries, ranks = curves.telling_queries(first.record["ranks"]["view2_to_view1"])
     best = (first.y[queries] @ first.x.T).topk(5).indices.cpu()
     picture_figures.found_pictures(splits.test, queries, best, ranks)
     plt.show()
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-picture-text", "caption": "Pictures, and the five best texts for each."}}
 if to_look_at:
-    queries, ranks = figures.telling_queries(first.record["ranks"]["view1_to_view2"])
+    queries, ranks = curves.telling_queries(first.record["ranks"]["view1_to_view2"])
     best = (first.x[queries] @ first.y.T).topk(5).indices.cpu()
     picture_figures.found_texts(splits.test, queries, best, ranks)
     plt.show()

@@ -64,6 +64,7 @@ import seaborn as sns
 import torch
 from IPython.display import HTML, Markdown
 
+from book.show import curves, own_pairs
 from xmlib import methods, paths
 from xmlib.data.own import pairs, sides
 from xmlib.data.own.ready import ready
@@ -73,7 +74,7 @@ from xmlib.retriever import choice
 from xmlib.retriever.folder import check_place
 from xmlib.runs.parameters import checked
 from xmlib.scoring import health
-from xmlib.show import figures, gallery
+from xmlib.show import figures
 
 # Every parameter as what it is declared to be, or one sentence on what is wrong, before anything is read.
 parameters = checked(
@@ -99,7 +100,7 @@ else:
     found = pairs.example()
 
 # %% tags=["hide-input"]
-HTML(gallery.examples(found, np.linspace(0, len(found) - 1, min(6, len(found))).astype(int)))
+HTML(own_pairs.examples(found, np.linspace(0, len(found) - 1, min(6, len(found))).astype(int)))
 
 # %% [markdown]
 # ## Is it healthy?
@@ -133,9 +134,9 @@ done = choice.trials(data, minutes, asked, seed, on_device.type, **changes)
 best = choice.best(done)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-your-curve", "caption": "MRR after each epoch, view 1 → view 2, among the validation pairs and among as many training pairs. A wide gap between the two is overfitting."}}
-curves = [trial for trial in done if trial.retriever.about["history"]]
-if curves:
-    ax = figures.learning_curve([trial.curve(seed) for trial in curves])
+trained = [trial for trial in done if trial.retriever.about["history"]]
+if trained:
+    ax = curves.learning_curve([own_pairs.curve(trial, seed) for trial in trained])
     ax.set(ylabel="MRR, view 1 → view 2")
     sns.move_legend(ax, "upper left", bbox_to_anchor=(1, 1))
     plt.show()
@@ -161,11 +162,11 @@ test_rows = data.rows["test"]
 
 
 def shown(direction: str) -> HTML:
-    queries, ranks = figures.telling_queries(best.test["ranks"][direction])
-    answers = choice.answers(best, data, direction, queries)
+    queries, ranks = curves.telling_queries(best.test["ranks"][direction])
+    answers = own_pairs.answers(best, data, direction, queries)
     same = data.files[1] if data.files else None
     back = direction != "view1_to_view2"
-    return HTML(gallery.found(found, test_rows[queries], test_rows[answers], ranks, back, same))
+    return HTML(own_pairs.found(found, test_rows[queries], test_rows[answers], ranks, back, same))
 
 
 shown("view1_to_view2")
@@ -181,7 +182,7 @@ shown("view2_to_view1")
 # interval above 0, give `bank` to `Retriever.index`.
 
 # %% tags=["hide-input"]
-choice.hubs(best, data).style.format(precision=2).format("{:.3f}", subset=["MRR"])
+own_pairs.hubs(best, data).style.format(precision=2).format("{:.3f}", subset=["MRR"])
 
 # %% [markdown]
 # ## Recommendation
@@ -192,7 +193,7 @@ Markdown(words)
 
 # %%
 choice.keep(best, data, place)
-kept = choice.summary(parameters, found, checkup, done, words)
+kept = own_pairs.summary(parameters, found, checkup, done, words)
 target = Path(record).expanduser() if record else place.with_name(f"{place.name}.json")
 write_text(target / "your_pairs.json" if target.is_dir() else target, json.dumps(kept, indent=1, ensure_ascii=False))
 size = sum(file.stat().st_size for file in place.rglob("*")) / 1e6

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 from PIL import Image
 
+from book.show import own_pairs
 from xmlib import evaluate, paths
 from xmlib.data.own import pairs
 from xmlib.data.own.ready import ready
@@ -91,12 +92,12 @@ def test_the_kept_model_finds_the_ids_of_the_pairs(data, done, tmp_path):
 
 def test_the_summary_is_json(data, done):
     checkup = health.report(data)
-    found = choice.summary({"seed": 1}, data.pairs, checkup, done, "words")
+    found = own_pairs.summary({"seed": 1}, data.pairs, checkup, done, "words")
     assert json.loads(json.dumps(found))["trials"][0]["metrics"] == done[0].test["metrics"]
 
 
 def test_corrections_for_hubs_stand_beside_plain_scores(data, done):
-    table = choice.hubs(choice.best(done), data)
+    table = own_pairs.hubs(choice.best(done), data)
     plain = choice.best(done).test["metrics"]["view1_to_view2"]
     assert table.loc[("view1 → view2", "none"), "MRR"] == plain["mrr"]
     assert {"csls", "query_bank"} <= set(table.index.get_level_values(1))
@@ -112,7 +113,7 @@ def shown(tmp_path):
 
 
 def test_pictures_and_players_are_inside_the_page_and_names_are_escaped(shown):
-    page = gallery.examples(shown, [0, 1])
+    page = own_pairs.examples(shown, [0, 1])
     assert len(re.findall(r'src="data:image/png;base64,', page)) == 2
     assert len(re.findall(r'<audio controls [^>]*src="data:audio/mpeg;base64,', page)) == 2
     assert "<b>" not in page
@@ -121,7 +122,7 @@ def test_pictures_and_players_are_inside_the_page_and_names_are_escaped(shown):
 
 
 def test_the_right_answer_has_the_frame(shown):
-    page = gallery.found(shown, [0], [[2, 0, 1]], [2.0])
+    page = own_pairs.found(shown, [0], [[2, 0, 1]], [2.0])
     cells = page.split("<td")[1:]
     assert [("#009E73" in cell) for cell in cells] == [False, False, True, False]
     assert "rank 2" in cells[0]
@@ -162,15 +163,15 @@ def test_trials_of_captions_are_scored_with_any_caption_as_right(captioned):
 def test_answers_have_a_picture_once_and_all_its_captions_are_framed(captioned):
     data, trial = captioned
     rows, number = data.rows["test"], data.files[1]
-    found = choice.answers(trial, data, "view2_to_view1", range(len(rows)), 8)
+    found = own_pairs.answers(trial, data, "view2_to_view1", range(len(rows)), 8)
     assert all(len(set(number[rows[row]])) == 8 for row in found)
-    forth = choice.answers(trial, data, "view1_to_view2", [0], len(rows))
-    html = gallery.found(data.pairs, rows[[0]], rows[forth], [1], same=number)
-    assert html.count(gallery.RIGHT) == 2
+    forth = own_pairs.answers(trial, data, "view1_to_view2", [0], len(rows))
+    html = own_pairs.found(data.pairs, rows[[0]], rows[forth], [1], same=number)
+    assert html.count(own_pairs.RIGHT) == 2
 
 
 def test_hubs_of_captions_are_looked_for_with_every_pair_by_itself(captioned):
     data, trial = captioned
-    table = choice.hubs(trial, data)
+    table = own_pairs.hubs(trial, data)
     plain = evaluate.both_ways(trial.x, trial.y)["metrics"]["view1_to_view2"]["mrr"]
     assert table["MRR"].iloc[0] == pytest.approx(plain)

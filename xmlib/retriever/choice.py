@@ -15,12 +15,11 @@ from torch import Tensor
 
 from xmlib import evaluate, fit, methods
 from xmlib.data.own.ready import Ready
-from xmlib.data.own.sides import Pairs
 from xmlib.errors import InputError
 from xmlib.retriever import results_page, training
 from xmlib.retriever.retriever import Retriever
-from xmlib.scoring import baselines, captions, hubness, intervals, relevance
-from xmlib.scoring.health import NAMES, Health
+from xmlib.scoring import baselines, captions, intervals, relevance
+from xmlib.scoring.health import NAMES
 
 FIRST = (training.LINEAR, "linear_nce", "ccal_cont", "learned_nce", "ccal_nce", "learned_cont")
 ORDER = (*FIRST, *(name for name in training.METHODS if name not in FIRST))
@@ -48,12 +47,6 @@ class Trial:
     @property
     def title(self) -> str:
         return TITLES[self.method]
-
-    def curve(self, seed: int) -> dict[str, Any]:
-        """What `figures.learning_curve` draws."""
-        about = self.retriever.about
-        named = {"method": self.method, "seed": seed, "dataset": "own"}
-        return named | {name: about[name] for name in ("history", "best_epoch", "valid_mrr")}
 
     def reciprocal_ranks(self) -> np.ndarray:
         """(n,) of every test pair, the mean of both directions."""
@@ -219,56 +212,6 @@ def _against(linear: Trial, own: np.ndarray, groups: Sequence[int]) -> str:
 def _alike(own: np.ndarray, other: np.ndarray, groups: Sequence[int]) -> bool:
     low, high = intervals.paired_interval(own, other, groups)
     return low <= 0 <= high
-
-
-def answers(trial: Trial, ready: Ready, direction: str, queries: Sequence[int], k: int = 5) -> np.ndarray:
-    """Test pairs (q, k) whose items a trial finds best for those of some test pairs; a file of several pairs is one."""
-    forward = direction == next(iter(evaluate.DIRECTIONS))
-    asking, answering = (trial.x, trial.y) if forward else (trial.y, trial.x)
-    view, number = ready.shared("test") or (0, np.arange(len(answering)))
-    own = number if view == (2 if forward else 1) else np.arange(len(answering))
-    offered = np.unique(own, return_index=True)[1]
-    scores = asking[list(queries)] @ answering[offered].T
-    return offered[scores.topk(min(k, len(offered))).indices.cpu().numpy()]
-
-
-def hubs(trial: Trial, ready: Ready) -> pd.DataFrame:
-    """What each correction for hubs does to a trial's test scores, in both directions; the bank is training queries.
-
-    Where pairs share files, every pair is a query of its own here and has one right answer.
-    """
-    splits = ready.splits
-    plain = evaluate.both_ways(trial.x, trial.y)["metrics"] if ready.shared("test") else trial.test["metrics"]
-    bank1, bank2 = fit.embed(trial.retriever.model, splits.train)
-    corrected = hubness.corrected(trial.x, trial.y, bank1, bank2, splits.test.groups)
-    rows = []
-    for way, name in zip(evaluate.DIRECTIONS, NAMES, strict=True):
-        rows.append({"direction": name, "correction": "none", **_hub_row(plain[way]), "MRR gain": ""})
-        for correction, found in corrected.items():
-            low, high = found[way]["mrr_gain_interval"]
-            gain = f"{found[way]['mrr_gain']:+.3f} [{low:+.3f}, {high:+.3f}]"
-            rows.append({"direction": name, "correction": correction, **_hub_row(found[way]), "MRR gain": gain})
-    return pd.DataFrame(rows).set_index(["direction", "correction"])
-
-
-def _hub_row(metrics: dict) -> dict[str, float]:
-    return {"R@1": metrics["r1"], "R@10": metrics["r10"], "MRR": metrics["mrr"], "hubness": metrics["hubness"]}
-
-
-def summary(parameters: dict, pairs: Pairs, checkup: Health, done: Sequence[Trial], words: str) -> dict[str, Any]:
-    """All numbers of a run for a file: what JSON can hold."""
-    return {
-        "notebook": "your_pairs", "parameters": parameters, "pairs": len(pairs), "left_out": pairs.left_out,
-        "health": [finding.sentence for finding in checkup.findings], "recommendation": words,
-        "chosen": best(done).method,
-        "trials": [
-            {
-                "method": trial.method, "valid_mrr": trial.valid_mrr, "seconds": trial.seconds,
-                "stopped": trial.stopped, "metrics": trial.test["metrics"],
-            }
-            for trial in done
-        ],
-    }  # fmt: skip
 
 
 def keep(trial: Trial, ready: Ready, folder: Path) -> Path:

@@ -5,52 +5,18 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from scipy.sparse import issparse
 
 from xmlib.data.own import sounds
-from xmlib.data.own.sides import Pairs, Side
+from xmlib.data.own.sides import Side
 from xmlib.data.pictures import pictures
 
 SECONDS = 5  # of a sound that are played, from its middle
 LETTERS = 160  # of a text that are shown
 WIDTH, HEIGHT = 96, 40  # pixels of a row of numbers
-CELL = "padding:6px;text-align:center;vertical-align:top;max-width:150px;font-size:85%;overflow-wrap:anywhere"
-RIGHT = "outline:3px solid #009E73"  # the colour that frames right answers in every figure
-
-
-def examples(pairs: Pairs, rows: Sequence[int]) -> str:
-    """A table of pairs: their ids, the items of view 1 above those of view 2."""
-    lines = [[html.escape(pairs.ids[i]) for i in rows]]
-    lines += [[item(side, i) for i in rows] for side in (pairs.view1, pairs.view2)]
-    return _table([[(cell, False) for cell in line] for line in lines])
-
-
-def found(
-    pairs: Pairs,
-    queries: Sequence[int],
-    candidates: Sequence[Sequence[int]],
-    ranks: Sequence[float],
-    back: bool = False,
-    same: Sequence[int] | None = None,
-) -> str:
-    """A table of queries and what they found, best first; right answers have a green frame.
-
-    `queries`, `candidates`: rows of `pairs`; `ranks`: of the right answers. `back`: view 2 queries view 1. `same`: a
-    number for each of the pairs, equal for those whose items are right for each other.
-    """
-    known = range(len(pairs)) if same is None else same
-    asking, answering = (pairs.view2, pairs.view1) if back else (pairs.view1, pairs.view2)
-    lines = []
-    for query, answers, rank in zip(queries, candidates, ranks, strict=True):
-        first = f"<b>rank {rank:g}</b><br>{item(asking, query)}"
-        lines.append(
-            [(first, False), *((item(answering, int(row)), bool(known[row] == known[query])) for row in answers)]
-        )
-    return _table(lines)
 
 
 def item(side: Side, row: int) -> str:
@@ -74,12 +40,6 @@ def shortened(text: str) -> str:
 def media(kind: str, file: Path) -> str:
     """A picture or the middle of a sound as an address that holds it."""
     return address("image/png", _png(file)) if kind == "images" else address("audio/mpeg", _mp3(file))
-
-
-def _table(lines: Sequence[Sequence[tuple[str, bool]]]) -> str:
-    """Cells with their content and whether they are the right answer."""
-    rows = ["".join(f'<td style="{CELL};{RIGHT * right}">{cell}</td>' for cell, right in line) for line in lines]
-    return "<table>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
 
 
 def address(kind: str, content: bytes) -> str:

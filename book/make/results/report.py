@@ -34,13 +34,12 @@ from book.make.results import (
 )
 from book.make.results.runs import group, longest, rivals
 from book.make.write import draw, files, write
-from book.show import audio_figures
+from book.show import audio_figures, curves
 from book.show.drawings import Drawing
 from xmlib import paths
 from xmlib.data import Splits
 from xmlib.errors import InputError
 from xmlib.runs import records
-from xmlib.show import figures
 
 COMMITTED = ("full", "medium")  # quick records stay on the machine that made them
 MARKS = ("<!-- results -->", "<!-- /results -->")
@@ -119,7 +118,7 @@ def pictures(found: Sequence[dict]) -> dict[str, Drawing]:
     drawn = {}
     for same_pairs in reversed(rivals(group(found))):
         first = [run.first for run in same_pairs]
-        drawn[f"curves-{same_pairs[0].profile}.svg"] = draw(partial(figures.learning_curve, first))
+        drawn[f"curves-{same_pairs[0].profile}.svg"] = draw(partial(curves.learning_curve, first))
         drawn[f"ranks-{same_pairs[0].profile}.svg"] = draw(partial(audio_figures.rank_distribution, first))
     return drawn
 
@@ -172,7 +171,7 @@ def make_readme(records_folder: Path) -> list[Path]:
     text = tables.filled("readme", tables.readme(runs, records.reported()))
     if not runs:
         return _changed(fill(README, text), README)
-    drawn = write(README_FIGURE, draw(lambda: figures.learning_curve([run.first for run in rivals(runs)[0]])).wide)
+    drawn = write(README_FIGURE, draw(lambda: curves.learning_curve([run.first for run in rivals(runs)[0]])).wide)
     return _changed(fill(README, text), README) + _changed(drawn, README_FIGURE)
 
 
