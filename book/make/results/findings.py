@@ -16,6 +16,7 @@ from xmlib.scoring import intervals
 from xmlib.scoring.intervals import Mean
 
 NAMES = {"audio_score": "sheet music", "emoji": "emoji", "openclipart": "Openclipart", "icons": "icons"}
+VARIANTS = {"directions_1": "one way", "directions_2": "both ways", "sym": "+ sym"}  # others say what they are
 SEEDS = {"A1": 5, "A2": 5, "A3": 5, "A4": 3, "A5": 3, "A6": 10, "B1": 10, "B2": 10, "B3": 10}  # that a verdict needs
 
 
@@ -80,8 +81,10 @@ def linked(records: Sequence[dict]) -> dict[str, dict[int, str]]:
     """What was run → seed → path of the record below book/records."""
     told: dict[str, dict[int, str]] = {}
     for record in records:
-        name = " ".join(filter(None, (NAMES[record["dataset"]], record.get("variant"), title(record["method"]))))
-        told.setdefault(f"{name}, {record['profile']}", {})[record["seed"]] = file_name(record)
+        parts = (record.get("variant") or "").split("-")
+        words = [VARIANTS.get(part) or part.replace("_", " ") for part in parts if part]
+        name = f"{NAMES[record['dataset']]}: {', '.join([title(record['method']), *words, record['profile']])}"
+        told.setdefault(name, {})[record["seed"]] = file_name(record)
     return told
 
 

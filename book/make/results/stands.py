@@ -21,7 +21,8 @@ def fragments(found: Sequence[dict], tried: dict[str, dict]) -> dict[str, str]:
     `tried`: the trials on validation pairs.
     """
     asked = verdicts(found)
-    made = {name: filled(name, told, asked) for name in ("stands", "stands_details")}
+    made = {"stands": filled("stands", told, asked), "stands_details": filled("stands_details", told(asked))}
+    made |= {f"stands_{one['claim'].name}": filled("stands_claim", told, [one]) for one in asked}
     made["answer"] = filled("answer", answer(found) | told(asked))
     made["choose"] = filled("choose", choose.table, choose.tested(summaries.one_linear_cca(found)), tried)
     made["cite"] = filled("cite", citation())
