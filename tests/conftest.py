@@ -118,6 +118,14 @@ def forks(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def committed() -> list[dict]:
+    """Every record of the book, metrics held against ranks and names against places; not to be changed."""
+    from book.make.results import report
+
+    return report.load_records(paths.RECORDS)
+
+
+@pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of the system's Chromium or Chrome."""
     found = next(filter(None, map(shutil.which, BROWSERS)), None)

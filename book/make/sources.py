@@ -80,7 +80,8 @@ def _records(value: Any) -> Iterator[dict]:
         else:
             yield from _records(list(value.values()))
     elif isinstance(value, list | tuple):
-        for one in value:
+        numbers = isinstance(value, list) and value and isinstance(value[0], float | int)  # of a record, a million
+        for one in () if numbers else value:
             yield from _records(one)
     elif is_dataclass(value):
         yield from _records(list(vars(value).values()))

@@ -1,6 +1,7 @@
 """The book's tables and figures say what the records say."""
 
 import copy
+import functools
 import html
 import json
 import os
@@ -15,7 +16,7 @@ from conftest import absent
 from made_up import BACK, FORTH, N, query_groups, record, scores
 
 from book.make import markdown
-from book.make.results import image_text, neighborhoods, pages, report, runs, tables, variants
+from book.make.results import image_text, neighborhoods, pages, pages_image_text, report, runs, tables, variants
 from book.show import neighborhood_summaries, summaries, units
 from xmlib import encoders, evaluate, paths, profiles
 from xmlib.errors import InputError
@@ -164,7 +165,8 @@ def test_the_method_named_on_the_home_page_is_chosen_by_validation_and_not_by_te
     assert f"{chosen['metrics'][FORTH]['mrr']:.3f}" in text
 
 
-def test_the_same_records_give_the_same_bytes_and_unchanged_files_are_left_alone(tmp_path):
+def test_the_same_records_give_the_same_bytes_and_unchanged_files_are_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(pages_image_text, "load", functools.cache(pages_image_text.load))  # whose bytes tests/data hold
     folder = save(tmp_path / "records", record("ccal_tno"), record("ccal_cont"))
     first = report.make(folder, tmp_path / "out")
     written = {path: path.read_bytes() for path in first}
@@ -280,9 +282,9 @@ def rendered_tables(page: Path) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("direction", evaluate.DIRECTIONS)
-def test_the_numbers_of_the_built_book_equal_the_records(direction):
+def test_the_numbers_of_the_built_book_equal_the_records(direction, committed):
     page = paths.ROOT / "_build" / "html" / "comparison.html"
-    paper = [item for item in report.load_records(paths.RECORDS) if item["dataset"] == "audio_score"]
+    paper = [item for item in committed if item["dataset"] == "audio_score"]
     found = [item for run in runs.group(paper) for item in run]
     if not page.exists() or not found:
         absent("the book or its records have not been built (make book)")
@@ -297,9 +299,9 @@ def test_the_numbers_of_the_built_book_equal_the_records(direction):
 
 
 @pytest.mark.parametrize("dataset", image_text.DATASETS)
-def test_the_numbers_of_the_page_on_pictures_and_words_are_means_of_the_records(dataset):
+def test_the_numbers_of_the_page_on_pictures_and_words_are_means_of_the_records(dataset, committed):
     page = paths.ROOT / "_build" / "html" / "image_text.html"
-    methods = image_text.by_method(report.load_records(paths.RECORDS), dataset)
+    methods = image_text.by_method(committed, dataset)
     if not page.exists() or not methods:
         absent("the book or its records have not been built (make book, make openclipart)")
     rows = {tuple(row) for row in rendered_tables(page)}
@@ -318,7 +320,8 @@ def test_the_readme_links_to_nothing_that_is_not_there():
     assert [link for link in links if not (paths.ROOT / link).exists()] == []
 
 
-def test_the_readme_shows_the_committed_records_as_they_are(tmp_path, monkeypatch):
+def test_the_readme_shows_the_committed_records_as_they_are(tmp_path, monkeypatch, committed):
+    monkeypatch.setattr(report, "load_records", lambda folder: committed)
     for name in ("README", "README_FIGURE"):
         source = getattr(report, name)
         copy = tmp_path / source.name

@@ -16,7 +16,6 @@ from book.make.results import (
     evidence_terms,
     evidence_training,
     findings,
-    report,
     runs,
     stands,
     tables,
@@ -189,10 +188,9 @@ def test_linear_cca_is_advised_unless_the_gain_lies_above_0():
     assert [clear["use"], open_["use"]] == [runs.title("ccal_cont"), "Linear CCA"]
 
 
-def test_the_page_says_what_the_records_of_this_repository_give():
-    found = report.load_records(paths.RECORDS)
-    shown = stands.fragments(found, trials.load())
-    for one in stands.verdicts(found):
+def test_the_page_says_what_the_records_of_this_repository_give(committed):
+    shown = stands.fragments(committed, trials.load())
+    for one in stands.verdicts(committed):
         line = next(line for line in shown["stands.md"].splitlines() if f"(claim-{one['claim'].name})" in line)
         assert ("**not" in line) or f"**{one['verdict']}**" in line
         assert one["verdict"] != UNTESTED or "**not yet run**" in line or "**not finished**" in line

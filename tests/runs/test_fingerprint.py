@@ -2,7 +2,7 @@
 
 import pytest
 
-from xmlib.runs import fingerprint, records
+from xmlib.runs import fingerprint
 
 SOURCE = '''"""A module."""
 import math
@@ -53,8 +53,8 @@ def test_what_differs_is_named():
     assert fingerprint.changed({"cca": "1", "fit": "2"}, {"cca": "1", "fit": "3", "new": "4"}) == ["fit", "new"]
 
 
-def test_every_committed_record_names_the_code_of_each_module():
-    for record in records.load_all():
+def test_every_committed_record_names_the_code_of_each_module(committed):
+    for record in committed:
         assert {"cca", "fit", "evaluate"} <= record["code"].keys()
 
 

@@ -239,11 +239,6 @@ def test_a_folder_or_a_pipe_in_place_of_a_record_is_refused(tmp_path):
 # --- numbers ---
 
 
-@pytest.fixture(scope="module")
-def committed():
-    return records.load_all()  # which holds their metrics against their ranks
-
-
 def test_every_committed_record_holds_the_metrics_of_its_ranks(committed):
     assert {found["dataset"] for found in committed} >= {"audio_score", "emoji", "openclipart"}
 
