@@ -1,3 +1,4 @@
+import gc
 import json
 import os
 import platform
@@ -29,6 +30,15 @@ FIRST = (
 def pytest_collection_modifyitems(items):
     places = {name: place for place, name in enumerate(FIRST)}
     items.sort(key=lambda item: places.get(item.path.name, len(FIRST)))
+
+
+def pytest_configure():
+    gc.disable()  # what is imported stays: looking through it for garbage again and again takes half of the time
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
 
 
 COUNTED = {"kills": "kills done", "faults": "faults injected", "hostile": "hostile files tried"}
