@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from xmlib import paths
-from xmlib.data import cache, duplicates, texts
+from xmlib.data import cache, drawn, duplicates, texts
 from xmlib.data.emoji import emoji_concepts
 from xmlib.data.emoji.emoji_concepts import STYLES, Concept
-from xmlib.data.image_text import Items, Size, assemble, check_seed, mirror, one_of, opened
+from xmlib.data.image_text import Size, assemble, check_seed, mirror, one_of, opened
 from xmlib.data.pictures import image_features, pictures
 from xmlib.data.splits import Splits
 
@@ -45,17 +45,16 @@ def load(
     about = {"concepts": settings(), "size": size._asdict()}
     concepts = home / f"concepts-{cache.key([settings(), size.of])}"
     known = cache.built(home, "emoji", lambda: cache.published(concepts), lambda: _describe(concepts, size.of))
-    drawn = sorted({*styles.values(), second} - {""})
-    folders = {name: _artwork(home, name, known["ids"], processes) for name in drawn}
+    used = sorted({*styles.values(), second} - {""})
+    folders = {name: _artwork(home, name, known["ids"], processes) for name in used}
     more = [folders[second]] if second else []
     if mirrored:
         more += [_artwork(home, name, known["ids"], processes, mirrored) for name in (own, second) if name]
-    items = Items(known["ids"], known["texts"], np.array(known["labels"]), np.array(known["groups"], np.int64))
     decided = {**about, "seed": seed, "style": style, "test_style": styles["test"]} | mirror(mirrored)
     return assemble(
-        "emoji", profile, seed, items, {part: opened(folders[name]) for part, name in styles.items()}, size,
-        split=split, shuffled=shuffled, complementary=complementary, settings=decided, folder=folders[own],
-        more=[opened(folder) for folder in more],
+        "emoji", profile, seed, drawn.items(known), {part: opened(folders[name]) for part, name in styles.items()},
+        size, split=split, shuffled=shuffled, complementary=complementary, settings=decided,
+        folder=folders[own], more=[opened(folder) for folder in more],
     )  # fmt: skip
 
 
@@ -77,11 +76,7 @@ def _describe(folder: Path, count: int) -> dict[str, Any]:
     concepts = emoji_concepts.concepts()
     if count:
         concepts = _sample(concepts, count)
-    numbers = group(concepts)
-    columns = {name: [getattr(concept, name) for concept in concepts] for name in Concept._fields}
-    listed = {"ids": columns["id"], "texts": columns["text"], "labels": columns["label"], "groups": numbers.tolist()}
-    cache.publish(folder, {}, listed)
-    return cache.published(folder)
+    return drawn.describe(folder, concepts, group(concepts))
 
 
 def _sample(concepts: list[Concept], count: int) -> list[Concept]:

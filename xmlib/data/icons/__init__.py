@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -12,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from xmlib import paths
-from xmlib.data import cache, duplicates, image_text, texts
+from xmlib.data import cache, drawn, duplicates, image_text, texts
 from xmlib.data.icons import icon_files, icon_texts, npm
-from xmlib.data.icons.icon_files import COLLECTIONS, Drawing
+from xmlib.data.icons.icon_files import COLLECTIONS
 from xmlib.data.icons.icon_texts import Icon
-from xmlib.data.image_text import SPLITS, Items, Size, assemble, check_seed, mirror, one_of, opened
+from xmlib.data.image_text import SPLITS, Items, Size, check_seed, one_of
 from xmlib.data.pictures import image_features
 from xmlib.data.splits import Splits
 from xmlib.errors import InputError
@@ -53,31 +51,14 @@ def load(
     tested = names_of(test_collections) if test_collections else trained
     held = SOME if size == WHOLE and (collections or test_collections) else size
     home = folder_of(cache_folder)
-    drawn, described = _folders(size, home)
-    make = partial(_build, home, drawn, described, size.of, processes)
-    known = cache.built(home, "icons", lambda: cache.published(drawn) and cache.published(described), make)
-    items = Items(known["ids"], known["texts"], np.array(known["labels"]), np.array(known["groups"], np.int64))
-    again = drawn.with_name(f"mirrored-{drawn.name}")
-    if mirrored:
-        make = partial(_compute, home, again, known["ids"], processes, mirrored=True)
-        cache.built(home, "icons", lambda: cache.published(again), make)
+    unpack, folders = partial(icon_files.unpack, home / "packages"), _folders(size, home)
     hands = {"collections": trained, "test_collections": tested}
-    decided = {"items": settings(), "size": held._asdict(), "seed": seed, **hands, "train_pairs": train_pairs}
-    return assemble(
-        "icons",
-        profile,
-        seed,
-        items,
-        dict.fromkeys(("train", "valid", "test"), opened(drawn)),
-        held,
-        split=split,
-        shuffled=shuffled,
-        complementary=complementary,
-        settings=decided | mirror(mirrored),
-        folder=drawn,
-        more=[opened(again)] if mirrored else [],
+    return drawn.pairs(
+        "icons", profile, seed, held, folders, partial(_build, *folders, size.of, unpack, processes), unpack,
+        processes=processes, mirrored=mirrored, split=split, shuffled=shuffled, complementary=complementary,
+        settings={"items": settings(), "size": held._asdict(), "seed": seed, **hands, "train_pairs": train_pairs},
         chosen=partial(choose, trained=trained, tested=tested, train_pairs=train_pairs),
-    )
+    )  # fmt: skip
 
 
 def names_of(collections: str) -> list[str]:
@@ -106,8 +87,8 @@ def facts(cache_folder: Path | None = None) -> dict[str, Any]:
 def _folders(size: Size, home: Path) -> tuple[Path, Path]:
     """Where pictures and texts belong. Which drawings a sample has depends on their texts."""
     sample = [size.of, icon_texts.VERSION] if size.of else 0
-    drawn = cache.key([icon_files.VERSION, icon_files.versions(), image_features.settings(), sample])
-    return home / f"pictures-{drawn}", home / f"texts-{cache.key([settings(), size.of])}"
+    pictures = cache.key([icon_files.VERSION, icon_files.versions(), image_features.settings(), sample])
+    return home / f"pictures-{pictures}", home / f"texts-{cache.key([settings(), size.of])}"
 
 
 def folder_of(cache_folder: Path | None = None) -> Path:
@@ -128,21 +109,15 @@ def settings() -> list[Any]:
     return [code, SAME_WORDS, icon_files.versions(), image_features.settings()]
 
 
-def _build(home: Path, drawn: Path, described: Path, count: int, processes: int) -> dict[str, Any]:
+def _build(pictures: Path, described: Path, count: int, unpack: drawn.Unpack, processes: int) -> dict[str, Any]:
     """Compute the features of all drawings, and write down texts and groups beside them."""
-    drawings, logos = icon_files.drawings(home / "packages")
+    drawings, logos = icon_files.drawings(pictures.parent / "packages")
     icons = icon_texts.icons(drawings)
     if count:
         icons = _sample(icons, count)
-    manifest = cache.published(drawn) or _compute(home, drawn, [icon.id for icon in icons], processes)
-    names = set(manifest["names"])
-    kept = [icon for icon in icons if icon.id in names]
-    groups = group(kept, np.load(drawn / "thumbnails.npy", mmap_mode="r"))
-    columns = {name: [getattr(icon, name) for icon in kept] for name in Icon._fields}
-    listed = {"ids": columns["id"], "texts": columns["text"], "labels": columns["label"], "groups": groups.tolist()}
+    kept, thumbnails = drawn.draw(pictures, icons, unpack, processes)
     drawn_by = {name: sum(icon.collection == name for icon in kept) for name in COLLECTIONS}
-    cache.publish(described, {}, {**listed, "found": {"drawings": drawn_by, "logos": logos}})
-    return cache.published(described)
+    return drawn.describe(described, kept, group(kept, thumbnails), found={"drawings": drawn_by, "logos": logos})
 
 
 def _sample(icons: Sequence[Icon], count: int) -> list[Icon]:
@@ -152,16 +127,6 @@ def _sample(icons: Sequence[Icon], count: int) -> list[Icon]:
         members.setdefault(icon.label, {}).setdefault(icon.head, icon)
     chosen = [list(members[label].values())[:OF_A_CLASS] for label in sorted(members)]
     return sorted(icon for found in chosen[: count // OF_A_CLASS] for icon in found)
-
-
-def _compute(home: Path, folder: Path, ids: list[str], processes: int, mirrored: bool = False) -> dict[str, Any]:
-    """Unpack the drawings for a while and compute their features into `folder`."""
-    for left in home.glob(f"{cache.PART}*"):
-        shutil.rmtree(left)  # of a build that was killed; no other one is under way
-    known: dict[str, Drawing] = {drawing.id: drawing for drawing in icon_files.drawings(home / "packages")[0]}
-    with tempfile.TemporaryDirectory(dir=home, prefix=cache.PART) as unpacked:
-        files = icon_files.unpack(home / "packages", [known[id] for id in ids], Path(unpacked))
-        return image_features.build(folder, files, ids, {}, processes, mirrored)
 
 
 def group(icons: Sequence[Icon], thumbnails: np.ndarray) -> np.ndarray:

@@ -142,8 +142,10 @@ def drawings(folder: Path) -> tuple[list[Drawing], dict[str, int]]:
     return sorted(found), logos
 
 
-def unpack(folder: Path, chosen: list[Drawing], target: Path) -> list[Path]:
-    """SVG files of the drawings, written below another folder, in their order."""
+def unpack(folder: Path, ids: list[str], target: Path) -> list[Path]:
+    """SVG files of the drawings with these ids, written below another folder, in their order."""
+    known = {drawing.id: drawing for drawing in drawings(folder)[0]}
+    chosen = [known[id] for id in ids]
     for name, collection in COLLECTIONS.items():
         files = npm.files(collection.package, folder)
         for drawing in chosen:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from xmlib import paths
-from xmlib.data import cache, duplicates, texts
-from xmlib.data.image_text import SPLITS, Items, Size, assemble, check_seed, mirror, one_of, opened
+from xmlib.data import cache, drawn, duplicates, texts
+from xmlib.data.image_text import SPLITS, Size, check_seed, one_of
 from xmlib.data.openclipart import debian, openclipart_files
 from xmlib.data.openclipart.openclipart_files import PACKAGES, Clip
 from xmlib.data.pictures import image_features
@@ -39,30 +38,12 @@ def load(
     one_of("split", split, SPLITS)
     check_seed(seed)
     home = folder_of(cache_folder)
-    drawn, described = _folders(size, home)
-    make = partial(_build, home, drawn, described, size.of, processes)
-    known = cache.built(home, "openclipart", lambda: cache.published(drawn) and cache.published(described), make)
-    items = Items(known["ids"], known["texts"], np.array(known["labels"]), np.array(known["groups"], np.int64))
-    decided = {"items": settings(), "size": size._asdict(), "seed": seed} | mirror(mirrored)
-    again = drawn.with_name(f"mirrored-{drawn.name}")
-    if mirrored:
-        make = partial(_draw_again, home, again, drawn, processes)
-        cache.built(home, "openclipart", lambda: cache.published(again), make)
-    parts = dict.fromkeys(("train", "valid", "test"), opened(drawn))
-    return assemble(
-        "openclipart",
-        profile,
-        seed,
-        items,
-        parts,
-        size,
-        split=split,
-        shuffled=shuffled,
-        complementary=complementary,
-        settings=decided,
-        folder=drawn,
-        more=[opened(again)] if mirrored else [],
-    )
+    unpack, folders = partial(openclipart_files.unpack, home / "packages"), _folders(size, home)
+    return drawn.pairs(
+        "openclipart", profile, seed, size, folders, partial(_build, *folders, size.of, unpack, processes), unpack,
+        processes=processes, mirrored=mirrored, split=split, shuffled=shuffled, complementary=complementary,
+        settings={"items": settings(), "size": size._asdict(), "seed": seed},
+    )  # fmt: skip
 
 
 def is_built(profile: str = "quick", cache_folder: Path | None = None) -> bool:
@@ -72,8 +53,8 @@ def is_built(profile: str = "quick", cache_folder: Path | None = None) -> bool:
 
 def _folders(size: Size, home: Path) -> tuple[Path, Path]:
     """Where pictures and texts belong."""
-    drawn = cache.key([openclipart_files.VERSION, image_features.settings(), size.of])
-    return home / f"pictures-{drawn}", home / f"texts-{cache.key([settings(), size.of])}"
+    pictures = cache.key([openclipart_files.VERSION, image_features.settings(), size.of])
+    return home / f"pictures-{pictures}", home / f"texts-{cache.key([settings(), size.of])}"
 
 
 def folder_of(cache_folder: Path | None = None) -> Path:
@@ -97,34 +78,12 @@ def settings() -> list[Any]:
     return [code, SAME_WORDS, image_features.settings()]
 
 
-def _build(home: Path, drawn: Path, described: Path, count: int, processes: int) -> dict[str, Any]:
+def _build(pictures: Path, described: Path, count: int, unpack: drawn.Unpack, processes: int) -> dict[str, Any]:
     """Unpack the pictures for a while, compute their features, and write down texts and groups beside them."""
-    packages = home / "packages"
-    clips = openclipart_files.clips(packages)
+    clips = openclipart_files.clips(pictures.parent / "packages")
     clips = clips[:: len(clips) // count][:count] if count else clips
-    ids = [clip.id for clip in clips]
-    manifest = cache.published(drawn)
-    if manifest is None:
-        manifest = _compute(home, drawn, ids, processes)
-    names = set(manifest["names"])
-    kept = [clip for clip in clips if clip.id in names]
-    columns = {name: [getattr(clip, name) for clip in kept] for name in Clip._fields}
-    groups = group(kept, np.load(drawn / "thumbnails.npy", mmap_mode="r"))
-    listed = {"ids": columns["id"], "texts": columns["text"], "labels": columns["label"], "groups": groups.tolist()}
-    cache.publish(described, {}, listed)
-    return cache.published(described)
-
-
-def _draw_again(home: Path, folder: Path, drawn: Path, processes: int) -> dict[str, Any]:
-    """The same pictures as in the folder `drawn`, mirrored."""
-    return _compute(home, folder, cache.published(drawn)["names"], processes, mirrored=True)
-
-
-def _compute(home: Path, folder: Path, ids: list[str], processes: int, mirrored: bool = False) -> dict[str, Any]:
-    """Unpack the pictures for a while and compute their features into `folder`."""
-    with tempfile.TemporaryDirectory(dir=home, prefix=cache.PART) as unpacked:
-        files = openclipart_files.unpack(home / "packages", ids, Path(unpacked))
-        return image_features.build(folder, files, ids, {}, processes, mirrored)
+    kept, thumbnails = drawn.draw(pictures, clips, unpack, processes)
+    return drawn.describe(described, kept, group(kept, thumbnails))
 
 
 def group(clips: list[Clip], thumbnails: np.ndarray) -> np.ndarray:
