@@ -104,8 +104,8 @@ def _ended(trial: Trial) -> str:
     history = trial.retriever.about["history"]
     if not history:
         return "nothing to train"
-    ended = {"patience": "ended by its patience", "halted": "stopped by the clock"}.get(trial.stopped, trial.stopped)
-    return f"{len(history)} epochs, {ended}"
+    told = {"patience": "ended by its patience", "halted": "stopped by the clock", "epochs": "as many as are allowed"}
+    return f"{len(history)} epochs, {told.get(trial.stopped, trial.stopped)}"
 
 
 def _trial(

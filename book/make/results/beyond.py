@@ -57,10 +57,11 @@ def estimate(rows: Sequence[dict]) -> dict:
     by_law = ("exact ranks, in pairs", "statistics of a refit, in pairs")
     ranks, refit = (last.get(name, {}).get("other", math.nan) for name in by_law)
     return {
-        "pairs": PAIRS, "epochs": EPOCHS, "batch": BATCH, "gpus": GPUS, "rate": RATE / 1e12, "link": LINK / 1e9,
-        "operations": operations / 1e9, "numbers": numbers / 1e6, "one": steps * step / 3600,
-        "eight": steps * (step / GPUS + travel) / 3600, "travel": travel / (step / GPUS + travel),
-        "ranks": ranks * (PAIRS / 20_000) ** 2 / 3600, "refit": refit * PAIRS / 100_000,
+        "measured": bool(rows), "pairs": PAIRS, "epochs": EPOCHS, "batch": BATCH, "gpus": GPUS,
+        "rate": RATE / 1e12, "link": LINK / 1e9,
+        "operations": operations / 1e9, "numbers": numbers / 1e6, "one": steps * step,
+        "eight": steps * (step / GPUS + travel), "travel": travel / (step / GPUS + travel),
+        "ranks": ranks * (PAIRS / 20_000) ** 2, "refit": refit * PAIRS / 100_000,
     }  # fmt: skip
 
 

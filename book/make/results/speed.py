@@ -46,7 +46,7 @@ def fragments(found: Sequence[dict]) -> dict[str, str]:
 
 def pictures(found: Sequence[dict], draw: Callable[[Callable], Drawing]) -> dict[str, Drawing]:
     """File name → SVG: the ratios of every script."""
-    return {f"speed-{record['script']}.svg": draw(partial(ratios, record["rows"])) for record in found}
+    return {f"speed-{record['script']}.svg": draw(partial(ratios, record["rows"])) for record in compared(found)}
 
 
 def verdict(found: Sequence[dict]) -> dict:
@@ -57,13 +57,13 @@ def verdict(found: Sequence[dict]) -> dict:
 
 
 def sections(found: Sequence[dict]) -> dict:
-    """The scripts, each with its claims, and once what is noted of a setting."""
-    return {"scripts": [record | {"notes": _notes(record["rows"])} for record in found]}
+    """The scripts that compare two ways, each with its claims."""
+    return {"scripts": compared(found)}
 
 
-def _notes(rows: Sequence[dict]) -> list[dict]:
-    noted = [{name: row[name] for name in ("setting", "note")} for row in rows if row["note"]]
-    return [note for i, note in enumerate(noted) if note not in noted[:i]]
+def compared(found: Sequence[dict]) -> list[dict]:
+    """The records but for that of how costs grow, which compares two sizes and has a page of its own."""
+    return [record for record in found if record["script"] != "scaling"]
 
 
 def ratios(rows: Sequence[dict], ax: Axes | None = None) -> Axes:
