@@ -13,12 +13,15 @@ import pytest
 import torch
 from conftest import absent
 from PIL import Image
+from sklearn.datasets import load_digits
 from test_site import AXE, DESK, FLAGS, LEVELS, PHONE, SITE
 
 from book.make.explorer import collect, embedded, exhibits, kept, sounds, write
 from xmlib import evaluate, fit, methods, paths, profiles
+from xmlib.commands import app
 from xmlib.data import load
 from xmlib.data.audio_score import folk_tunes, synthesize
+from xmlib.retriever import Retriever
 from xmlib.runs import embeddings, records
 from xmlib.show import explorer
 
@@ -243,6 +246,67 @@ def test_ranks_and_lists_in_the_file_are_those_of_the_records(two_runs, tmp_path
                 assert query not in top or top.index(query) == rank - 1
     assert all(text.startswith("note ") for text in shown["labels"])
     assert {text.rpartition(" “")[0] for text in shown["labels"]} <= set(label)
+
+
+def differences(shown, found, splits):
+    """What a set of data.js says that the library does not: `found` are records with the embeddings of both views.
+
+    The library's numbers are those of `evaluate` and of a plain sort of all cosines.
+    """
+    titles = [sounds.title(sounds.of_pair(splits.test, row)[0]) for row in range(len(splits.test))]
+    labels = [f"note {note + 1} of “{name}”" for note, name in zip(splits.test.rows["note"], titles, strict=True)]
+    rows = [labels.index(text) for text in shown["labels"]]
+    for (_, x, y), run in zip(found, shown["runs"], strict=True):
+        expected = evaluate.both_ways(x, y, splits.test.groups)
+        for direction, way, scores in zip((FORTH, BACK), run["ways"], (x @ y.T, y @ x.T), strict=True):
+            if way["mrr"] != expected["metrics"][direction]["mrr"]:
+                yield f"{run['method']}, {direction}: the MRR"
+            for query in range(shown["queries"]):
+                own = scores[rows[query]].double()
+                top = [rows[number] for number in way["top"][query]]
+                if way["ranks"][query] != expected["ranks"][direction][rows[query]]:
+                    yield f"{run['method']}, {direction}: the rank of query {query}"
+                if top != own.argsort(descending=True)[:10].tolist():
+                    yield f"{run['method']}, {direction}: the ten best of query {query}"
+                if not np.allclose(way["scores"][query], own[top], rtol=0, atol=6e-4):  # three digits
+                    yield f"{run['method']}, {direction}: the scores of query {query}"
+
+
+def planted(shown, wrong):
+    """The same with one thing wrong."""
+    run, other = shown["runs"]
+    way = run["ways"][1]
+    if wrong == "a rank":
+        way["ranks"][3] += 1
+    elif wrong == "the order of two":
+        way["top"][3][:2] = way["top"][3][1::-1]
+    elif wrong == "a score":
+        way["scores"][3][0] -= 0.002
+    elif wrong == "the MRR":
+        way["mrr"] += 1e-9
+    elif wrong == "two queries":
+        way["ranks"][:2], way["top"][:2], way["scores"][:2] = (way[name][1::-1] for name in ("ranks", "top", "scores"))
+    elif wrong == "the directions":
+        run["ways"].reverse()
+    else:
+        run["ways"], other["ways"] = other["ways"], run["ways"]
+    return shown
+
+
+PLANTED = ("a rank", "the order of two", "a score", "the MRR", "two queries", "the directions", "the methods")
+
+
+def test_what_the_explorer_shows_is_what_the_library_computes(two_runs, tmp_path, toy):
+    found = [made_up_run(toy, method, noise) for method, noise in (("ccal_tno", 0.6), ("ccal_cont", 2.0))]
+    write.make(tmp_path / "out", two_runs)
+    assert list(differences(read_data(tmp_path / "out")["sets"][0], found, toy)) == []
+
+
+@pytest.mark.parametrize("wrong", PLANTED)
+def test_one_thing_that_is_planted_wrong_is_found(two_runs, tmp_path, toy, wrong):
+    found = [made_up_run(toy, method, noise) for method, noise in (("ccal_tno", 0.6), ("ccal_cont", 2.0))]
+    write.make(tmp_path / "out", two_runs)
+    assert list(differences(planted(read_data(tmp_path / "out")["sets"][0], wrong), found, toy))
 
 
 def test_a_second_making_changes_nothing_and_another_place_gets_the_same_bytes(two_runs, tmp_path):
@@ -650,6 +714,37 @@ def test_opening_the_page_draws_one_query_and_lays_it_out_a_few_times(browser, p
     page.close()
 
 
+@pytest.fixture(scope="module")
+def own_model_page(tmp_path_factory):
+    """The page that `xm explore` makes of a model of one's own, halves of digits."""
+    folder = tmp_path_factory.mktemp("own")
+    images = load_digits().images[:300]
+    left, right = (view.reshape(300, 32) for view in (images[:, :, :4], images[:, :, 4:]))
+    Retriever.train(left, right, method="linear_cca").save(folder / "model")
+    arrays = []
+    for name, view in (("--view1", left), ("--view2", right)):
+        np.save(folder / f"{name[2:]}.npy", view[:60])
+        arrays += [name, str(folder / f"{name[2:]}.npy")]
+    page = folder / "page.html"
+    assert app.main(["explore", str(folder / "model"), *arrays, "--page", str(page)]) == 0
+    return page
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_axe_finds_nothing_on_the_page_of_a_model_of_one_s_own(browser, own_model_page, theme, size):
+    context = browser.new_context(
+        viewport=size, color_scheme=theme, bypass_csp=True
+    )  # the page runs its own script alone
+    page = context.new_page()
+    page.goto(own_model_page.as_uri())
+    page.locator("#explorer-query-2").click()
+    page.add_script_tag(content=Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8"))
+    assert page.evaluate(AXE, [LEVELS, False]) == []
+    assert page.evaluate(AXE, [LEVELS, True]) == []
+    context.close()
+
+
 # ---- the built site --------------------------------------------------------------------------------------------
 
 
@@ -661,6 +756,38 @@ def test_the_site_has_the_explorer_and_it_is_not_too_heavy():
     sets = read_data(folder / "built")["sets"]
     assert {s["name"] for s in sets} >= {"audio_score"}
     assert all(len(s["runs"]) >= 2 for s in sets)
+
+
+def of_records(data):
+    """What data.js says of the site's runs that their records do not, or that contradicts itself."""
+    found = {(r["dataset"], r["profile"], r["method"], r["seed"]): r for r in records.load_all() if not r["variant"]}
+    for shown in data["sets"]:
+        own = {key: record for key, record in found.items() if key[0] == shown["name"]}
+        own |= {(name, profile, "linear_cca", None): collect.linear_cca(r) for (name, profile, *_), r in own.items()}
+        for run in shown["runs"]:
+            record = own[shown["name"], run["profile"], run["method"], run["seed"]]
+            for direction, way in zip((FORTH, BACK), run["ways"], strict=True):
+                where = f"{shown['name']}, {run['title']} ({run['profile']}), {direction}"
+                if way["mrr"] != record["metrics"][direction]["mrr"]:
+                    yield f"{where}: the MRR"
+                for query, (rank, top) in enumerate(zip(way["ranks"], way["top"], strict=True)):
+                    scores = way["scores"][query]
+                    cosine = scores[top.index(query)] if query in top else scores[-1]
+                    first, last = 1 + sum(s > cosine for s in scores), sum(s >= cosine for s in scores)  # or a tie
+                    placed = rank >= first and (query not in top or rank <= last or last == len(top))
+                    if rank not in record["ranks"][direction] or not placed:
+                        yield f"{where}: the rank of query {query}"
+                if any(scores != sorted(scores, reverse=True) for scores in way["scores"]):
+                    yield f"{where}: the order of the scores"
+
+
+def test_the_site_shows_the_ranks_of_the_records_and_a_planted_one_is_found():
+    if not (SITE / "explorer.html").exists():
+        absent("there is no explorer in _build/html (make book)")
+    data = read_data(SITE / "_static" / "explorer" / "built")
+    assert list(of_records(data)) == []
+    data["sets"][0]["runs"][-1]["ways"][0]["ranks"][0] += 1
+    assert len(list(of_records(data))) == 1
 
 
 def test_the_page_of_the_site_shows_the_ten_best_of_two_runs_as_it_opens(browser):
