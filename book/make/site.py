@@ -19,6 +19,9 @@ from book.make import provenance
 OLD_ROLES = (' role="list" class="citation-list"', ' class="citation-list"'), (' role="doc-biblioentry"', "")
 ELEMENT = re.compile(r'<img (?P<inside>[^>]*src="[^"]*_images/(?P<file>[^"/]+)"[^>]*)/?>')
 CELL = re.compile(r"(<td[^>]*>)<p>((?:(?!</?p>).)*)</p></td>")  # of one paragraph
+# A place on the page of all runs, and the link to a record that follows it.
+LINK = r'<a class="[^"]*" download="" href="([^"]*)"><code[^>]*><span class="pre">(\d+)</span></code></a>'
+RECORD = re.compile(rf'<span id="(run-[^"]*)"></span>{LINK}')
 READABLE = 0.85  # of its own size an image has words of 9 pixels: 7 points at 110 pixels an inch
 PLOT_BYTES = 100_000  # a PNG of lines and words is smaller, one that holds pictures is larger
 
@@ -29,10 +32,15 @@ def finish(app: Sphinx, page: str, template: str, context: dict[str, Any], doctr
     for old, new in OLD_ROLES:
         body = body.replace(old, new)
     body = ELEMENT.sub(lambda found: image(app, found, Path(app.env.doc2path(page))), body)
-    context["body"] = CELL.sub(r"\1\2</td>", body) if page == "all_runs" else body  # hundreds of rows
+    context["body"] = short(body) if page == "all_runs" else body
     if 'class="math' not in body:
         scripts = context["script_files"]
         context["script_files"] = [one for one in scripts if "mathjax" not in f"{one.filename}{one.attributes}".lower()]
+
+
+def short(body: str) -> str:
+    """The page of all runs in a third of its bytes: it links to hundreds of records."""
+    return RECORD.sub(r'<a id="\1" download href="\2">\3</a>', CELL.sub(r"\1\2</td>", body))
 
 
 def image(app: Sphinx, found: re.Match, page: Path) -> str:

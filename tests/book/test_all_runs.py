@@ -3,7 +3,10 @@
 import pytest
 from made_up import record
 
+from book.make import site
+from book.make.markdown import escape
 from book.make.results import all_runs
+from book.make.sources import anchor
 from xmlib.runs import records
 
 
@@ -15,18 +18,37 @@ def made():
     ]
 
 
-def test_every_record_but_those_for_tests_has_a_line_with_its_file_and_scores(made):
+def test_every_record_but_those_for_tests_is_linked_on_a_line_of_its_method(made):
     lines = all_runs.fragments(made)["all_runs.md"].splitlines()
     for one in made[:3]:
-        (line,) = [line for line in lines if records.file_name(one) in line]
-        assert f"{one['metrics']['view1_to_view2']['mrr']:.3f}" in line
-    assert len(lines) == 2 + 3
+        (line,) = [line for line in lines if f"<records/{records.file_name(one)}>" in line]
+        assert f'id="{anchor(records.file_name(one))}"' in line
+        assert f"| {escape(one['method'])} | {one['profile']} |" in line
+    assert len(lines) == 2 + 2
+
+
+def test_a_line_has_the_mean_over_its_seeds(made):
+    made[0]["metrics"]["view1_to_view2"]["mrr"], made[1]["metrics"]["view1_to_view2"]["mrr"] = 0.25, 0.75
+    assert " | 0.500, " in all_runs.fragments(made[:2])["all_runs.md"]
 
 
 def test_seed_10_comes_after_seed_9():
-    lines = all_runs.fragments([record("ccal_tno", "quick", seed) for seed in (10, 9)])["all_runs.md"].splitlines()
-    assert "seed9" in lines[2]
-    assert "seed10" in lines[3]
+    line = all_runs.fragments([record("ccal_tno", "quick", seed) for seed in (10, 9)])["all_runs.md"].splitlines()[2]
+    assert line.index("seed9.json") < line.index("seed10.json")
+
+
+def test_a_line_names_the_seeds_that_older_code_has_made(made, monkeypatch):
+    monkeypatch.setattr(records, "stale", lambda one: one["seed"] == 2)
+    assert "| older: 2 |" in all_runs.fragments(made[:2])["all_runs.md"]
+
+
+def test_a_further_record_costs_the_page_less_than_300_bytes():
+    file = "full/openclipart-directions_1-dropout_0.0-learned_cont-seed10.json"
+    link = f'<a class="reference download internal" download="" href="_downloads/{"0" * 32}/{file[5:]}">'
+    made = f'<span id="{anchor(file)}"></span>{link}<code class="xref"><span class="pre">10</span></code></a>'
+    shown = site.short(f"<td><p>{made} {made}</p></td>")
+    assert shown.count(f'id="{anchor(file)}"') == shown.count(f'/{file[5:]}">10</a>') == 2
+    assert len(shown) < 2 * 300
 
 
 def test_time_and_energy_are_those_of_all_runs_of_a_method(made):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from book.make.results.findings import NAMES
-from book.make.results.runs import PROFILES, grouped, place
+from book.make.results.runs import PROFILES, Runs, grouped, place
 from book.make.results.tables import filled
 from book.make.sources import anchor
 from xmlib import evaluate
@@ -17,10 +17,10 @@ SECONDS_AN_HOUR = 3600
 
 
 def fragments(found: Sequence[dict]) -> dict[str, str]:
-    """File name → Markdown: a line each run, and the sums."""
-    shown = sorted((record for record in found if record["profile"] in PROFILES), key=_line)
+    """File name → Markdown: a line for what was run, with every seed of it, and the sums."""
+    shown = [record for record in found if record["profile"] in PROFILES]
     return {
-        "all_runs.md": filled("all_runs", {"runs": [run(r) for r in shown]}),
+        "all_runs.md": filled("all_runs", {"lines": [line(runs) for runs in grouped(shown, _line).values()]}),
         "cost.md": filled("cost", costs, shown),
     }
 
@@ -31,18 +31,21 @@ def costs(shown: Sequence[dict]) -> dict[str, Any]:
 
 
 def _line(record: dict) -> tuple:
-    """What the lines are in the order of: seed 10 comes after 9."""
+    """What the seeds of a line share, in the order of the lines."""
     names = (record.get(name) or "" for name in ("dataset", "variant", "method"))
-    return *names, PROFILES.index(record["profile"]), record["seed"]
+    return *names, PROFILES.index(record["profile"])
 
 
-def run(record: dict) -> dict[str, Any]:
-    """What a line says of a run."""
+def line(runs: Runs) -> dict[str, Any]:
+    """What a line says of the runs that differ in their seed alone."""
+    files = {record["seed"]: records.file_name(record) for record in runs}
     return {
-        "record": record | {"file": records.file_name(record), "anchor": anchor(records.file_name(record))},
-        "data": NAMES.get(record["dataset"], record["dataset"]),
-        "mrrs": [record["metrics"][way]["mrr"] for way in evaluate.DIRECTIONS],
-        "stale": records.stale(record),
+        "run": runs.first,
+        "data": NAMES.get(runs.first["dataset"], runs.first["dataset"]),
+        "seeds": {seed: {"file": file, "anchor": anchor(file)} for seed, file in files.items()},
+        "mrrs": [runs.mean("metrics", way, "mrr") for way in evaluate.DIRECTIONS],
+        "seconds": runs.mean("wall_seconds"),
+        "older": [record["seed"] for record in runs if records.stale(record)],
     }
 
 
