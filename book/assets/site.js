@@ -3,8 +3,33 @@
   "use strict";
   const BOXES = ".pst-scrollable-table-container, .cell_output .text_html, mjx-container[display=true], .bd-article pre, .figure-box";
 
+  const phone = matchMedia("(max-width: 600px)");
+
+  function stacks(table) {                // words are read cell by cell, numbers down a column
+    const words = table && !table.querySelector("td.text-right") && !table.matches(".dataframe");
+    return words || table?.matches(".few-rows");
+  }
+
+  function name(table) {                  // what each cell is called once its row has become a card
+    const headings = [...table.querySelectorAll("thead th")].map((heading) => heading.textContent.trim());
+    table.setAttribute("role", "table");
+    table.querySelectorAll("tr").forEach((row) => {
+      row.setAttribute("role", "row");
+      [...row.cells].forEach((cell, i) => {
+        cell.setAttribute("role", cell.tagName === "TH" ? "columnheader" : "cell");
+        if (headings[i]) cell.dataset.heading = headings[i];
+        cell.toggleAttribute("data-empty", !cell.textContent.trim() && !cell.querySelector("img, svg"));
+      });
+    });
+  }
+
   function mark(box) {
-    box.classList.remove("scrolls");      // what it says below would be measured too
+    box.classList.remove("scrolls", "stacks");      // what it says below would be measured too
+    const table = box.querySelector(":scope > table");
+    if (phone.matches && stacks(table) && (table.rows[0].cells.length > 3 || box.scrollWidth - box.clientWidth > 1)) {
+      if (!table.hasAttribute("role")) name(table);
+      box.classList.add("stacks");
+    }
     const scrolls = getComputedStyle(box).overflowX !== "visible";   // a slanted letter leans out of its box, no more
     const hides = scrolls && box.scrollWidth - box.clientWidth > 1;
     box.classList.toggle("scrolls", hides);

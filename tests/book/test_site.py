@@ -144,7 +144,8 @@ def visit(context, address: str, name: str) -> dict:
     said = page.evaluate(FINDINGS) | {"wrong": wrong, "loaded": loaded, "cues": without_cue(page)}
     said["axe"] = page.evaluate(AXE, [LEVELS, False]) + page.evaluate(AXE, [LEVELS, True])
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
-    said["axe"] += [f"dark, {found}" for found in page.evaluate(AXE, [LEVELS, True])]
+    in_the_dark = page.evaluate(AXE, [LEVELS, False]) + page.evaluate(AXE, [LEVELS, True])
+    said["axe"] += [f"dark, {found}" for found in in_the_dark]
     page.set_viewport_size(DESK)
     said["cues"] += without_cue(page)
     page.close()
@@ -190,7 +191,7 @@ def test_a_page_fits_a_phone(visits, name):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_nothing_of_level_a_or_aa_in_the_light_and_no_faint_text_in_the_dark(visits, name):
+def test_axe_finds_nothing_of_level_a_or_aa_in_the_light_nor_in_the_dark(visits, name):
     assert visits[name]["axe"] == []
 
 
@@ -259,6 +260,50 @@ def test_the_words_of_a_notebook_s_figures_are_nine_pixels_or_more_on_a_phone(br
     scales = page.evaluate("[...document.querySelectorAll('.figure-box img')].map(i => i.width / i.naturalWidth)")
     assert scales
     assert min(scales) * SMALLEST_WORDS >= 9
+    page.close()
+
+
+def test_the_tables_of_the_home_page_are_read_on_a_phone_without_scrolling(browser, address):
+    page = browser.new_page(viewport=PHONE)
+    page.goto(address, wait_until="load")
+    page.wait_for_selector(".stacks")
+    assert page.locator("article .pst-scrollable-table-container").count() == page.locator(".stacks").count() > 1
+    assert page.locator("article table").evaluate_all(
+        "all => all.every(t => t.scrollWidth <= t.parentElement.clientWidth)"
+    )
+    headings = page.locator("article table").first.locator("th").all_inner_texts()
+    first = page.locator("article table").first.locator("tbody tr").first.locator("td")
+    assert first.evaluate_all("cells => cells.map(cell => cell.dataset.heading)") == headings
+    assert first.nth(1).evaluate("cell => getComputedStyle(cell, '::before').content") == f'"{headings[1]}" ": "'
+    page.set_viewport_size(DESK)
+    page.wait_for_function("!document.querySelector('.stacks')")
+    page.close()
+
+
+def test_every_equation_fits_a_phone_beside_its_number(browser, address):
+    page, wide = browser.new_page(viewport=PHONE), []
+    for name in sorted({name for name in PAGES if "mathjax" in (SITE / name).read_text(encoding="utf-8")}):
+        page.goto(address + name, wait_until="load")
+        page.evaluate("MathJax.startup.promise.then(() => null)")
+        page.evaluate("document.querySelectorAll('details').forEach(folded => { folded.open = true; })")
+        formulas = page.locator("article div.math > mjx-container")
+        wide += formulas.evaluate_all(
+            "all => all.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.parentElement.id)"
+        )
+    assert wide == []
+    page.close()
+
+
+@pytest.mark.parametrize("name", ["polar.html", "results/gradient_cca.html", "your_data.html"])
+def test_code_on_a_phone_goes_on_in_the_next_line_or_says_that_it_scrolls(browser, address, name):
+    page = browser.new_page(viewport=PHONE)
+    page.goto(address + name, wait_until="load")
+    page.evaluate("document.querySelectorAll('details').forEach(folded => { folded.open = true; })")
+    page.wait_for_function(
+        "[...document.querySelectorAll('article pre')].every(e => e.scrollWidth <= e.clientWidth + 1 || e.matches('.scrolls'))"
+    )
+    commands = page.locator("article .highlight-bash pre")
+    assert commands.evaluate_all("all => all.every(e => e.scrollWidth <= e.clientWidth + 1)")
     page.close()
 
 
