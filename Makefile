@@ -10,7 +10,7 @@ TESTS = $(PY) -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder -m "n
 GRID = $(PY) -m scripts.grid --cores $(CORES)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sync book test test-offline test-site test-faults test-pythons test-slurm test-kubernetes check serve medium openclipart icons heads ablation dial full bench clean
+.PHONY: help setup sync book pdf test test-offline test-site test-faults test-pythons test-slurm test-kubernetes check serve medium openclipart icons heads ablation dial full bench clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -26,6 +26,9 @@ sync: .venv/.installed  # stops when both files of a notebook were edited
 book: sync  ## run what is out of date (profile quick) and build the site in _build/html
 	@$(GRID) book
 	@echo "The book is in _build/html; 'make serve' shows it."
+
+pdf: .venv/.installed  ## the book as _build/xmlib.pdf, after make book
+	@$(PY) -m book.make.pdf
 
 test: .venv/.installed  ## run the tests (ARGS="-k name" for some of them)
 	@$(TESTS)
