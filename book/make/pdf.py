@@ -58,6 +58,9 @@ def make(site: Path = SITE, target: Path = TARGET) -> None:
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if not (site / "index.html").exists():
         raise InputError("there is no site to print yet; run make book first")
+    missing = [name for _, part in joined.chapters() for name in part if not (site / f"{name}.html").exists()]
+    if missing:
+        raise InputError(f"the site is older than the table of contents and lacks {missing[0]}; run make book first")
     if browser is None:
         raise InputError("there is no Chromium to print with; install one (Debian: apt-get install chromium)")
     with tempfile.TemporaryDirectory() as folder:
