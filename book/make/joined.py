@@ -12,12 +12,13 @@ from bs4 import BeautifulSoup, Tag
 from xmlib import paths
 
 STYLE = Path(__file__).with_name("pdf.css")
-# Folded code of notebooks' plots, what only a screen can use, and other pictures for phones.
-LEFT_OUT = "details.above-input, script, style, link, button, a.headerlink, source, .controls, .moving output"
+# Folded code of notebooks' plots, what only a screen can use, files that are not in the PDF, and pictures for phones.
+LEFT_OUT = """details.above-input, script, style, link, button, label, input, output, a.headerlink, source, .controls,
+.sd-summary-state-marker, .provenance summary, .provenance a[download], .provenance a[download] + br"""
 IDS = ("id", "for", "name", "aria-labelledby", "aria-describedby")
 OUTSIDE = re.compile(r"[a-z]+:", re.IGNORECASE)
 NOTE = """The site of the same book has more: the explorer, figures that move, the code of the notebooks' plots,
-and the data behind each figure. Other code that the site folds away is printed here."""
+the records, and the numbers of each figure and table as CSV. Other code that the site folds away is printed here."""
 EXPLORER = "The explorer answers to its reader and is on the site alone (explorer.html)."
 
 
@@ -54,10 +55,22 @@ def article(site: Path, page: str, pages: set[str]) -> Tag:
     for caption in found.select("figure.moving figcaption"):
         caption.string = f"{caption.get_text()} That is on the site; here it stands as it begins."
     for details in found.select("details"):
-        details["open"] = ""
+        unfold(details)
     relink(found, site, page, pages)
     found["class"], found["id"] = "bd-article chapter", anchor(page)
     return found
+
+
+def unfold(details: Tag) -> None:
+    """Make a box that folds one that does not: Chromium keeps no title of the former with what follows."""
+    details.name = "div"
+    kinds = " ".join(map(str, details.get_attribute_list("class")))
+    details["class"] = f"{kinds} unfolded"
+    for title in details.select("summary"):
+        title.name = "div"
+    if "provenance" in kinds:
+        for line in details.select("br"):
+            line.replace_with(" · ")
 
 
 def relink(found: Tag, site: Path, page: str, pages: set[str]) -> None:
@@ -82,7 +95,7 @@ def contents(articles: dict[str, Tag]) -> str:
     for title, names in chapters():
         items = "".join(f'<li><a href="#{anchor(name)}">{heading(articles[name])}</a></li>' for name in names)
         lines.append(f"<p>{title}</p><ul>{items}</ul>")
-    return f'<nav class="contents">{"".join(lines)}</nav>'
+    return f'<nav class="chapters">{"".join(lines)}</nav>'
 
 
 def heading(chapter: Tag) -> str:

@@ -1,85 +1,150 @@
 """The book as a PDF, printed from the built site as `make pdf` does."""
 
+import io
+import re
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote, urlparse
 
 import pytest
-from bs4 import BeautifulSoup
 from conftest import absent
 from pypdf import PdfReader
-from pypdf.generic import ContentStream
 
 from book.make import joined, pdf
 from xmlib.errors import InputError
 
-NAMES = {name for _, part in joined.chapters() for name in part}
-POINTS = 72
+NAMES = [name for _, part in joined.chapters() for name in part]
+PIXELS = 96  # of CSS, an inch
+WORDS = 6.5  # points: what the letters of a figure have on paper, or more
+EIGHT_POINTS, DOTS = 8, 110  # the smallest letters of notebooks' figures, and dots an inch there
+
+# Of every image its file and width, and of everything that is printed what lies beyond its page or its box.
+MEASURE = """() => {
+  const room = document.querySelector('main').getBoundingClientRect();
+  const name = e => [e.closest('article').id, e.tagName, e.className, e.textContent.slice(0, 60)].join(' ');
+  const wide = [...document.querySelectorAll('article *')].filter(e => e.checkVisibility()).filter(e => {
+    const box = e.getBoundingClientRect();
+    return box.width > 1 && (box.right > room.right + 1 || box.left < room.left - 1);
+  });
+  const cut = [...document.querySelectorAll('article *')].filter(e =>
+    e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 1 && getComputedStyle(e).overflowX !== 'visible');
+  const images = [...document.querySelectorAll('article img')].map(i => [i.src, i.clientWidth, i.naturalWidth]);
+  const dead = [...document.querySelectorAll('button, input, select, summary, nav.bd-links')];
+  const titles = [...document.querySelectorAll('h1')].map(e => e.textContent);
+  return {wide: wide.map(name), cut: cut.map(name), dead: dead.map(name), images, titles, room: room.width,
+          text: document.querySelector('main').textContent,
+          ground: getComputedStyle(document.body).backgroundColor};
+}"""
+
+
+class Printed(NamedTuple):
+    reader: PdfReader
+    laid: dict  # what MEASURE found
 
 
 @pytest.fixture(scope="module")
-def book(chromium: str, tmp_path_factory) -> PdfReader:
+def book(chromium: str) -> Printed:
     if not (pdf.SITE / "index.html").exists():
         absent("there is no site in _build/html (make book)")
-    target = tmp_path_factory.mktemp("pdf") / "book.pdf"
-    pdf.make(target=target)
-    return PdfReader(target)
+    with pdf.laid_out(pdf.SITE, chromium) as page:
+        laid = page.evaluate(MEASURE)
+        return Printed(PdfReader(io.BytesIO(pdf.printed(page))), laid)
+
+
+def letters(text: str) -> str:
+    """What a title has beside spaces: Chromium's outline drops one where a title wraps, and more between numbers."""
+    return "".join(one for one in text if one.isalnum())
 
 
 def entries(outline) -> list[str]:
-    """Titles of the outline, those of sections too."""
-    return [t for one in outline for t in (entries(one) if isinstance(one, list) else [" ".join(one.title.split())])]
+    """The letters of the titles of an outline, of those of sections too."""
+    return [title for one in outline for title in (entries(one) if isinstance(one, list) else [letters(one.title)])]
 
 
-def densities(page, reader: PdfReader) -> list[float]:
-    """Dots an inch, across, of each image drawn on a page."""
-    forms = page["/Resources"].get("/XObject", {})
-    found, stack, matrix = [], [], (1.0, 0.0, 0.0, 1.0)
-    for operands, operator in ContentStream(page.get_contents(), reader).operations:
-        if operator == b"q":
-            stack.append(matrix)
-        elif operator == b"Q":
-            matrix = stack.pop()
-        elif operator == b"cm":
-            a, b, c, d = map(float, operands[:4])
-            e, f, g, h = matrix
-            matrix = (a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h)
-        elif operator == b"Do" and forms[operands[0]]["/Subtype"] == "/Image":
-            found.append(forms[operands[0]]["/Width"] * POINTS / (matrix[0] ** 2 + matrix[1] ** 2) ** 0.5)
-    return found
+def drawn_images(page) -> list:
+    """The pictures of dots on a page, not decoded."""
+    held = page["/Resources"].get_object().get("/XObject", {}).values()
+    return [one for one in held if one.get_object()["/Subtype"] == "/Image"]
+
+
+def smallest(drawing: Path) -> float:
+    """Points of the smallest letters of a figure by matplotlib, whose glyphs are drawn for a hundred points."""
+    return 100 * min(map(float, re.findall(r"scale\((\S+) -\1\)", drawing.read_text("utf-8"))), default=1.0)
+
+
+def images(book: Printed) -> list[tuple[Path, float, float]]:
+    """The file of each image, its width on paper and its own, in pixels of CSS."""
+    return [(Path(unquote(urlparse(src).path)), width, own) for src, width, own in book.laid["images"]]
 
 
 @pytest.mark.site
-def test_the_pdf_holds_a_book(book):
-    assert len(book.pages) > 50
+def test_the_pdf_holds_a_page_or_more_for_each_chapter(book):
+    assert len(book.reader.pages) > len(NAMES)
 
 
 @pytest.mark.site
 def test_every_link_within_the_pdf_has_a_place(book):
-    notes = [note.get_object() for page in book.pages for note in page.get("/Annots", [])]
-    inside = {str(note["/Dest"]) for note in notes if "/Dest" in note}
-    assert len(inside) > 100
-    assert not inside - set(book.named_destinations)
+    notes = [note.get_object() for page in book.reader.pages for note in page.get("/Annots", [])]
+    inside = [str(note["/Dest"]) for note in notes if "/Dest" in note]
+    assert len(inside) > 1_000
+    assert not set(inside) - set(book.reader.named_destinations)
     outside = [str(note["/A"]["/URI"]) for note in notes if "/A" in note]
     assert not [address for address in outside if not address.startswith("http")]
 
 
 @pytest.mark.site
-def test_the_outline_names_every_chapter(book):
-    pages = {name: BeautifulSoup((pdf.SITE / f"{name}.html").read_text("utf-8"), "html.parser") for name in NAMES}
-    titles = {joined.heading(page).removesuffix("#").replace("\n", " ") for page in pages.values()}
-    assert not titles - set(entries(book.outline))
+def test_no_link_of_the_pdf_leads_to_a_placeholder(book):
+    notes = [note.get_object() for page in book.reader.pages for note in page.get("/Annots", [])]
+    addresses = [str(note["/A"]["/URI"]) for note in notes if "/A" in note]
+    assert not [one for one in [*addresses, book.laid["text"]] if "OWNER" in one or "example.org" in one]
 
 
 @pytest.mark.site
-def test_no_page_of_the_pdf_is_blank(book):
-    drawn = [len(page.get_contents().get_data()) + 1_000 * len(densities(page, book)) for page in book.pages]
-    assert min(drawn) > 1_000, f"page {drawn.index(min(drawn)) + 1}"  # a page number alone takes a few hundred
+def test_the_outline_names_every_chapter_in_its_order(book):
+    chapters = [letters(title) for title in book.laid["titles"]]
+    assert len(chapters) == len(NAMES) + 2  # and the title page, and the contents
+    top = [letters(one.title) for one in book.reader.outline if not isinstance(one, list)]
+    assert top == chapters
 
 
 @pytest.mark.site
-def test_pictures_in_the_pdf_have_130_dots_an_inch(book):
-    found = [(round(dots), number) for number, page in enumerate(book.pages, 1) for dots in densities(page, book)]
+def test_every_page_of_the_pdf_holds_more_than_a_line(book):
+    short = [page for page in book.reader.pages if len(page.get_contents().get_data()) < 3_000]  # instructions
+    bare = [page.page_number + 1 for page in short if not drawn_images(page) and len(letters(page.extract_text())) < 80]
+    assert not bare
+
+
+@pytest.mark.site
+def test_pages_of_the_pdf_carry_their_numbers(book):
+    count = len(book.reader.pages)
+    chosen = [1, 2, count // 2, count]
+    assert [book.reader.pages[number - 1].extract_text().split()[-1] for number in chosen] == list(map(str, chosen))
+
+
+@pytest.mark.site
+@pytest.mark.parametrize("fault", ["wide", "cut", "dead"])
+def test_nothing_of_the_pdf_leaves_its_page_is_cut_off_or_waits_for_a_click(book, fault):
+    assert not book.laid[fault]
+
+
+@pytest.mark.site
+def test_the_pdf_is_printed_on_white(book):
+    assert book.laid["ground"] == "rgba(0, 0, 0, 0)"
+
+
+@pytest.mark.site
+def test_letters_of_vector_figures_have_six_and_a_half_points_on_paper(book):
+    found = {file.name: smallest(file) * width / own for file, width, own in images(book) if file.suffix == ".svg"}
     assert len(found) > 10
-    assert not [one for one in found if one[0] < 130]
+    assert not {name: round(points, 2) for name, points in found.items() if points < WORDS}
+
+
+@pytest.mark.site
+def test_pictures_of_notebooks_have_letters_of_six_and_a_half_points_or_the_whole_width(book):
+    most = EIGHT_POINTS / WORDS * DOTS  # dots an inch
+    found = [(file.name, width, own) for file, width, own in images(book) if file.suffix != ".svg"]
+    assert len(found) > 10
+    assert not [one for one in found if one[1] < book.laid["room"] - 1 and one[2] * PIXELS / one[1] > most]
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def values(compared: Sequence[Compared]) -> dict[str, Any]:
 
 def figure(compared: Sequence[Compared]) -> Figure:
     """What the CCA layer adds, with 95 % intervals: a panel for each direction, a row for each combination."""
-    figure, axes = plt.subplots(1, 2, figsize=(8, 0.28 * len(compared) + 1.2), sharex=True, sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(8, 0.28 * len(compared) + 1.4), sharex=True, sharey=True)
     labels = [f"{two.dataset}, {two.loss}, dropout {two.dropout:g}" for two in compared]
     for ax, (way, arrow) in zip(axes, evaluate.direction_names("emoji").items(), strict=True):
         for place, two in enumerate(compared):
@@ -83,6 +83,6 @@ def figure(compared: Sequence[Compared]) -> Figure:
             ax.plot(two.gains[way].interval(), [place, place], color=color)
             ax.plot(two.gains[way].value, place, "o", color=color)
         ax.axvline(0, color="0.5", linewidth=1)
-        ax.set(xlabel=f"MRR that the CCA layer adds, {arrow}", yticks=range(len(labels)), yticklabels=labels)
+        ax.set(xlabel=f"MRR that the CCA layer adds,\n{arrow}", yticks=range(len(labels)), yticklabels=labels)
     axes[0].invert_yaxis()
     return figure

@@ -110,7 +110,7 @@ def examples(lines: Mapping[str, Split], rows: np.ndarray) -> Figure:
             bare(ax)
             ax.spines[:].set_visible(False)
             if not shared or line == len(lines) - 1:
-                ax.set_xlabel(shortened(_title(split.texts[int(row)]), 16, lines=2), fontsize=7)
+                ax.set_xlabel(shortened(_title(split.texts[int(row)]), 16, lines=2), fontsize=7.5)
         own[0].set_ylabel(label.strip(), fontsize=8)
     return figure
 

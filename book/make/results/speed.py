@@ -68,7 +68,7 @@ def compared(found: Sequence[dict]) -> list[dict]:
 
 def ratios(rows: Sequence[dict], ax: Axes | None = None) -> Axes:
     """A dot a claim on a logarithmic axis, with its quartiles, a tick at its goal, and a line where both are equal."""
-    ax = ax or plt.subplots(figsize=(7, 0.9 + 0.55 * len(rows)))[1]
+    ax = ax or plt.subplots(figsize=(7, 0.9 + 0.35 * len(rows)))[1]
     for place, row in enumerate(rows):
         color = FREE if row["goal"] is None else MET if row["met"] else MISSED
         ax.plot(row["spread"], [place, place], color=color, linewidth=4, alpha=0.4, solid_capstyle="butt")
