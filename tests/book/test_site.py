@@ -299,9 +299,8 @@ def test_code_on_a_phone_goes_on_in_the_next_line_or_says_that_it_scrolls(browse
     page = browser.new_page(viewport=PHONE)
     page.goto(address + name, wait_until="load")
     page.evaluate("document.querySelectorAll('details').forEach(folded => { folded.open = true; })")
-    page.wait_for_function(
-        "[...document.querySelectorAll('article pre')].every(e => e.scrollWidth <= e.clientWidth + 1 || e.matches('.scrolls'))"
-    )
+    told = "e => e.scrollWidth <= e.clientWidth + 1 || e.matches('.scrolls')"
+    page.wait_for_function(f"[...document.querySelectorAll('article pre')].every({told})")
     commands = page.locator("article .highlight-bash pre")
     assert commands.evaluate_all("all => all.every(e => e.scrollWidth <= e.clientWidth + 1)")
     page.close()
