@@ -57,7 +57,7 @@ import torch
 from IPython.display import Markdown
 from tqdm import tqdm
 
-from book.show import audio_figures, curves, drawings
+from book.show import audio_figures, curves, drawings, units
 from xmlib import data, evaluate, fit, methods, paths, profiles
 from xmlib.runs import experiments, records
 from xmlib.runs.parameters import checked, varied
@@ -174,7 +174,7 @@ ended = {
 Markdown(
     f"{ended[result['stopped']]}The best of {len(training.history)} epochs on validation was epoch {result['best_epoch']}, "
     f"with an MRR of {result['valid_mrr']:.3f}. Training took {training.seconds / 60:.1f} minutes on "
-    f"{threads} thread(s) of {result['machine']['processor']} ({result['machine']['device']})."
+    f"{threads} thread{'s' if threads > 1 else ''} of {result['machine']['processor']} ({result['machine']['device']})."
 )
 
 # %% tags=["hide-input"]
@@ -185,11 +185,11 @@ audio_figures.results_table(result).style.format(precision=2).format("{:.3f}", s
 # from a bootstrap over groups of tunes. It says nothing of other seeds.
 
 # %% tags=["hide-input"]
-gain, difference = {}, {}
+difference = {}
 for direction, arrow in evaluate.DIRECTIONS.items():
     own, other = (evaluate.recorded_reciprocal_ranks(s, direction) for s in (result, linear))
-    low, high = intervals.paired_interval(own, other, groups=splits.test.groups)
-    difference[arrow] = f"{own.mean() - other.mean():+.3f} ({low:+.3f} to {high:+.3f})"
+    interval = intervals.paired_interval(own, other, groups=splits.test.groups)
+    difference[arrow] = units.with_interval(own.mean() - other.mean(), interval, signed=True)
 Markdown(
     "Gain in MRR over linear CCA on the same queries, with a 95 % interval: "
     + "; ".join(f"{k} {v}" for k, v in difference.items())

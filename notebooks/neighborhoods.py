@@ -31,7 +31,7 @@ img: float = 0.3  # weight of the term that keeps neighbours' images near
 text: float = 0.2  # weight of the term that keeps neighbours' texts near
 released: bool = False  # the loss as the released code computes it, with its defects
 ablation: str = "none sym"  # terms to train with instead: all is every choice, in both forms; empty is none
-text_encoder: str = "words"  # words (a GRU over word vectors, as released) or tfidf (as the methods of paper A have)
+text_encoder: str = "words"  # words (a GRU over word vectors, as released) or tfidf (as the other methods have)
 split: str = "grouped"  # grouped, random (near duplicates torn apart) or zero_shot (whole classes held out)
 complementary: float = 0.0  # share of the pairs whose picture is another one's of the same class
 epochs: int = 0  # limit on the epochs; 0: the profile's own
@@ -87,7 +87,7 @@ configurations = study.configurations(ablation, released)
 on_device = methods.device(device)
 torch.set_num_threads(threads)
 drawings.use_style()
-Markdown(f"**This run**: {chosen.title}, data set `{dataset}`, profile `{profile}`, seeds from {seed}. {chosen.does}")
+Markdown(f"**This run**: {chosen.title}, data set `{dataset}`, profile `{profile}`, first seed {seed}. {chosen.does}")
 
 # %% [markdown]
 # ## Neighbours by text
@@ -142,7 +142,7 @@ plt.show()
 ended = [len(r["history"]) for r in made]
 state = "all ended by their patience" if all(r["converged"] for r in made) else "**not all converged**"
 Markdown(
-    f"{min(ended)} to {max(ended)} epochs, {np.mean([r['wall_seconds'] for r in made]):.0f} s a run; {state}. "
+    f"{' to '.join(map(str, sorted({min(ended), max(ended)})))} epochs, {np.mean([r['wall_seconds'] for r in made]):.0f} s a run; {state}. "
     "`tensorboard --logdir runs` shows the same curves while a run goes on."
 )
 
