@@ -1,6 +1,5 @@
 """What the pages of the site have that Sphinx and its theme do not give: loaded by `_config.yml` as an extension."""
 
-import json
 import re
 import shutil
 import zlib
@@ -78,9 +77,7 @@ def for_both(shown: str, narrow: str) -> str:
 @cache
 def narrow_pngs(page: Path) -> dict[str, bytes]:
     """Name of a figure's file → the same for narrow screens, of what `book.show.drawings` left in a notebook."""
-    if page.suffix != ".ipynb":
-        return {}
-    cells = json.loads(page.read_text(encoding="utf-8"))["cells"]
+    cells = provenance.notebook(page).get("cells", [])
     outputs = [output for cell in cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
     drawn = [(output["data"]["image/png"], output["metadata"].get("image/png", {}).get("narrow")) for output in outputs]
     return {sha256(b64decode(wide)).hexdigest(): b64decode(narrow) for wide, narrow in drawn if narrow}

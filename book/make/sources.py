@@ -24,16 +24,20 @@ OTHERS = {
     "book/make/results/trust.py": ("book/records/faults.json", "make test-faults ARGS=--keep-counts"),
     "book/make/results/licences.py": ("requirements.lock", "python -m book.make"),
     "book/make/theory": ("", "python -m book.make.theory.figures"),
-    "notebooks": ("", "jupyter lab"),
+    "notebooks": ("", "papermill {notebook} out.ipynb"),
     "": ("", "python -m book.make"),
 }
 
 
 class Source(NamedTuple):
-    """The places of the code, `file: function`, and the files of the records, below book/records."""
+    """The places of the code, `file: function`, and the files of the records, below book/records.
+
+    `held`: of a table that is written by hand, where the code has its numbers.
+    """
 
     code: list[str]
     records: list[str]
+    held: str = ""
 
     @property
     def groups(self) -> dict[str, list[str]]:
@@ -46,7 +50,8 @@ class Source(NamedTuple):
     @property
     def others(self) -> tuple[str, str]:
         """Where the numbers are that are of no run, empty for those that the code computes; what makes them again."""
-        return next(told for start, told in OTHERS.items() if self.code[0].startswith(start))
+        where, command = next(told for start, told in OTHERS.items() if self.code[0].startswith(start))
+        return where, command.format(notebook=self.code[0].partition(":")[0].replace(".py", ".ipynb"))
 
 
 def comments(make: Callable, *of: Any) -> str:
