@@ -66,11 +66,8 @@ def added_up(moments: Moments) -> Moments:
         parts.append(of_all)
     total = Moments(moments.d1, len(moments.mean) - moments.d1)
     for count, mean, products in zip(*parts, strict=True):
-        m, shift = int(count), mean - total.mean
-        if m:
-            total.products += products + shift.outer(shift) * (total.n * m / (total.n + m))
-            total.mean += shift * (m / (total.n + m))
-            total.n += m
+        if count:
+            total.merge(int(count), mean, products)
     return total
 
 

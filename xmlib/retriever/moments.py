@@ -22,9 +22,13 @@ class Moments:
     def add(self, h1: Tensor, h2: Tensor) -> None:
         """Count in encoder outputs (m, d1), (m, d2) of some pairs."""
         chunk = torch.cat([h1.double(), h2.double()], dim=1)
-        m, mean = len(chunk), chunk.mean(0)
+        mean = chunk.mean(0)
+        self.merge(len(chunk), mean, (chunk - mean).T @ (chunk - mean))
+
+    def merge(self, m: int, mean: Tensor, products: Tensor) -> None:
+        """Count in m pairs more by their own mean and the sums of products about it."""
         shift = mean - self.mean
-        self.products += (chunk - mean).T @ (chunk - mean) + shift.outer(shift) * (self.n * m / (self.n + m))
+        self.products += products + shift.outer(shift) * (self.n * m / (self.n + m))
         self.mean += shift * (m / (self.n + m))
         self.n += m
 

@@ -6,9 +6,7 @@ differ count as the same for the runs of that notebook, and these records are no
 """
 
 import json
-import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +15,7 @@ from pathlib import Path
 from xmlib import paths
 from xmlib.errors import InputError
 from xmlib.files import write_text
-from xmlib.runs import fingerprint, parameters, records
+from xmlib.runs import fingerprint, records
 
 
 def confirm(path: Path | str, epochs: int) -> list[str]:
@@ -66,28 +64,16 @@ def _tree(commit: str, folder: Path) -> Iterator[Path]:
         _git("worktree", "remove", "--force", str(tree))
 
 
-def _trained(root: Path, notebook: str, record: dict, epochs: int, folder: Path) -> dict:
+def _trained(root: Path, name: str, record: dict, epochs: int, folder: Path) -> dict:
     """The record that the notebook of a tree writes of the first epochs."""
-    import yaml
-
     here = folder / ("new" if root == paths.ROOT else "earlier")
     here.mkdir()
-    chosen = records.parameters_of(record) | {"epochs": epochs, "record": str(here / "again.json")}
-    given = parameters.nested(root / "notebooks" / notebook, chosen)
-    (here / "parameters.yml").write_text(yaml.safe_dump(given), encoding="utf-8")
-    command = [sys.executable, "-m", "papermill", "--no-progress-bar", "--log-level", "ERROR"]
-    environment = os.environ | {
-        "PYTHONPATH": str(root), "XMLIB_RUNS": str(here), "XMLIB_DATA": str(paths.DATA),
-        "OMP_NUM_THREADS": str(record["machine"]["threads"]),
-    }  # fmt: skip
-    run = subprocess.run(
-        [*command, "-f", str(here / "parameters.yml"), str(root / "notebooks" / notebook), str(here / "again.ipynb")],
-        env=environment,
-        check=False,
-    )
-    if run.returncode:
+    environment = {"PYTHONPATH": str(root), "XMLIB_DATA": str(paths.DATA)}
+    notebook = root / "notebooks" / name
+    again = records.made_by(notebook, record, {"epochs": epochs}, here, "--no-progress-bar", **environment)
+    if again is None:
         raise InputError(f"The notebook of {root} stopped with the error above.")
-    return json.loads((here / "again.json").read_text(encoding="utf-8"))
+    return json.loads(again.read_text(encoding="utf-8"))
 
 
 def _keep(record: dict, old: dict[str, str], new: dict[str, str], epochs: int) -> None:

@@ -291,22 +291,30 @@ def rerun(path: Path | str) -> list[str]:
     Raises `InputError` where it asks for more, where this checkout would run something else, and where the notebook
     fails.
     """
-    import yaml
-
     record = load(path)
     notebook = notebook_of(record)
     check_same_run(record)
     with tempfile.TemporaryDirectory() as folder:
-        again = Path(folder) / "again.json"
-        given = Path(folder) / "parameters.yml"  # in JSON, papermill would take 1e-05 for a text
-        chosen = nested(notebook, parameters_of(record) | {"record": str(again)})
-        given.write_text(yaml.safe_dump(chosen), encoding="utf-8")
-        command = [sys.executable, "-m", "papermill", "--log-level", "ERROR", "-f", str(given), str(notebook)]
-        environment = os.environ | {"XMLIB_RUNS": folder, "OMP_NUM_THREADS": str(record["machine"]["threads"])}
-        run = subprocess.run([*command, str(Path(folder) / "again.ipynb")], env=environment, check=False)
-        if run.returncode:
+        again = made_by(notebook, record, {}, Path(folder))
+        if again is None:
             raise InputError(f"The notebook of {str(path)!r} stopped with the error above; mend that and run it again.")
         return differences(record, load(again))
+
+
+def made_by(notebook: Path, record: dict, changes: dict, folder: Path, *flags: str, **environment: str) -> Path | None:
+    """The record that a notebook writes into a folder with a record's parameters, some changed; None if it fails.
+
+    `flags`: for papermill; `environment`: besides the folder of runs, which is the same one, and the threads.
+    """
+    import yaml
+
+    again, given = folder / "again.json", folder / "parameters.yml"  # in JSON, papermill would take 1e-05 for a text
+    chosen = nested(notebook, parameters_of(record) | changes | {"record": str(again)})
+    given.write_text(yaml.safe_dump(chosen), encoding="utf-8")
+    command = [sys.executable, "-m", "papermill", "--log-level", "ERROR", *flags, "-f", str(given), str(notebook)]
+    own = {"XMLIB_RUNS": str(folder), "OMP_NUM_THREADS": str(record["machine"]["threads"])}
+    run = subprocess.run([*command, str(folder / "again.ipynb")], env=os.environ | own | environment, check=False)
+    return None if run.returncode else again
 
 
 def parameters_of(record: dict) -> dict:

@@ -40,8 +40,7 @@ def read(
     if test_file:
         test = _rows(given.path(test_file), captions_per_image)
         rows = [row._replace(split="train") for row in rows] + [row._replace(split="test") for row in test]
-    folder = given.path(image_folder) if image_folder else source.parent
-    return gather(rows, folder, source, missing, same_text_groups=False)
+    return gather(rows, image_folder, source, missing, same_text_groups=False)
 
 
 def _rows(file: Path, most: int) -> list[Row]:

@@ -38,8 +38,7 @@ def read(
     rows = [row for id, article in json_file.read(source, WHAT).items() for row in _rows(id, article, text, source)]
     if split_file:
         rows = _given(rows, given.path(split_file), source)
-    folder = given.path(image_folder) if image_folder else source.parent
-    return gather(rows, folder, source, missing)
+    return gather(rows, image_folder, source, missing)
 
 
 def _rows(id: str, article: Any, text: str, source: Path) -> list[Row]:

@@ -16,6 +16,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from xmlib.data.own import given
 from xmlib.errors import InputError
 
 MISSING = ("stop", "skip")
@@ -52,20 +53,22 @@ class Items:
 
 
 def gather(
-    rows: Iterable[Row], folder: Path, source: Path, missing: str = "stop", *, same_text_groups: bool = True
+    rows: Iterable[Row], folder: str | Path, source: Path, missing: str = "stop", *, same_text_groups: bool = True
 ) -> Items:
     """The rows of a file brought together by picture, in the order of the file.
 
-    `folder`: where the pictures are. `source`: the file, for messages. `missing`: "stop" or "skip" when a picture is
-    not there or a text is empty. Pictures of one group, with the same bytes, or (if `same_text_groups`) with the same
-    text apart from case and spaces come out as one group. Raises InputError for all that does not fit together.
+    `folder`: where the pictures are, empty for that of the `source`, a file or the folder itself. `missing`: "stop" or
+    "skip" when a picture is not there or a text is empty. Pictures of one group, with the same bytes, or (if
+    `same_text_groups`) with the same text apart from case and spaces come out as one group. Raises InputError for all
+    that does not fit together.
     """
     if missing not in MISSING:
         raise InputError(f"missing {missing!r} is unknown; choose one of: {', '.join(MISSING)}.")
-    given = [row._replace(image=_below(row.image, folder, source)) for row in rows]
-    if not given:
+    folder = given.path(folder) if folder else source if source.is_dir() else source.parent
+    named = [row._replace(image=_below(row.image, folder, source)) for row in rows]
+    if not named:
         raise InputError(f"{source} has no pairs of a picture and a text.")
-    whole = _without_missing(given, folder, source, missing)
+    whole = _without_missing(named, folder, source, missing)
     images = _merged(whole, source)
     number = {image: i for i, image in enumerate(images)}
     image_of_text = np.array([number[row.image] for row in whole])
@@ -76,7 +79,7 @@ def gather(
     return Items(
         paths, [_printable(image) for image in images], connected(len(images), tied),
         [row.label for row in images.values()], [row.split for row in images.values()],
-        [_printable(row.text) for row in whole], image_of_text, len(given) - len(whole),
+        [_printable(row.text) for row in whole], image_of_text, len(named) - len(whole),
     )  # fmt: skip
 
 

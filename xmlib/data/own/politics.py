@@ -43,7 +43,7 @@ def read(
         rows = _given(rows, given.path(split_file))
     first: dict[str, str] = {}
     rows = [row._replace(label=first.setdefault(row.image, row.label)) for row in rows]
-    return gather(rows, given.path(image_folder) if image_folder else source.parent, source, missing)
+    return gather(rows, image_folder, source, missing)
 
 
 def _articles(content: dict[Any, Any], label: str, source: Path) -> Iterator[Row]:

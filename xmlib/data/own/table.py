@@ -53,9 +53,8 @@ def read(
     asked = {
         "image": image_column, "text": text_column, "group": group_column, "label": label_column, "split": split_column
     }  # fmt: skip
-    folder = given.path(image_folder) if image_folder else source if source.is_dir() else source.parent
     rows = _folder(source) if source.is_dir() else _table(source, asked)
-    return gather(rows, folder, source, missing)
+    return gather(rows, image_folder, source, missing)
 
 
 def _folder(folder: Path) -> list[Row]:
