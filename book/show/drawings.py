@@ -7,7 +7,7 @@ import sys
 import textwrap
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -235,7 +235,8 @@ def use_style() -> None:
     if shell and hasattr(shell, "kernel"):
         plt.switch_backend(plt.get_backend())  # which says how figures are shown, so it comes first
         pngs = shell.display_formatter.formatters["image/png"]
-        pngs.for_type(Figure, partial(_with_narrow, pngs.lookup_by_type(Figure)))
+        with suppress(KeyError):  # where MPLBACKEND names a backend that shows nothing
+            pngs.for_type(Figure, partial(_with_narrow, pngs.lookup_by_type(Figure)))
 
 
 def _with_narrow(shown: Callable, figure: Figure) -> Any:
