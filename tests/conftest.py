@@ -16,6 +16,7 @@ import torch
 from forked import OF_NOTEBOOKS, Forks
 
 from xmlib import paths
+from xmlib.data import workers
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -123,8 +124,24 @@ def loaded_again(dataset: str, home) -> tuple[str, list[str], set[str]]:
 @pytest.fixture(scope="session")
 def forks(tmp_path_factory):
     """Where papermill and what notebooks import from elsewhere have been imported."""
-    with Forks(tmp_path_factory.mktemp("said"), *OF_NOTEBOOKS) as forks:
+    with Forks(tmp_path_factory.mktemp("said"), *OF_NOTEBOOKS, **workers.KEEP_MEMORY) as forks:
         yield forks
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory):
+    """Where what computes the features of pictures has been imported."""
+    imported = "torch", "efficientnet_lite_pytorch", "resvg_py", "PIL.Image"
+    with Forks(tmp_path_factory.mktemp("said"), *imported, **workers.KEEP_MEMORY) as warm:
+        yield warm
+
+
+@pytest.fixture(scope="module")
+def quick_helpers(warm):
+    """The helper processes of a build are forks, which need not import PyTorch."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workers, "COMMAND", warm.command(*workers.COMMAND[1:]))
+        yield
 
 
 @pytest.fixture(scope="session")

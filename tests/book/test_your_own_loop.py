@@ -1,8 +1,7 @@
 """The loops of the page on one's own loop do what the page says."""
 
+import os
 import re
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -21,10 +20,8 @@ def code(section: str) -> str:
 
 
 @pytest.mark.parametrize("section", ["plain", "lightning"])
-def test_the_loop_on_the_page_finds_far_more_partners_than_chance(section, tmp_path):
-    done = subprocess.run(  # Lightning warns of its own: of loaders without workers, of the device that it was told
-        [sys.executable, "-c", code(section)], capture_output=True, text=True, check=False, cwd=tmp_path
-    )
+def test_the_loop_on_the_page_finds_far_more_partners_than_chance(section, forks, tmp_path):
+    done = forks.run("-c", code(section), cwd=tmp_path, env=os.environ)  # Lightning warns of its own: of loaders
     assert done.returncode == 0, done.stderr
     assert float(done.stdout.split()[-1]) > 20 * evaluate.chance_metrics(400)["mrr"]
 

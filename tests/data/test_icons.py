@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from xmlib.data.image_text import Items, Size
 from xmlib.data.pictures import pictures
 from xmlib.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("quick_helpers")
 SPLITS = ("train", "valid", "test")
 KINDS = ["Animals", "Food", "Weather", "Sport", "Map", "Text", "Health", "Games", "Math", "Mood"] + [
     "Vehicles", "Media", "Devices", "Design", "Arrows", "Buildings", "Nature", "Badges", "Database", "Communication",
@@ -360,9 +362,20 @@ def test_collections_are_named_in_any_order_with_commas_or_spaces():
 # --- the whole way, on small packages ---
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    return tmp_path_factory.mktemp("built") / "icons"
+
+
 @pytest.fixture
-def toy(packages, tmp_path):
-    return load("icons", "toy", cache_folder=tmp_path, processes=1)
+def toy(packages, tmp_path, built):
+    """Pairs of the packages in `tmp_path`; the first test builds them, the others have a copy of what it built."""
+    if built.exists():
+        shutil.copytree(built, tmp_path / "icons", dirs_exist_ok=True)
+    made = load("icons", "toy", cache_folder=tmp_path, processes=1)
+    if not built.exists():
+        shutil.copytree(tmp_path / "icons", built, ignore=shutil.ignore_patterns("packages"))
+    return made
 
 
 def test_icons_are_built_once_and_then_need_no_packages(packages, toy, tmp_path, capsys):

@@ -19,14 +19,16 @@ from test_download import deb
 from xmlib import paths
 from xmlib.cca import cca
 from xmlib.commands import app
-from xmlib.data import cache, duplicates, emoji, image_text, load, openclipart, texts
+from xmlib.data import cache, duplicates, emoji, image_text, load, openclipart, texts, workers
 from xmlib.data.emoji import emoji_concepts
 from xmlib.data.image_text import Artwork, Items, Size
 from xmlib.data.openclipart import openclipart_files
 from xmlib.data.pictures import image_features, pictures
 from xmlib.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("quick_helpers")
 SPLITS = ("train", "valid", "test")
+NEW_PROCESS = workers.COMMAND  # of a helper
 
 
 @pytest.fixture(scope="module")
@@ -383,7 +385,10 @@ def test_another_style_changes_the_pictures_and_not_texts_or_split(home, toy):
     np.testing.assert_array_equal(whole.test.pictures[:], both.test.pictures[:])
 
 
-def test_a_build_in_another_cache_with_other_numbers_of_processes_gives_the_same_bytes(home, toy, tmp_path):
+def test_a_build_in_another_cache_with_other_numbers_of_processes_gives_the_same_bytes(
+    home, toy, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(workers, "COMMAND", NEW_PROCESS)
     again = load("emoji", "toy", cache_folder=tmp_path, processes=3)
     assert again.digest == toy.digest
     for name in sorted(file.name for file in toy.folder.iterdir()):

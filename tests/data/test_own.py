@@ -25,6 +25,7 @@ from xmlib.data.pictures import image_features, pictures
 from xmlib.errors import InputError
 from xmlib.scoring import relevance
 
+pytestmark = pytest.mark.usefixtures("quick_helpers")
 LONG = "An article about something. " * 20  # 560 characters
 SPLITS = ("train", "valid", "test")
 
