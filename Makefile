@@ -37,7 +37,7 @@ test-offline: sync  ## the same and make book, where nothing but this machine ca
 	@scripts/offline.sh $(TESTS)
 	@scripts/offline.sh $(GRID) book
 
-test-site: .venv/.installed  ## open every page of the site that make book built in a browser, and look for faults
+test-site: .venv/.installed  ## open every page that make book built in a browser, print them as make pdf does, and look for faults
 	@$(PY) -m pytest -m site tests/book $(ARGS)
 
 test-faults: .venv/.installed  ## run the tests that kill processes, take disk and locks away, or repeat runs

@@ -7,7 +7,7 @@ from pathlib import Path
 from posixpath import dirname, join, normpath
 
 import yaml
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup, NavigableString, Tag
 
 from xmlib import paths
 
@@ -16,6 +16,7 @@ STYLE = Path(__file__).with_name("pdf.css")
 LEFT_OUT = """details.above-input, script, style, link, button, label, input, output, a.headerlink, source, .controls,
 .sd-summary-state-marker, .provenance summary, .provenance a[download], .provenance a[download] + br"""
 IDS = ("id", "for", "name", "aria-labelledby", "aria-describedby")
+MARK = re.compile(r"[.,;:?)]+")
 OUTSIDE = re.compile(r"[a-z]+:", re.IGNORECASE)
 NOTE = """The site of the same book has more: the explorer, figures that move, the code of the notebooks' plots,
 the records, and the numbers of each figure and table as CSV. Other code that the site folds away is printed here."""
@@ -56,6 +57,8 @@ def article(site: Path, page: str, pages: set[str]) -> Tag:
         caption.string = f"{caption.get_text()} That is on the site; here it stands as it begins."
     for details in found.select("details"):
         unfold(details)
+    for formula in found.select("span.math"):
+        keep_mark(formula)
     relink(found, site, page, pages)
     found["class"], found["id"] = "bd-article chapter", anchor(page)
     return found
@@ -71,6 +74,15 @@ def unfold(details: Tag) -> None:
     if "provenance" in kinds:
         for line in details.select("br"):
             line.replace_with(" · ")
+
+
+def keep_mark(formula: Tag) -> None:
+    """Hold the comma or full stop after a formula on its line: to a browser the formula is a picture."""
+    after = formula.next_sibling
+    if isinstance(after, NavigableString) and (mark := MARK.match(after)):
+        after.replace_with(after[mark.end() :])
+        formula.wrap(BeautifulSoup("", "html.parser").new_tag("span", attrs={"class": "kept"}))
+        formula.insert_after(mark[0])
 
 
 def relink(found: Tag, site: Path, page: str, pages: set[str]) -> None:

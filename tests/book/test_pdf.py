@@ -7,6 +7,7 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlparse
 
 import pytest
+from bs4 import BeautifulSoup
 from conftest import absent
 from pypdf import PdfReader
 
@@ -161,6 +162,22 @@ def test_links_lead_into_the_joined_document_or_out_of_the_book(address, expecte
     page = "results/emoji-ccal_tno"
     page = "cca" if address.startswith("polar") else page
     assert joined.here(address, page, {"polar", "cca", "results/emoji-ccal_tno"}) == expected
+
+
+def test_the_mark_after_a_formula_stays_with_it():
+    line = BeautifulSoup(
+        '<p>Both <span class="math">x</span>, and <span class="math">y</span> alone</p>', "html.parser"
+    )
+    for formula in line.select("span.math"):
+        joined.keep_mark(formula)
+    assert [kept.get_text() for kept in line.select(".kept")] == ["x,"]
+    assert line.get_text() == "Both x, and y alone"
+
+
+def test_a_box_that_folds_lies_open_in_print():
+    box = BeautifulSoup("<details class='sd-card'><summary>Code</summary><p>x = 1</p></details>", "html.parser").details
+    joined.unfold(box)
+    assert str(box) == '<div class="sd-card unfolded"><div>Code</div><p>x = 1</p></div>'
 
 
 def test_a_missing_site_is_one_sentence(tmp_path: Path):
