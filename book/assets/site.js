@@ -56,6 +56,9 @@
   }
 
   function watch() {
+    document.querySelectorAll("article td:not(.text-right)").forEach((cell) => {
+      cell.classList.toggle("long", cell.textContent.trim().length > 20);
+    });
     const formulas = document.querySelectorAll("span.math > mjx-container");
     formulas.forEach(hold);
     formulas.forEach(stretch);

@@ -27,7 +27,7 @@ def rank_distribution(records: list[dict], ax: Axes | None = None) -> Axes:
     ax.set(
         xscale="log", xlim=(1, n), ylim=(0, 1), xlabel=f"k, of {n} candidates", ylabel="queries found in the first k"
     )
-    ax.legend(loc="lower right")
+    ax.legend(loc="lower center")  # beside the curve of chance
     return ax
 
 
