@@ -89,8 +89,7 @@ def load(
     decided = settings(size, seed, difficulty, renderings, corpus)
     home = Path(cache_folder or paths.DATA) / "audio_score"
     folder = home / f"pairs-{cache.key(decided)}"
-    how = (size, DIFFICULTIES[difficulty], seed, renderings, processes)
-    make = partial(_build, folder, home, decided, *how)
+    make = partial(_build, folder, home, decided, processes)
     return opened(folder, cache.built(home, "The data set", lambda: cache.published(folder), make), profile)
 
 
@@ -133,12 +132,12 @@ def size_of(profile: str, train_pairs: int, corpus: str = "tunes") -> Size:
     return replace(size, train=train_pairs or size.train)
 
 
-def _build(folder: Path, home: Path, decided: dict[str, Any], *arguments: Any) -> dict[str, Any]:
+def _build(folder: Path, home: Path, decided: dict[str, Any], processes: int) -> dict[str, Any]:
     """The manifest of a folder built now; called while no other process builds."""
     from xmlib.data.audio_score import build
 
     cache.sweep(home)
-    return build.build(folder, home, decided, *arguments)
+    return build.build(folder, home, decided, processes)
 
 
 def settings(size: Size, seed: int, difficulty: str, renderings: int = 1, corpus: str = "tunes") -> dict[str, Any]:

@@ -19,24 +19,15 @@ import numpy as np
 
 from xmlib import files
 from xmlib.data import cache, workers
-from xmlib.data.audio_score import CORPORA, engrave, folk_tunes, synthesize
+from xmlib.data.audio_score import CORPORA, DIFFICULTIES, engrave, folk_tunes, synthesize
 from xmlib.data.audio_score.choose import Chosen, Difficulty, Size, choose, performance, renderings
 from xmlib.data.audio_score.folk_tunes import Source, Tune
 from xmlib.data.audio_score.pairs import ROW, SOUNDING, content_digest, pair_ids
 
 
-def build(
-    folder: Path,
-    home: Path,
-    settings: dict[str, Any],
-    size: Size,
-    difficulty: Difficulty,
-    seed: int,
-    renderings: int,
-    processes: int,
-) -> dict[str, Any]:
+def build(folder: Path, home: Path, settings: dict[str, Any], processes: int) -> dict[str, Any]:
     """Build the pairs into `folder`, with the parsed tunes, pieces and sounds under `home`; returns the manifest."""
-    tunes, planned = begin(home, settings, size, difficulty, seed, renderings, processes)
+    tunes, planned = begin(home, settings, processes)
     while True:  # a tune that cannot be rendered is left out of the next choice
         plans = planned()
         if not render_missing(plans, tunes, processes):
@@ -49,17 +40,13 @@ def build(
     return cache.published(folder)
 
 
-def begin(
-    home: Path,
-    settings: dict[str, Any],
-    size: Size,
-    difficulty: Difficulty,
-    seed: int,
-    renderings: int,
-    processes: int,
-) -> tuple[Tunes, Callable[[], list[Plan]]]:
-    """The parsed tunes, and what chooses among those that can be rendered and says where their pieces lie."""
-    corpus = settings.get("corpus", "tunes")
+def begin(home: Path, settings: dict[str, Any], processes: int) -> tuple[Tunes, Callable[[], list[Plan]]]:
+    """The parsed tunes, and what chooses among those that can be rendered and says where their pieces lie.
+
+    `settings`: as `audio_score.settings` gives them.
+    """
+    size, seed, corpus = Size(**settings["size"]), settings["seed"], settings.get("corpus", "tunes")
+    difficulty, count = DIFFICULTIES[settings["difficulty"]["name"]], settings.get("renderings", 1)
     tunes = Tunes(home / f"tunes-{cache.key(settings['tunes'])}", corpus, seed, processes)
     tunes.parse(int(1.3 * (size.train + size.valid + size.test) / size.per_tune))  # a guess; more follow if needed
     pieces = home / f"pieces-{cache.key([settings[part] for part in ('tunes', 'engraving', 'sound')])}"
@@ -67,7 +54,7 @@ def begin(
 
     def planned() -> list[Plan]:
         chosen = choose(size, seed, tunes, len(tunes.sources), CORPORA[corpus].rule)
-        return [_plan(item, difficulty, seed, pieces, sounds, renderings) for item in chosen]
+        return [_plan(item, difficulty, seed, pieces, sounds, count) for item in chosen]
 
     return tunes, planned
 

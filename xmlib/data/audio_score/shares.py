@@ -22,10 +22,9 @@ def render(profile: str, share: int, shares: int, seed: int = 23, difficulty: st
     """
     if not 0 <= share < shares:
         raise InputError(f"share {share} of {shares} does not exist: the first is 0, the last {shares - 1}.")
-    size = audio_score.size_of(profile, 0)
-    settings = audio_score.settings(size, seed, difficulty)
+    settings = audio_score.settings(audio_score.size_of(profile, 0), seed, difficulty)
     home = (home or paths.DATA) / "audio_score"
-    tunes, planned = build.begin(home, settings, size, audio_score.DIFFICULTIES[difficulty], seed, 1, processes)
+    tunes, planned = build.begin(home, settings, processes)
     own = [plan for plan in planned()[share::shares] if build.read_piece(plan.piece.file) is None]
     build.render_missing(own, tunes, processes)
     return len(own)
