@@ -9,6 +9,7 @@ import numpy as np
 import typer
 
 from xmlib import paths
+from xmlib.commands.reading import option
 from xmlib.data import DATASETS, Splits, download, load
 from xmlib.data.audio_score import shares
 from xmlib.errors import InputError
@@ -55,16 +56,9 @@ def command(name: str) -> Callable[..., None]:
     known = inspect.signature(DATASETS[name].load).parameters
     own = any(one.kind is one.VAR_KEYWORD for one in known.values())
     taken = OWN if own else {option: one.default for option, one in known.items() if option != "cache_folder"}
-    run.__signature__ = inspect.Signature([FILE] * own + [_option(*one) for one in taken.items()])  # type: ignore[attr-defined]
+    read = [option(named, usual, OPTIONS.get(named)) for named, usual in taken.items()]
+    run.__signature__ = inspect.Signature([FILE] * own + read)  # type: ignore[attr-defined]
     return run
-
-
-def _option(name: str, default: Any) -> inspect.Parameter:
-    """`--name`, without a `--no-name` where it is a switch."""
-    says = typer.Option(f"--{name.replace('_', '-')}", help=OPTIONS.get(name))
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[type(default), says]
-    )
 
 
 for _name in DATASETS:

@@ -41,8 +41,9 @@ def options(names: tuple[str, ...]) -> Callable[[Command], Command]:
         def run(**given: Any) -> Any:
             return command(reading={name: given.pop(name) for name in names}, **given)
 
+        read = [option(n, "stop" if n == "missing" else "", HELP[n], n == "missing") for n in names]
         own = [one for one in inspect.signature(command).parameters.values() if one.name != "reading"]
-        parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own] + [_option(n) for n in names]
+        parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own] + read
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__name__, run.__doc__ = command.__name__, command.__doc__
         return run
@@ -50,10 +51,12 @@ def options(names: tuple[str, ...]) -> Callable[[Command], Command]:
     return extended
 
 
-def _option(name: str) -> inspect.Parameter:
-    says = typer.Option(f"--{name.replace('_', '-')}", help=HELP[name], show_default=name == "missing")
-    default = "stop" if name == "missing" else ""
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[str, says])
+def option(name: str, default: Any, says: str | None, show_default: bool = True) -> inspect.Parameter:
+    """`--name`, without a `--no-name` where it is a switch."""
+    own = typer.Option(f"--{name.replace('_', '-')}", help=says, show_default=show_default)
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[type(default), own]
+    )
 
 
 def pairs_of(reading: dict[str, str], model: Any = None) -> Any:
