@@ -6,7 +6,7 @@
   const phone = matchMedia("(max-width: 600px)");
 
   function stacks(table) {                // words are read cell by cell, numbers down a column
-    const words = table && !table.querySelector("td.text-right") && !table.matches(".dataframe");
+    const words = table && !table.querySelector("td.text-right") && !table.closest(".cell_output");   // nor what spans rows
     return words || table?.matches(".few-rows");
   }
 

@@ -280,6 +280,15 @@ def test_the_tables_of_the_home_page_are_read_on_a_phone_without_scrolling(brows
     page.close()
 
 
+def test_the_tables_of_a_notebook_whose_names_span_rows_stay_tables_on_a_phone(browser, address):
+    page = browser.new_page(viewport=PHONE)
+    page.goto(address + "results/emoji-ccal_tno.html", wait_until="load")
+    page.wait_for_selector(".cell_output .scrolls")
+    assert page.locator("article .cell_output table [rowspan]").count() > 0
+    assert page.locator("article .cell_output .stacks").count() == 0
+    page.close()
+
+
 def test_every_equation_fits_a_phone_beside_its_number(browser, address):
     page, wide = browser.new_page(viewport=PHONE), []
     for name in (name for name in PAGES if 'class="math' in (SITE / name).read_text(encoding="utf-8")):
