@@ -130,15 +130,15 @@ def forks(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def warm(tmp_path_factory):
-    """Where what computes the features of pictures has been imported."""
-    imported = "torch", "efficientnet_lite_pytorch", "resvg_py", "PIL.Image"
+    """Where what computes the features of pictures, or reads, engraves and plays tunes, has been imported."""
+    imported = "torch", "efficientnet_lite_pytorch", "resvg_py", "PIL.Image", "music21", "verovio", "midirenderer"
     with Forks(tmp_path_factory.mktemp("said"), *imported, **workers.KEEP_MEMORY) as warm:
         yield warm
 
 
 @pytest.fixture(scope="module")
 def quick_helpers(warm):
-    """The helper processes of a build are forks, which need not import PyTorch."""
+    """The helper processes of a build are forks, which need not import PyTorch or music21."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(workers, "COMMAND", warm.command(*workers.COMMAND[1:]))
         yield

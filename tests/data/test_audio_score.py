@@ -29,6 +29,8 @@ from xmlib.data.audio_score.choose import context, performance, renderings
 from xmlib.data.audio_score.relatives import TUNES
 from xmlib.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("quick_helpers")
+NEW_PROCESS = workers.COMMAND  # of a helper
 TOY_DIGEST = "9dee839910e24939ae6f4f0aa10acc782c27ba7a470d881ebd17f6ea4c87c938"
 SPLITS = ("train", "valid", "test")
 
@@ -532,7 +534,8 @@ def test_a_tune_that_cannot_be_rendered_is_named_and_left_out(toy, copy, capsys,
     assert (len(without.train), without.test.ids) == (len(toy.train), toy.test.ids)
 
 
-def test_a_job_that_crashes_its_helper_harms_no_other_job():
+def test_a_job_that_crashes_its_helper_harms_no_other_job(monkeypatch):
+    monkeypatch.setattr(workers, "COMMAND", NEW_PROCESS)
     answers = workers.run("os:_exit", [[3]], "crashing", 1) + workers.run("json:loads", [["1"], ["no"]], "loading", 1)
     assert answers[:2] == ["it crashed its process twice", ""]
     assert answers[2].startswith("JSONDecodeError")

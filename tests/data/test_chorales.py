@@ -13,6 +13,7 @@ from xmlib.data.audio_score.chorales import parse
 from xmlib.data.audio_score.relatives import CHORALES
 from xmlib.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("quick_helpers")
 SPLITS = ("train", "valid", "test")
 STAVES = {0: 4 * 7 + 6, 1: 3 * 7 + 1}  # the middle lines, B4 and D3, in scale steps from C0
 

@@ -224,7 +224,8 @@ def rewritten(file, target, name, change):
     with zipfile.ZipFile(file) as old, zipfile.ZipFile(target, "w") as new:
         for info in old.infolist():
             content = old.read(info)
-            new.writestr(info, change(content) if info.filename == name else content)
+            content = change(content) if info.filename == name else content
+            new.writestr(info, content, zipfile.ZIP_STORED)  # LZMA would take seconds
     return target
 
 
