@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from xmlib import paths
 from xmlib.data.image_text import check_seed
@@ -49,19 +50,10 @@ def splits_of(
         split_of_image = divide(items, seed, **sharing)
     rows = {part: np.flatnonzero(split_of_image[items.image_of_text] == part) for part in ("train", "valid", "test")}
     weights = Texts().fit([items.texts[i] for i in rows["train"]]).transform(items.texts)
-    parts = {part: _part(items, chosen, features, thumbnails, weights) for part, chosen in rows.items()}
+    parts: dict[str, Any] = {part: _part(items, chosen, features, thumbnails, weights) for part, chosen in rows.items()}
     decided = {**settings, **sharing, "features": image_features.settings(), "assembly": [VERSION]}
     digest = _digest(decided, items, split_of_image)
-    return Splits(
-        name,
-        profile,
-        seed,
-        {**decided, "skipped": items.skipped},
-        digest,
-        parts["train"],
-        parts["valid"],
-        parts["test"],
-    )
+    return Splits(name, profile, seed, {**decided, "skipped": items.skipped}, digest, **parts)
 
 
 def _unusable(items: Items, kept: list[int], missing: str) -> str:
@@ -87,21 +79,15 @@ def _part(items: Items, rows: np.ndarray, features: np.ndarray, thumbnails: np.n
 
 def _ids(items: Items, rows: np.ndarray) -> list[str]:
     """The picture of each row, with the number of the text where it has several."""
-    order = np.argsort(items.image_of_text, kind="stable")
-    first = np.searchsorted(items.image_of_text[order], items.image_of_text)
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    number, several = place - first, np.bincount(items.image_of_text) > 1
     images = items.image_of_text
+    number, several = pd.Series(images).groupby(images).cumcount(), np.bincount(images) > 1
     return [items.ids[images[i]] + (f"#{number[i]}" if several[images[i]] else "") for i in rows.tolist()]
 
 
 def _numbered(images: np.ndarray) -> np.ndarray | None:
     """The pictures of a split counted from 0 in order of appearance; None where every row has its own."""
-    _, first, number = np.unique(images, return_index=True, return_inverse=True)
-    if len(first) == len(images):
-        return None
-    return np.argsort(np.argsort(first))[number]
+    number, seen = pd.factorize(images)
+    return None if len(seen) == len(images) else number
 
 
 def _digest(decided: dict[str, Any], items: Items, split_of_image: np.ndarray) -> str:
