@@ -9,29 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from xmlib.data import audio_score, emoji, iapr, icons, openclipart
-from xmlib.data.audio_score import audio_sheet_music
 from xmlib.data.emoji import emoji_concepts
 from xmlib.data.pictures import image_features
 from xmlib.data.splits import Pictures, Split, Splits, View
 from xmlib.errors import InputError
 
 __all__ = ["DATASETS", "Dataset", "Pictures", "Split", "Splits", "View", "load"]
-
-
-def _audio_score(
-    profile: str = "quick", seed: int = 23, *, dataset_file: str = "", corpus: str = "tunes", difficulty: str = "hard",
-    train_pairs: int = 0, renderings: int = 0, cache_folder: Path | None = None, processes: int = 0,
-) -> Splits:  # fmt: skip
-    if dataset_file:
-        changed = {"renderings": renderings not in (0, 1), "train_pairs": train_pairs != 0, "corpus": corpus != "tunes"}
-        for name, asked in changed.items():
-            if asked:
-                raise InputError(f"{name} goes with the built pairs only; leave it out, or leave out dataset_file.")
-        return audio_sheet_music.load(dataset_file, profile, seed)
-    return audio_score.load(
-        profile, seed, corpus=corpus, difficulty=difficulty, train_pairs=train_pairs, renderings=renderings,
-        cache_folder=cache_folder, processes=processes,
-    )  # fmt: skip
 
 
 def _own(form: str, profile: str, seed: int, **options: Any) -> Splits:
@@ -60,7 +43,7 @@ def _own_pairs(form: str, says: str, large: bool = True) -> Dataset:
 
 DATASETS = {
     "audio_score": Dataset(
-        _audio_score,
+        audio_score.load,
         "Sheet music and its sound: folk tunes or chorales.",
         notebooks=("audio_score",),
         options=("corpus", "difficulty", "train_pairs", "renderings", "dataset_file"),

@@ -15,7 +15,16 @@ from typing import Any, NamedTuple
 
 from xmlib import paths
 from xmlib.data import cache
-from xmlib.data.audio_score import choose, chorales, engrave, folk_tunes, pairs, relatives, synthesize
+from xmlib.data.audio_score import (
+    audio_sheet_music,
+    choose,
+    chorales,
+    engrave,
+    folk_tunes,
+    pairs,
+    relatives,
+    synthesize,
+)
 from xmlib.data.audio_score.choose import Difficulty, Size
 from xmlib.data.audio_score.relatives import Rule
 from xmlib.data.splits import Splits
@@ -57,18 +66,12 @@ DIFFICULTIES = {
 
 
 def load(
-    profile: str = "quick",
-    seed: int = 23,
-    *,
-    corpus: str = "tunes",
-    difficulty: str = "hard",
-    train_pairs: int = 0,
-    renderings: int = 0,
-    cache_folder: Path | None = None,
-    processes: int = 0,
-) -> Splits:
+    profile: str = "quick", seed: int = 23, *, dataset_file: str = "", corpus: str = "tunes", difficulty: str = "hard",
+    train_pairs: int = 0, renderings: int = 0, cache_folder: Path | None = None, processes: int = 0,
+) -> Splits:  # fmt: skip
     """The pairs of a profile, built on first use (quick: about a minute on 2 cores) and kept in the cache.
 
+    `dataset_file`: a copy of the original audio_sheet_music.npz to be used instead, see `audio_sheet_music.load`.
     `corpus`: "tunes" (folk tunes on one staff) or "chorales" (Bach's, four voices on two staves, the pairs around the
     notes of the melody). `train_pairs`: how many, 0 for the profile's.
     `renderings`: how often each training tune is played (0: once), every time on an instrument and in a tempo of its
@@ -76,6 +79,12 @@ def load(
     `cache_folder`: default `paths.DATA`. `processes`: for building, 0 for one a core.
     Raises InputError for an unknown profile, corpus or difficulty, and when the corpus has too few tunes.
     """
+    if dataset_file:
+        changed = {"renderings": renderings not in (0, 1), "train_pairs": train_pairs != 0, "corpus": corpus != "tunes"}
+        for name, asked in changed.items():
+            if asked:
+                raise InputError(f"{name} goes with the built pairs only; leave it out, or leave out dataset_file.")
+        return audio_sheet_music.load(dataset_file, profile, seed)
     if corpus not in CORPORA:
         raise InputError(f"corpus {corpus!r} is unknown; choose one of: {', '.join(CORPORA)}.")
     size = size_of(profile, train_pairs, corpus)
