@@ -23,8 +23,9 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 # Files that take long for their number of tests, longest first: one of them begun late would keep a core busy alone.
 FIRST = (
-    "test_notebooks.py", "test_your_pairs.py", "test_side_by_side.py", "test_gradient_notebooks.py", "test_fit.py",
-    "test_audio_score.py", "test_retriever.py", "test_explorer.py", "test_grid.py", "test_your_own_loop.py",
+    "test_notebooks.py", "test_report.py", "test_explorer.py", "test_grid.py", "test_theory_figures.py",
+    "test_side_by_side.py", "test_gradient_notebooks.py", "test_audio_score.py", "test_fit.py", "test_your_pairs.py",
+    "test_neighborhoods.py", "test_sharing.py", "test_progress.py", "test_your_own_loop.py", "test_imports.py",
 )  # fmt: skip
 
 
