@@ -16,7 +16,7 @@ from torch import Tensor
 
 from xmlib import evaluate
 from xmlib.data.own import ready
-from xmlib.data.own.pairs import FAULTS, Pairs
+from xmlib.data.own.pairs import FAULT, Pairs
 from xmlib.data.own.sides import Side
 from xmlib.errors import InputError
 from xmlib.methods import METHODS
@@ -169,7 +169,7 @@ def _view(side: Side, rows: Sequence[int], name: str) -> dict[str, Any]:
         pictured = [gallery.address("image/svg+xml", one.encode()) if "<svg" in one else None for one in lines]
         return described | {"words": [f"row {row + 1}" for row in rows], "pictures": pictured}
     there = [Path(side.items[row]) for row in rows]
-    shown = [path.is_file() and not FAULTS[side.kind]([path]) for path in there]
+    shown = [path.is_file() and not FAULT[side.kind](path) for path in there]
     made = [gallery.media(side.kind, path) if good else None for path, good in zip(there, shown, strict=True)]
     words = [path.name if good else f"{path.name} cannot be shown" for path, good in zip(there, shown, strict=True)]
     return described | {"words": words, "pictures" if side.kind == "images" else "audio": made}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from xmlib.data.own.pairs import FAULTS
+from xmlib.data.own.pairs import FAULT
 from xmlib.data.own.sides import Side
 from xmlib.retriever.retriever import Retriever
 from xmlib.show import gallery
@@ -99,6 +99,6 @@ def _item(kind: str, kept: str | None, base: Path) -> str:
     file = Path(os.path.normpath(base / kept))
     if not file.is_file():
         return f"{html.escape(kept)} is not there any more"
-    if FAULTS[kind]([file]):
+    if FAULT[kind](file):
         return f"{html.escape(kept)} cannot be shown"
     return gallery.item(Side(kind, [file], ""), 0)

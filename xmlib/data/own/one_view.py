@@ -58,7 +58,7 @@ def read(
     path, columns = given.path(source), None
     if os.path.isdir(path):
         side, ids = _of_folder(path, kind)
-    elif path.suffix.lower() in pairs.OF_SUFFIX and kind in pairs.FAULTS:
+    elif path.suffix.lower() in pairs.OF_SUFFIX and kind in pairs.FAULT:
         side, ids = sides.of_files([path], path.name, _same(kind, path), [str(source)]), [path.stem]
     elif path.suffix.lower() in TABLES:
         side, ids, columns = _of_table(path, view, kind, key, id_column, folder, encoding, separator, decimal)
@@ -132,7 +132,7 @@ def _whole(found: OneView, missing: str) -> OneView:
     """The items that can be used; those that cannot are an error, or left out with a printed line."""
     side, ids, columns = found
     reasons: dict[int, Any] = dict(side.faults)
-    if side.kind in pairs.FAULTS:
+    if side.kind in pairs.FAULT:
         there = [i for i in range(len(side)) if i not in reasons]
         damaged = pairs.faults_of(side.kind, [side.items[i] for i in there])
         reasons |= {there[i]: reason for i, reason in damaged.items()}

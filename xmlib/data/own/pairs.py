@@ -31,7 +31,7 @@ OPTIONS = (  # of `read`, each found or usual where it is empty
     "key1", "key2", "kind1", "kind2", "id_column", "group_column", "label_column", "split_column", "folder",
     "encoding", "separator", "decimal", "missing",
 )  # fmt: skip
-FAULTS = {"images": images.faults, "audio": sounds.faults}
+FAULT = {"images": images.fault, "audio": sounds.fault}
 TABLES = (*spreadsheet.SUFFIXES, ".jsonl", ".parquet")
 OF_SUFFIX = {**dict.fromkeys(PICTURES, "images"), **dict.fromkeys(AUDIO, "audio"), ".txt": "texts"}
 
@@ -117,16 +117,15 @@ def _of_sound_files(pairs: Pairs, missing: str) -> Pairs:
     """The pairs without those whose image or sound is damaged, or might do harm."""
     reasons: dict[int, str] = {}
     for side in (pairs.view1, pairs.view2):
-        if side.kind in FAULTS:
+        if side.kind in FAULT:
             reasons |= faults_of(side.kind, side.items)
     return sides.check(pairs.without(reasons, missing), missing) if reasons else pairs
 
 
 def faults_of(kind: str, files: Sequence[Path]) -> dict[int, str]:
     """Which of the files cannot be used, by number, and why; each is read once, however often it is named."""
-    different = list(dict.fromkeys(files))
-    reasons = {different[i]: reason for i, reason in FAULTS[kind](different).items()}
-    return {i: reasons[file] for i, file in enumerate(files) if file in reasons}
+    reasons = {file: FAULT[kind](file) for file in dict.fromkeys(files)}
+    return {i: reasons[file] for i, file in enumerate(files) if reasons[file]}
 
 
 def _given(value: Any) -> bool:

@@ -117,15 +117,13 @@ def resampled(sound: np.ndarray, rate: int) -> np.ndarray:
     return sound if rate == RATE else resample_poly(sound.astype(np.float64), RATE // divisor, rate // divisor)
 
 
-def faults(files: Sequence[Path]) -> dict[int, str]:
-    """Which files cannot be used as sounds, by number, and why."""
-    found = {}
-    for i, file in enumerate(files):
-        try:
-            read(file)
-        except NoSound as error:
-            found[i] = f"{file.name} is no sound that can be used: {error}"
-    return found
+def fault(file: Path) -> str:
+    """Why a file cannot be used as a sound, "" if it can."""
+    try:
+        read(file)
+    except NoSound as error:
+        return f"{file.name} is no sound that can be used: {error}"
+    return ""
 
 
 def _of_file(file: Path) -> np.ndarray:

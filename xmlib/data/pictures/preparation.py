@@ -72,15 +72,13 @@ def made_by() -> list[Any]:
     return image_features.settings()[:4]
 
 
-def faults(files: Sequence[Path]) -> dict[int, str]:
-    """Which files are no pictures that can be used, by number, and why."""
-    found = {}
-    for i, file in enumerate(files):
-        try:
-            pictures.read(file, pictures.THUMBNAIL)
-        except (NoPicture, OSError) as error:
-            found[i] = f"{file.name} is no picture that can be used: {error}"
-    return found
+def fault(file: Path) -> str:
+    """Why a file is no picture that can be used, "" if it is one."""
+    try:
+        pictures.read(file, pictures.THUMBNAIL)
+    except (NoPicture, OSError) as error:
+        return f"{file.name} is no picture that can be used: {error}"
+    return ""
 
 
 def _read(file: Path, side: int) -> np.ndarray:
