@@ -109,10 +109,10 @@ def test_the_outline_names_every_chapter_in_its_order(book):
 
 
 @pytest.mark.site
-def test_every_page_of_the_pdf_holds_more_than_a_line(book):
+def test_every_page_of_the_pdf_holds_more_than_its_number(book):
     short = [page for page in book.reader.pages if len(page.get_contents().get_data()) < 3_000]  # instructions
-    bare = [page.page_number + 1 for page in short if not drawn_images(page) and len(letters(page.extract_text())) < 80]
-    assert not bare
+    bare = [page for page in short if not drawn_images(page) and len(letters(page.extract_text())) < 10]
+    assert not [page.page_number + 1 for page in bare]
 
 
 @pytest.mark.site
