@@ -6,7 +6,7 @@
   const phone = matchMedia("(max-width: 600px)");
 
   function stacks(table) {                // words are read cell by cell, numbers down a column
-    const words = table && !table.querySelector("td.text-right") && !table.closest(".cell_output");   // nor what spans rows
+    const words = table && !table.querySelector("td.text-right") && !table.closest(".cell_output");  // nor what spans rows
     return words || table?.matches(".few-rows");
   }
 
@@ -25,6 +25,7 @@
 
   function mark(box) {
     box.classList.remove("scrolls", "stacks");      // what it says below would be measured too
+    box.style.overflow = "";
     const table = box.querySelector(":scope > table");
     if (phone.matches && stacks(table) && (table.rows[0].cells.length > 3 || box.scrollWidth - box.clientWidth > 1)) {
       if (!table.hasAttribute("role")) name(table);
@@ -33,7 +34,10 @@
     const scrolls = getComputedStyle(box).overflowX !== "visible";   // a slanted letter leans out of its box, no more
     const hides = scrolls && box.scrollWidth - box.clientWidth > 1;
     box.classList.toggle("scrolls", hides);
-    if (!hides) return box.removeAttribute("tabindex");
+    if (!hides) {
+      if (box.matches("mjx-container")) box.style.overflow = "visible";      // or a pixel of a letter makes a region
+      return box.removeAttribute("tabindex");
+    }
     box.tabIndex = 0;
     if (box.tagName === "DIV") {
       box.setAttribute("role", "region");
@@ -55,7 +59,21 @@
     if (closes) { formula.after(closes[0]); after.data = after.data.slice(closes[0].length); }
   }
 
+  function whole(code) {                  // the options of a command are not broken at their dashes
+    const texts = document.createTreeWalker(code, NodeFilter.SHOW_TEXT), found = [];
+    while (texts.nextNode()) found.push(texts.currentNode);
+    found.forEach((text) => {
+      const parts = text.data.split(/(?<=^|\s)(--?[\w-]+)/);
+      if (parts.length > 1) text.replaceWith(...parts.map((part, i) => (i % 2 ? option(part) : part)));
+    });
+  }
+
+  function option(name) {
+    return Object.assign(document.createElement("span"), { className: "option", textContent: name });
+  }
+
   function watch() {
+    document.querySelectorAll("article :is(.highlight-bash pre, :is(p, li, dd) code)").forEach(whole);
     document.querySelectorAll("article td:not(.text-right)").forEach((cell) => {
       cell.classList.toggle("long", cell.textContent.trim().length > 20);
     });

@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import Image
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 
 from book.make import provenance
 
@@ -99,8 +100,14 @@ def photographs(source: Path, folder: Path) -> str:
     return name
 
 
+def defining(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """The pages that define a word, which every build writes: the search forgets the words of all others."""
+    return [page for page, entries in env.domaindata["index"]["entries"].items() if entries]
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """What Sphinx wants to know of an extension; it connects the functions above to the steps of the build."""
+    app.connect("env-updated", defining)
     app.connect("doctree-resolved", provenance.add)
     app.connect("html-page-context", finish, priority=900)  # after the extensions that add scripts
     version = zlib.crc32(Path(__file__).read_bytes())  # pages are made anew when this file has changed

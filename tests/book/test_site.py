@@ -11,6 +11,7 @@ import axe_playwright_python
 import pytest
 from conftest import absent
 
+from book.show import drawings
 from xmlib import paths
 
 pytestmark = pytest.mark.site
@@ -23,6 +24,7 @@ FLAGS = [
 ]  # fmt: skip
 ADDRESS = "http://127.0.0.1:"
 SMALLEST_WORDS = 7 * 110 / 72  # pixels of 7 points in a notebook's figure, of 110 pixels an inch
+NARROW_WORDS = drawings.WORDS * drawings.SHARP / 72  # pixels of the words of its narrow rendering
 LIGHT, HEAVY = 1.2e6, 3.5e6  # bytes of a page without mathematics and with
 LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 # What axe-core finds, in words: by all rules but the one of contrast on the whole page but the strokes of formulae,
@@ -255,11 +257,15 @@ def test_the_search_puts_the_definition_of_a_word_first(browser, address, word):
 def test_the_words_of_a_notebook_s_figures_are_nine_pixels_or_more_on_a_phone(browser, address, name):
     page = browser.new_page(viewport=PHONE)
     page.goto(address + name, wait_until="load")
-    page.evaluate("document.querySelectorAll('.figure-box img').forEach(i => i.loading = 'eager')")
-    page.wait_for_function("[...document.querySelectorAll('.figure-box img')].every(i => i.complete && i.naturalWidth)")
-    scales = page.evaluate("[...document.querySelectorAll('.figure-box img')].map(i => i.width / i.naturalWidth)")
-    assert scales
-    assert min(scales) * SMALLEST_WORDS >= 9
+    page.evaluate("document.querySelectorAll('.cell_output img').forEach(i => i.loading = 'eager')")
+    page.wait_for_function(
+        "[...document.querySelectorAll('.cell_output img')].every(i => i.complete && i.naturalWidth)"
+    )
+    figures = "[...document.querySelectorAll('.cell_output img')].map(i => [i.currentSrc, i.width / i.naturalWidth])"
+    shown = page.evaluate(figures)
+    assert shown
+    for source, scale in shown:
+        assert scale * (NARROW_WORDS if source.endswith("-narrow.png") else SMALLEST_WORDS) >= 9, source
     page.close()
 
 
@@ -312,6 +318,8 @@ def test_code_on_a_phone_goes_on_in_the_next_line_or_says_that_it_scrolls(browse
     page.wait_for_function(f"[...document.querySelectorAll('article pre')].every({told})")
     commands = page.locator("article .highlight-bash pre")
     assert commands.evaluate_all("all => all.every(e => e.scrollWidth <= e.clientWidth + 1)")
+    options = page.locator("article .highlight-bash pre .option")
+    assert options.evaluate_all("all => all.every(e => e.getClientRects().length === 1)")  # on one line
     page.close()
 
 
