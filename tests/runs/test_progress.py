@@ -49,7 +49,8 @@ def copy(tmp_path):
 def start(root, second, **streams):
     (root / "Snakefile").write_text(SNAKEFILE.replace("COMMAND", second))
     command = [sys.executable, "-m", "scripts.grid", "toy", "--cores", "1"]
-    environment = os.environ | {"PYTHONPATH": str(root), "XDG_CACHE_HOME": str(root / "cache"), "COLUMNS": "200"}
+    found = os.pathsep.join(map(str, (root, paths.ROOT)))  # scripts there, book here
+    environment = os.environ | {"PYTHONPATH": found, "XDG_CACHE_HOME": str(root / "cache"), "COLUMNS": "200"}
     return subprocess.Popen(command, cwd=root, env=environment, **streams)
 
 
