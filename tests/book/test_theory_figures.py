@@ -253,7 +253,7 @@ def test_what_is_there_already_is_left_alone(tmp_path, capsys, monkeypatch):
     assert figures.main(["--out", str(tmp_path)]) == 0
     written = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     drawn = {f"theory-pulls{ending}" for ending in (".svg", "-narrow.svg", ".csv")}
-    assert drawn | set(pages.fragments()) == {path.name for path in written}
+    assert drawn | {f"theory-{name}.md" for name in pages.VALUES} == {path.name for path in written}
     assert figures.main(["--out", str(tmp_path)]) == 0
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == written
     assert capsys.readouterr().err.endswith("theory: 0 files changed\n")
