@@ -1,5 +1,6 @@
 """The explorer: its files are made of runs, and its page does what it says, in a real browser, on toy pairs."""
 
+import copy
 import io
 import json
 import re
@@ -222,23 +223,42 @@ def test_capital_titles_are_written_small():
 # ---- the files -------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def found(toy):
+    """Two made-up runs, as records with the embeddings of both views; not to be changed."""
+    return [made_up_run(toy, method, noise) for method, noise in (("ccal_tno", 0.6), ("ccal_cont", 2.0))]
+
+
 @pytest.fixture
-def two_runs(toy, own_runs):
-    found = [made_up_run(toy, method, noise) for method, noise in (("ccal_tno", 0.6), ("ccal_cont", 2.0))]
+def two_runs(found, own_runs):
+    """Their records, and their embeddings in a folder of the test's own."""
     for run in found:
         embeddings.save(*run)
-    return [run[0] for run in found]
+    return [copy.deepcopy(run[0]) for run in found]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, found):
+    """The folder of the explorer made of the two runs, where its page looks for it; not to be changed."""
+    folder = tmp_path_factory.mktemp("page")
+    out = folder / "_static" / "explorer" / "built"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "RUNS", folder / "runs")
+        patch.setattr(paths, "RECORDS", folder / "records")
+        for run in found:
+            embeddings.save(*run)
+        write.make(out, [run[0] for run in found])
+    return out
 
 
 def read_data(out):
     return json.loads((out / "data.js").read_text().removeprefix("window.xmlibExplorer = ").removesuffix(";\n"))
 
 
-def test_ranks_and_lists_in_the_file_are_those_of_the_records(two_runs, tmp_path, toy):
-    write.make(tmp_path / "out", two_runs)
-    shown = read_data(tmp_path / "out")["sets"][0]
+def test_ranks_and_lists_in_the_file_are_those_of_the_records(found, made, toy):
+    shown = read_data(made)["sets"][0]
     label = [f"note {toy.test.rows['note'][row] + 1} of" for row in range(60)]
-    for record, run in zip(two_runs, shown["runs"], strict=True):
+    for (record, _, _), run in zip(found, shown["runs"], strict=True):
         for way, direction in zip(run["ways"], (FORTH, BACK), strict=True):
             assert set(way["ranks"]) <= set(record["ranks"][direction])
             for query, (rank, top) in enumerate(zip(way["ranks"], way["top"], strict=True)):
@@ -248,13 +268,18 @@ def test_ranks_and_lists_in_the_file_are_those_of_the_records(two_runs, tmp_path
     assert {text.rpartition(" “")[0] for text in shown["labels"]} <= set(label)
 
 
+def labels_of(splits):
+    """What the explorer calls each test pair."""
+    titles = [sounds.title(sounds.of_pair(splits.test, row)[0]) for row in range(len(splits.test))]
+    return [f"note {note + 1} of “{name}”" for note, name in zip(splits.test.rows["note"], titles, strict=True)]
+
+
 def differences(shown, found, splits):
     """What a set of data.js says that the library does not: `found` are records with the embeddings of both views.
 
     The library's numbers are those of `evaluate` and of a plain sort of all cosines.
     """
-    titles = [sounds.title(sounds.of_pair(splits.test, row)[0]) for row in range(len(splits.test))]
-    labels = [f"note {note + 1} of “{name}”" for note, name in zip(splits.test.rows["note"], titles, strict=True)]
+    labels = labels_of(splits)
     rows = [labels.index(text) for text in shown["labels"]]
     for (_, x, y), run in zip(found, shown["runs"], strict=True):
         expected = evaluate.both_ways(x, y, splits.test.groups)
@@ -296,22 +321,17 @@ def planted(shown, wrong):
 PLANTED = ("a rank", "the order of two", "a score", "the MRR", "two queries", "the directions", "the methods")
 
 
-def test_what_the_explorer_shows_is_what_the_library_computes(two_runs, tmp_path, toy):
-    found = [made_up_run(toy, method, noise) for method, noise in (("ccal_tno", 0.6), ("ccal_cont", 2.0))]
-    write.make(tmp_path / "out", two_runs)
-    assert list(differences(read_data(tmp_path / "out")["sets"][0], found, toy)) == []
+def test_what_the_explorer_shows_is_what_the_library_computes(found, made, toy):
+    assert list(differences(read_data(made)["sets"][0], found, toy)) == []
 
 
 @pytest.mark.parametrize("wrong", PLANTED)
-def test_one_thing_that_is_planted_wrong_is_found(two_runs, tmp_path, toy, wrong):
-    found = [made_up_run(toy, method, noise) for method, noise in (("ccal_tno", 0.6), ("ccal_cont", 2.0))]
-    write.make(tmp_path / "out", two_runs)
-    assert list(differences(planted(read_data(tmp_path / "out")["sets"][0], wrong), found, toy))
+def test_one_thing_that_is_planted_wrong_is_found(found, made, toy, wrong):
+    assert list(differences(planted(read_data(made)["sets"][0], wrong), found, toy))
 
 
-def test_a_second_making_changes_nothing_and_another_place_gets_the_same_bytes(two_runs, tmp_path):
-    one, other = tmp_path / "one", tmp_path / "other"
-    write.make(one, two_runs)
+def test_a_second_making_changes_nothing_and_another_place_gets_the_same_bytes(two_runs, made, tmp_path):
+    one, other = shutil.copytree(made, tmp_path / "one"), tmp_path / "other"
     assert write.make(one, two_runs) == []
     write.make(other, two_runs)
     files = [path.relative_to(one) for path in sorted(one.rglob("*")) if path.is_file()]
@@ -319,8 +339,8 @@ def test_a_second_making_changes_nothing_and_another_place_gets_the_same_bytes(t
     assert all((one / name).read_bytes() == (other / name).read_bytes() for name in files)
 
 
-def test_a_file_that_is_gone_comes_back_and_a_stale_one_goes(two_runs, tmp_path):
-    write.make(tmp_path / "out", two_runs)
+def test_a_file_that_is_gone_comes_back_and_a_stale_one_goes(two_runs, made, tmp_path):
+    shutil.copytree(made, tmp_path / "out")
     gone, stale = tmp_path / "out" / "audio_score" / "view1-0.png", tmp_path / "out" / "old.mp3"
     gone.unlink()
     stale.write_bytes(b"")
@@ -361,13 +381,12 @@ def test_one_record_a_method_and_profile_is_shown_the_longest_profile_first():
 # ---- what is committed of long runs ------------------------------------------------------------------------------
 
 
-def test_what_is_kept_is_shown_without_the_runs_and_as_it_would_be_with_them(two_runs, tmp_path, toy):
-    write.make(tmp_path / "with", two_runs)
+def test_what_is_kept_is_shown_without_the_runs_and_as_it_would_be_with_them(two_runs, made, tmp_path, toy):
     runs, _ = write.load_runs(two_runs)
     kept.write(toy, runs)
     shutil.rmtree(paths.RUNS)
     write.make(tmp_path / "without", two_runs)
-    assert read_data(tmp_path / "without") == read_data(tmp_path / "with")
+    assert read_data(tmp_path / "without") == read_data(made)
 
 
 def test_what_is_kept_of_a_record_that_was_made_again_is_not_shown(two_runs, toy):
@@ -399,20 +418,14 @@ def test_every_answer_that_is_committed_stands_at_the_rank_of_its_record():
 
 
 @pytest.fixture(scope="module")
-def page_file(tmp_path_factory, toy):
+def page_file(made):
     """The explorer's part of its page, with what two made-up runs and no site around it."""
-    folder = tmp_path_factory.mktemp("page")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paths, "RUNS", folder / "runs")
-        runs = [made_up_run(toy, method, noise) for method, noise in (("ccal_tno", 0.6), ("ccal_cont", 2.0))]
-        for run in runs:
-            embeddings.save(*run)
-        source = paths.ROOT / "book"
-        write.make(folder / "_static" / "explorer" / "built", [run[0] for run in runs])
+    source = paths.ROOT / "book"
     block = re.search(r"```\{raw\} html\n(.*?)```", (source / "explorer.md").read_text(encoding="utf-8"), re.S)[1]
     head = '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-    (folder / "page.html").write_text(f"{head}<title>Explorer</title><main>{block}</main>", encoding="utf-8")
-    return folder / "page.html", [run[0] for run in runs]
+    page = made.parents[2] / "page.html"
+    page.write_text(f"{head}<title>Explorer</title><main>{block}</main>", encoding="utf-8")
+    return page
 
 
 @pytest.fixture(scope="module")
@@ -434,7 +447,7 @@ def opened(browser, page_file, request):
     page.on("console", lambda said: wrong.append(f"console: {said.text}") if said.type == "error" else None)
     page.on("requestfailed", lambda lost: wrong.append(f"failed: {lost.url}"))
     page.on("request", lambda sent: None if sent.url.startswith("file:") else wrong.append(f"leaves: {sent.url}"))
-    page.goto(page_file[0].as_uri())
+    page.goto(page_file.as_uri())
     yield page
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     context.close()
@@ -449,31 +462,28 @@ def shown_ranks(page):
     return [float(mark.get_attribute("data-rank")) for mark in page.locator(".x-answer-rank").all()]
 
 
-def expected_ranks(page_file, query, way):
-    """What the records say of the query, found again by its place among the test pairs."""
-    page, found = page_file
-    data = read_data(page.parent / "_static" / "explorer" / "built")["sets"][0]
-    by_method = {record["method"]: record for record in found}
-    groups = [by_method[run["method"]] for run in data["runs"]]
-    split = load("audio_score", "toy").test
-    titles = [sounds.title(sounds.of_pair(split, row)[0]) for row in range(60)]
-    labels = [f"note {note + 1} of “{name}”" for note, name in zip(split.rows["note"], titles, strict=True)]
-    row = labels.index(data["labels"][query])
-    return [record["ranks"][(FORTH, BACK)[way]][row] for record in groups]
+@pytest.fixture(scope="module")
+def expected_ranks(found, made, toy):
+    """What the records say of a query, found again by its place among the test pairs."""
+    data, labels = read_data(made)["sets"][0], labels_of(toy)
+    by_method = {record["method"]: record for record, _, _ in found}
+    shown = [by_method[run["method"]] for run in data["runs"]]
+    rows = [labels.index(label) for label in data["labels"]]
+    return lambda query, way: [record["ranks"][(FORTH, BACK)[way]][rows[query]] for record in shown]
 
 
-def test_a_query_is_chosen_by_mouse_and_its_ranks_are_the_records(opened, page_file):
+def test_a_query_is_chosen_by_mouse_and_its_ranks_are_the_records(opened, expected_ranks):
     for query in (3, 11):
         opened.locator(f"#explorer-query-{query}").click()
         assert chosen(opened) == query
-        assert shown_ranks(opened) == expected_ranks(page_file, query, way=0)
+        assert shown_ranks(opened) == expected_ranks(query, way=0)
 
 
-def test_a_tap_is_answered_on_the_screen_that_was_tapped(opened, page_file):
+def test_a_tap_is_answered_on_the_screen_that_was_tapped(opened, expected_ranks):
     tap = "tap" if opened.viewport_size == PHONE else "click"
     for query in (2, 6, 12):
         getattr(opened.locator(f"#explorer-query-{query}"), tap)()
-        assert shown_ranks(opened) == expected_ranks(page_file, query, way=0)
+        assert shown_ranks(opened) == expected_ranks(query, way=0)
         for column in opened.locator(".x-column").all():
             for part in (column.locator(".x-verdict"), *column.locator(".x-found .x-card").all()[:3]):
                 box = part.bounding_box()
@@ -503,16 +513,17 @@ def test_everything_to_tap_is_24_pixels_wide_and_high(opened):
         assert small == []
 
 
-def right_alone(page_file, way):
+@pytest.fixture(scope="module")
+def right_alone(made, expected_ranks):
     """The queries that A has right and B not, and those of B."""
-    data = read_data(page_file[0].parent / "_static" / "explorer" / "built")["sets"][0]
-    right = [[rank == 1 for rank in expected_ranks(page_file, query, way)] for query in range(data["queries"])]
+    queries = range(read_data(made)["sets"][0]["queries"])
+    right = [[rank == 1 for rank in expected_ranks(query, way=0)] for query in queries]
     return [[query for query, ours in enumerate(right) if ours == wanted] for wanted in ([True, False], [False, True])]
 
 
 @pytest.mark.parametrize("by", ["mouse", "keyboard"])
-def test_the_filter_lists_what_one_method_alone_has_right(opened, page_file, by):
-    for show, expected in zip((1, 2), right_alone(page_file, way=0), strict=True):
+def test_the_filter_lists_what_one_method_alone_has_right(opened, right_alone, by):
+    for show, expected in zip((1, 2), right_alone, strict=True):
         if by == "mouse":
             opened.get_by_label("Show").select_option(str(show))
         else:
@@ -528,18 +539,18 @@ def test_the_filter_lists_what_one_method_alone_has_right(opened, page_file, by)
             assert [rank == 1 for rank in shown_ranks(opened)] == [show == 1, show == 2]
 
 
-def test_the_filter_counts_all_test_queries_by_the_records(opened, page_file):
+def test_the_filter_counts_all_test_queries_by_the_records(opened, found):
     opened.get_by_label("Show").select_option("1")
-    ours, theirs = (np.array(record["ranks"][FORTH]) == 1 for record in page_file[1])
+    ours, theirs = (np.array(record["ranks"][FORTH]) == 1 for record, _, _ in found)
     assert f"; {(ours & ~theirs).sum()} of all 60 test queries." in opened.locator(".x-count").inner_text()
 
 
-def test_methods_that_are_changed_turn_the_filter_round(opened, page_file):
+def test_methods_that_are_changed_turn_the_filter_round(opened, right_alone):
     opened.get_by_label("Show").select_option("1")
     opened.get_by_label("Method A").select_option("1")
     opened.get_by_label("Method B").select_option("0")
     ids = [option.get_attribute("id") for option in opened.locator("[role=option]").all()]
-    assert ids == [f"explorer-query-{query}" for query in right_alone(page_file, way=0)[1]]
+    assert ids == [f"explorer-query-{query}" for query in right_alone[1]]
 
 
 def test_instrument_and_tempo_of_every_excerpt_are_named(opened, toy):
@@ -567,13 +578,13 @@ def test_axe_finds_nothing_on_the_explorer(opened):
     assert opened.evaluate(AXE, [LEVELS, True]) == []
 
 
-def test_a_query_is_chosen_by_keyboard_and_stays_in_view(opened, page_file):
+def test_a_query_is_chosen_by_keyboard_and_stays_in_view(opened, expected_ranks):
     opened.locator("#explorer-queries").focus()
     for key, query in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("End", None), ("Home", 0)):
         opened.keyboard.press(key)
         last = opened.locator("[role=option]").count() - 1
         assert chosen(opened) == (last if query is None else query)
-        assert shown_ranks(opened) == expected_ranks(page_file, chosen(opened), way=0)
+        assert shown_ranks(opened) == expected_ranks(chosen(opened), way=0)
         box, option = (opened.locator(name).bounding_box() for name in ("#explorer-queries", "[aria-selected=true]"))
         assert box["y"] <= option["y"] + 1
         assert option["y"] + option["height"] <= box["y"] + box["height"] + 1
@@ -594,15 +605,15 @@ def test_arrows_go_up_and_down_by_a_row_of_the_list(opened):
     assert chosen(opened) == 0
 
 
-def test_direction_and_methods_change_what_is_shown(opened, page_file):
+def test_direction_and_methods_change_what_is_shown(opened, expected_ranks):
     opened.locator("#explorer-query-5").click()
     opened.get_by_label("audio → sheet").check()
     assert chosen(opened) == 5
-    assert shown_ranks(opened) == expected_ranks(page_file, 5, way=1)
+    assert shown_ranks(opened) == expected_ranks(5, way=1)
     assert opened.locator(".x-query .x-tile").first.get_attribute("class") == "x-tile x-sound"
     opened.get_by_label("Method A").select_option(label="CCA layer, ranking loss (toy, 200 pairs, not converged)")
     opened.get_by_label("Method B").select_option(label="CCA layer, trace norm (toy, 200 pairs)")
-    assert shown_ranks(opened) == expected_ranks(page_file, 5, way=1)[::-1]
+    assert shown_ranks(opened) == expected_ranks(5, way=1)[::-1]
 
 
 def test_each_method_lists_ten_and_marks_the_right_answer_once(opened):
@@ -647,8 +658,8 @@ def test_the_space_bar_plays_a_query_that_sounds(opened):
     assert "/1.mp3" in opened.evaluate("document.getElementById('explorer-player').src")
 
 
-def test_a_mark_on_the_map_shows_its_item_and_asks_when_clicked(opened, page_file):
-    data = read_data(page_file[0].parent / "_static" / "explorer" / "built")["sets"][0]
+def test_a_mark_on_the_map_shows_its_item_and_asks_when_clicked(opened, made, expected_ranks):
+    data = read_data(made)["sets"][0]
     plot = opened.locator(".x-map svg").first
     plot.scroll_into_view_if_needed()
     box = plot.bounding_box()
@@ -661,7 +672,7 @@ def test_a_mark_on_the_map_shows_its_item_and_asks_when_clicked(opened, page_fil
     plot.click(position={"x": x, "y": y})
     assert chosen(opened) == lonely
     assert opened.get_by_label("audio → sheet").is_checked()
-    assert shown_ranks(opened) == expected_ranks(page_file, lonely, way=1)
+    assert shown_ranks(opened) == expected_ranks(lonely, way=1)
 
 
 def test_the_map_is_walked_by_keyboard(opened):
@@ -692,21 +703,21 @@ def test_every_picture_and_control_has_words(opened):
     )
 
 
-def test_the_address_opens_the_same_view_again(opened, page_file):
+def test_the_address_opens_the_same_view_again(opened, expected_ranks):
     opened.locator("#explorer-query-9").click()
     opened.get_by_label("audio → sheet").check()
     address = opened.url
     opened.goto("about:blank")
     opened.goto(address)
     assert chosen(opened) == 9
-    assert shown_ranks(opened) == expected_ranks(page_file, 9, way=1)
+    assert shown_ranks(opened) == expected_ranks(9, way=1)
 
 
 def test_opening_the_page_draws_one_query_and_lays_it_out_a_few_times(browser, page_file):
     page = browser.new_page(viewport=DESK)
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable")
-    page.goto(page_file[0].as_uri(), wait_until="load")
+    page.goto(page_file.as_uri(), wait_until="load")
     assert page.locator(".x-found .x-card").count() == 20
     done = {found["name"]: found["value"] for found in session.send("Performance.getMetrics")["metrics"]}
     assert 1 <= done["LayoutCount"] <= 6  # three, and some more if fonts or pictures come late
