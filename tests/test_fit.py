@@ -1,6 +1,7 @@
 """Training as facts, on small made-up views."""
 
 import copy
+import functools
 import math
 
 import numpy as np
@@ -48,7 +49,7 @@ def saved_after_every_epoch(monkeypatch):
 @pytest.fixture(scope="module")
 def changeable():
     """Likewise, but the training pairs are cut out of noise and can be changed."""
-    n, width, length = 160, 104, 44
+    n, width, length = 80, 104, 44
     rng = np.random.default_rng(4)
     strips = rng.integers(0, 256, (n * width, 80), dtype=np.uint8)
     frames = rng.random((2 * n * length, 92)).astype(np.float16)
@@ -83,9 +84,15 @@ def weights(training):
     return training.model.state_dict()
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(splits):
+    """The run of a method over four epochs, trained once; not to be changed."""
+    return functools.cache(lambda method: train(splits, method, epochs=4))
+
+
 @pytest.mark.parametrize("method", methods.PAPER)
-def test_a_resumed_run_equals_an_uninterrupted_one_to_the_last_digit(splits, method, tmp_path):
-    whole = train(splits, method, epochs=4)
+def test_a_resumed_run_equals_an_uninterrupted_one_to_the_last_digit(splits, uninterrupted, method, tmp_path):
+    whole = uninterrupted(method)
     part = train(splits, method, tmp_path / "c.pt", epochs=2)
     resumed = train(splits, method, tmp_path / "c.pt", epochs=4)
     assert resumed.history[:2] == part.history  # with their seconds: taken over, not trained again
@@ -120,9 +127,11 @@ def test_short_epochs_share_a_checkpoint_and_the_last_one_is_always_saved(splits
     assert saved == [3, 2, 4, 5]
 
 
-def test_a_training_that_is_halted_is_saved_and_goes_on_as_if_nothing_had_happened(splits, tmp_path, monkeypatch):
+def test_a_training_that_is_halted_is_saved_and_goes_on_as_if_nothing_had_happened(
+    splits, uninterrupted, tmp_path, monkeypatch
+):
     monkeypatch.setattr(fit, "SAVE_EVERY", 1e9)
-    whole, settings, answers = train(splits, epochs=4), profiles.settings("toy", epochs=4), iter([False, False, True])
+    settings, answers = profiles.settings("toy", epochs=4), iter([False, False, True])
     half = fit.fit(
         methods.build("ccal_cont", settings, 1), splits, "ccal_cont", settings, checkpoint=tmp_path / "c.pt",
         halt=lambda: next(answers),
@@ -131,7 +140,7 @@ def test_a_training_that_is_halted_is_saved_and_goes_on_as_if_nothing_had_happen
     seen = []
     resumed = train(splits, checkpoint=tmp_path / "c.pt", epochs=4, on_epoch=lambda row: seen.append(row["seconds"]))
     assert seen[:2] == [row["seconds"] for row in half.history]  # taken over, not trained again
-    assert numbers(resumed) == numbers(whole)
+    assert numbers(resumed) == numbers(uninterrupted("ccal_cont"))
 
 
 def test_a_resumed_run_on_changed_pairs_equals_an_uninterrupted_one(changeable, tmp_path):
@@ -185,6 +194,12 @@ def test_augment_is_refused_where_there_is_no_augmentation(splits):
         train(splits, augment=1.0)
 
 
+@pytest.fixture(scope="module")
+def three_epochs(splits):
+    """A run as the profile has it, without a checkpoint; not to be changed."""
+    return train(splits)
+
+
 def killer(after):
     def on_epoch(row):
         if row["epoch"] == after:
@@ -195,16 +210,16 @@ def killer(after):
 
 def test_a_lower_limit_than_a_checkpoint_has_reached_leaves_it_alone(splits, tmp_path, capsys):
     path = tmp_path / "c.pt"
-    train(splits, checkpoint=path, epochs=3)
+    train(splits, checkpoint=path, epochs=2)
     before = path.read_bytes()
     assert len(train(splits, checkpoint=path, epochs=1).history) == 1
     assert path.read_bytes() == before
-    assert "already at epoch 3" in capsys.readouterr().err
+    assert "already at epoch 2" in capsys.readouterr().err
 
 
-def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(splits):
-    assert numbers(train(splits)) == numbers(train(splits))
-    assert numbers(train(splits)) != numbers(train(splits, seed=2))
+def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(splits, three_epochs):
+    assert numbers(train(splits)) == numbers(three_epochs)
+    assert numbers(train(splits, seed=2)) != numbers(three_epochs)
 
 
 @pytest.mark.parametrize("method", methods.PAPER)
@@ -215,11 +230,11 @@ def test_a_few_epochs_beat_chance_clearly(splits, method):
     assert evaluate.mrr(x, y) > 2 * evaluate.chance_metrics(50)["mrr"]
 
 
-def test_a_cut_checkpoint_is_said_and_training_starts_again(splits, tmp_path, capsys):
+def test_a_cut_checkpoint_is_said_and_training_starts_again(splits, three_epochs, tmp_path, capsys):
     path = tmp_path / "c.pt"
-    whole = train(splits, checkpoint=path)
+    train(splits, checkpoint=path, epochs=1)
     path.write_bytes(path.read_bytes()[:1000])
-    assert numbers(train(splits, checkpoint=path)) == numbers(whole)
+    assert numbers(train(splits, checkpoint=path)) == numbers(three_epochs)
     assert str(path) in capsys.readouterr().err
 
 
