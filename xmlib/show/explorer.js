@@ -377,7 +377,7 @@
       el("p", { class: "x-legend" }, el("span", { class: "x-dot" }, "●"), ` ${one.one} `, el("span", { class: "x-tip" }, "▲"),
         ` ${other.one}; the line joins the query and its right answer.`),
       el("div", { class: `${sides} x-maps` }, ...parts.maps), player);
-    const absent = `Not shown, since their runs are not on the machine that built this page: ${missing.join("; ")}.`;
+    const absent = `Not shown, since only the records of these runs are kept, not their embeddings: ${missing.join("; ")}.`;
     if (missing.length) root.append(el("p", { class: "x-missing" }, absent));
   }
 
@@ -433,8 +433,8 @@
     build();
     go({});
   } else {
-    const these = missing.length ? ` There are records of ${missing.join("; ")}, but not their embeddings.` : "";
+    const these = missing.length ? ` Of these runs only the records are kept: ${missing.join("; ")}.` : "";
     root.replaceChildren(el("p", { class: "x-missing" },
-      `The explorer needs finished runs, and there are none on the machine that built this page.${these}`));
+      `The explorer needs the embeddings of a finished run, and there are none.${these}`));
   }
 })();
