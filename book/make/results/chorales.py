@@ -14,7 +14,7 @@ VARIANTS = ("chorales", "chorales_augmented")
 
 def fragments(found: Sequence[dict]) -> dict[str, str]:
     """File name → Markdown."""
-    there = {name: runs for name in VARIANTS if (runs := of_variant(found, name))}
+    there = [runs for name in VARIANTS if (runs := of_variant(found, name))]
     return {"chorales.md": filled("chorales", values, there) if there else filled("chorales_missing", {})}
 
 
@@ -24,9 +24,9 @@ def of_variant(found: Sequence[dict], variant: str) -> list[Runs]:
     return list(grouped(kept, lambda record: place(record["method"])).values())
 
 
-def values(found: dict[str, list[Runs]]) -> dict[str, Any]:
+def values(found: Sequence[Sequence[Runs]]) -> dict[str, Any]:
     """What fills the template: a table for each variant."""
-    return {"tables": {name: _table(runs) for name, runs in found.items()}, **WAYS}
+    return {"tables": [_table(runs) for runs in found], **WAYS}
 
 
 def _table(runs: Sequence[Runs]) -> dict[str, Any]:
@@ -38,13 +38,6 @@ def _table(runs: Sequence[Runs]) -> dict[str, Any]:
         "data": runs[0].first["data"],
         "groups": len(set(runs[0].first["data"]["test_groups"])),
         "baselines": baselines(runs[0].first),
-        "train": {run.method: _on_training(run) for run in runs},
         "differences": list(zip(*columns, strict=True)),
         "together": together([d.interval for d in both], [d.p for d in both]),
     }
-
-
-def _on_training(run: Runs) -> float:
-    """MRR on the training subset at the best epoch, averaged over the seeds."""
-    best = [next(row for row in r["history"] if row["epoch"] == r["best_epoch"])["train_mrr"] for r in run]
-    return sum(best) / len(best)

@@ -50,18 +50,12 @@ def order(found: Sequence[dict]) -> Finding:
 def by_heart(found: Sequence[dict]) -> Finding:
     """A2: the MRR of the training subset at the best epoch, without augmentation."""
     runs = {name: run for name, run in sheet_runs(found).items() if not run.first["settings"].get("augment")}
-    levels = {
-        title(name): [float(np.mean([_best(record)["train_mrr"] for record in run]))] for name, run in runs.items()
-    }
+    levels = {title(name): [run.train_mrr] for name, run in runs.items()}
     outcome = claims.of_levels([level for (level,) in levels.values()]) if len(levels) == 3 else UNTESTED
     seeds = min(map(len, runs.values()), default=0)
     return Finding(
         outcome, seeds, levels=levels, lacks=_lacking(runs), records=[r for run in runs.values() for r in run]
     )
-
-
-def _best(record: dict) -> dict:
-    return next(row for row in record["history"] if row["epoch"] == record["best_epoch"])
 
 
 def curves(found: Sequence[dict]) -> Finding:

@@ -59,6 +59,12 @@ class Runs(tuple[dict, ...]):
         """The best validation MRR, averaged over the seeds: methods are chosen by it."""
         return self.mean("valid_mrr")
 
+    @property
+    def train_mrr(self) -> float:
+        """The MRR of the fixed training subset at the best epoch, averaged over the seeds."""
+        best = (next(row for row in record["history"] if row["epoch"] == record["best_epoch"]) for record in self)
+        return float(np.mean([row["train_mrr"] for row in best]))
+
     def mean(self, *keys: str) -> float:
         """What stands in the records under these keys, averaged over the seeds."""
         return float(np.mean([reduce(getitem, keys, record) for record in self]))
