@@ -132,8 +132,7 @@ def contrast(named: Mapping[str, Sequence[dict]], pairs: Sequence[tuple[str, str
     and what all runs say of it, are taken together before the error is.
     """
     tables = {
-        name: np.mean([summaries.reciprocal_ranks(named[name], way) for way in evaluate.DIRECTIONS], axis=0)
-        for name in {name for pair in pairs for name in pair}
+        name: summaries.reciprocal_ranks_both_ways(named[name]) for name in {name for pair in pairs for name in pair}
     }
     groups = named[pairs[0][0]][0]["data"]["test_groups"]
     return intervals.crossed_mean(np.mean([tables[one] - tables[other] for one, other in pairs], axis=0), groups)

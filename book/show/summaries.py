@@ -125,6 +125,11 @@ def reciprocal_ranks(found: Sequence[dict], direction: str) -> np.ndarray:
     return np.array([evaluate.recorded_reciprocal_ranks(record, direction) for record in found])
 
 
+def reciprocal_ranks_both_ways(found: Sequence[dict]) -> np.ndarray:
+    """The mean reciprocal rank of every pair's two queries at every seed, (seeds, pairs)."""
+    return np.mean([reciprocal_ranks(found, direction) for direction in evaluate.DIRECTIONS], axis=0)
+
+
 def hits(scores: dict, direction: str, k: int = 10) -> np.ndarray:
     """Expected share, in per cent, of the right answer of every query among its first k, (queries,)."""
     better, tied = evaluate.recorded_standing(scores, direction)

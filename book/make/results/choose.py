@@ -11,7 +11,6 @@ from book.make.results.findings import NAMES
 from book.make.results.runs import BASELINES, Runs, title
 from book.show import summaries
 from xmlib import evaluate
-from xmlib.evaluate import recorded_reciprocal_ranks
 from xmlib.scoring import intervals
 from xmlib.scoring.intervals import Mean
 
@@ -48,10 +47,8 @@ def variants(found: Sequence[dict]) -> list[tuple[str, str | None]]:
 
 def of_runs(run: Runs) -> dict:
     """The runs of a method beside linear CCA on the test pairs, means of both directions and of the seeds."""
-    linear = np.mean(
-        [recorded_reciprocal_ranks(run.first["baselines"]["linear_cca"], way) for way in evaluate.DIRECTIONS], 0
-    )
-    own = np.mean([summaries.reciprocal_ranks(run, way) for way in evaluate.DIRECTIONS], axis=0)
+    linear = summaries.reciprocal_ranks_both_ways([run.first["baselines"]["linear_cca"]])[0]
+    own = summaries.reciprocal_ranks_both_ways(run)
     mean = intervals.paired_mean(own, np.broadcast_to(linear, own.shape), run.first["data"]["test_groups"])
     pairs = run.first["data"]["train"] // (2 if "mirrored" in run.first.get("variant", "") else 1)
     return told(run.first["dataset"], pairs, run.method, float(own.mean()), float(linear.mean()), mean) | {

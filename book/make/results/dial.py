@@ -79,7 +79,7 @@ def _point(found: Sequence[dict], dataset: str, share: float, without: str) -> P
     if len(seeds) < 2:  # no interval without a second one
         return None
     one, other = (Runs(r for r in runs[key] if r["seed"] in seeds) for key in ("all", "without"))
-    ranks = [np.mean([summaries.reciprocal_ranks(run, way) for way in evaluate.DIRECTIONS], 0) for run in (one, other)]
+    ranks = [summaries.reciprocal_ranks_both_ways(run) for run in (one, other)]
     gain = paired_mean(ranks[0], ranks[1], one.first["data"]["test_groups"])
     classes = np.array([_of_classes(a) - _of_classes(b) for a, b in zip(one, other, strict=True)])
     gains = {"MRR": ranks[0].mean(1) - ranks[1].mean(1), "mAP": classes}

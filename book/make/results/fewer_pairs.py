@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
-import numpy as np
 from matplotlib.figure import Figure
 
 from book.make.results.evidence_heads import LOSSES, loss
@@ -16,7 +15,6 @@ from book.make.results.runs import BASELINES, Runs, grouped, place, title
 from book.make.results.tables import filled
 from book.show import summaries
 from book.show.drawings import Drawing
-from xmlib import evaluate
 from xmlib.methods import METHODS, PAPER
 from xmlib.scoring.intervals import Interval, Mean, crossed_mean, paired_mean
 
@@ -72,7 +70,8 @@ def _counts(record: dict) -> bool:
 def _point(pairs: int, runs: dict[str, Runs]) -> Point:
     first = next(iter(runs.values())).first
     groups = first["data"]["test_groups"]
-    ranks = {method: _ranks(run) for method, run in runs.items()} | {LINEAR: _ranks([first["baselines"][LINEAR]])}
+    told = {**runs, LINEAR: [first["baselines"][LINEAR]]}
+    ranks = {method: summaries.reciprocal_ranks_both_ways(own) for method, own in told.items()}
     mrr = {method: (float(own.mean()), crossed_mean(own, groups).interval()) for method, own in ranks.items()}
     return Point(pairs, runs, mrr, _gain(runs, groups))
 
@@ -81,12 +80,10 @@ def _gain(runs: dict[str, Runs], groups: Sequence[int]) -> Mean | None:
     if not {LAYER, LEARNED} <= set(runs):
         return None
     layer, learned = shared(runs[LAYER], runs[LEARNED])
-    return paired_mean(_ranks(layer), _ranks(learned), groups) if layer else None
-
-
-def _ranks(found: Sequence[dict]) -> np.ndarray:
-    """The reciprocal rank of every query at every seed, (seeds, queries), mean of both directions."""
-    return np.mean([summaries.reciprocal_ranks(found, way) for way in evaluate.DIRECTIONS], axis=0)
+    if not layer:
+        return None
+    one, other = (summaries.reciprocal_ranks_both_ways(run) for run in (layer, learned))
+    return paired_mean(one, other, groups)
 
 
 def values(points: Sequence[Point]) -> dict[str, Any]:
