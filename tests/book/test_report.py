@@ -674,6 +674,13 @@ def test_a_variant_stands_below_its_usual_run_with_what_differs():
     assert tables.filled("variants", variants.variants([usual])) == "No variant has been run.\n"
 
 
+def test_a_variant_on_another_corpus_says_so():
+    usual = record("ccal_cont", "medium")
+    other = copy.deepcopy(usual) | {"variant": "chorales", "parameters": {"corpus": "chorales"}}
+    _, first, second = cells(tables.filled("variants", variants.variants([usual, other])))
+    assert ("chorales" in first[2], "chorales" in second[2]) == (False, True)
+
+
 def test_where_no_correction_has_an_interval_the_page_says_why():
     item = record("ccal_tno", dataset="emoji")
     told = "These records keep too little for intervals of the gains."

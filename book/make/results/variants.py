@@ -18,11 +18,12 @@ def variants(found: Sequence[dict]) -> dict:
 
 
 def differences(record: dict) -> dict[str, Any]:
-    """What the run had otherwise than its profile has today: settings, number of pairs, how often each is played."""
+    """What the run had otherwise than its profile has today: settings, number of pairs, how often each plays, corpus."""
     today, made = asdict(settings(record["profile"])), asdict(Settings()) | record["settings"]
     size = audio_score.PROFILES[record["profile"]]
     return {
         "settings": {name: made[name] for name in today if name not in SILENT and made[name] != today[name]},
         "pairs": None if record["data"]["train"] == size.train else record["data"]["train"],
         "renderings": record["data"].get("settings", {}).get("renderings", 1),
+        "corpus": "" if record["parameters"].get("corpus", "tunes") == "tunes" else record["parameters"]["corpus"],
     }
