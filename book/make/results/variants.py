@@ -18,7 +18,7 @@ def variants(found: Sequence[dict]) -> dict:
 
 
 def differences(record: dict) -> dict[str, Any]:
-    """What the run had otherwise than its profile has today: settings, number of pairs, how often each plays, corpus."""
+    """What the run had otherwise than its profile has today: settings, pairs, renderings, corpus."""
     today, made = asdict(settings(record["profile"])), asdict(Settings()) | record["settings"]
     size = audio_score.PROFILES[record["profile"]]
     return {
