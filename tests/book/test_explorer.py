@@ -20,7 +20,7 @@ from test_site import AXE, DESK, FLAGS, LEVELS, PHONE, SITE
 from book.make.explorer import collect, embedded, exhibits, kept, sounds, write
 from xmlib import evaluate, fit, methods, paths, profiles
 from xmlib.commands import app
-from xmlib.data import load
+from xmlib.data import cache, load
 from xmlib.data.audio_score import folk_tunes, synthesize
 from xmlib.retriever import Retriever
 from xmlib.runs import embeddings, records
@@ -361,8 +361,15 @@ def test_what_is_missing_is_not_looked_for_again_until_something_has_come(two_ru
     content = lost.read_bytes()
     lost.unlink()
     write.make(tmp_path / "out", two_runs)
+    others = tmp_path / "data" / "audio_score"  # other pairs may be built beside these at any time
+    others.mkdir(parents=True)
+    (others / toy.folder.name).symlink_to(toy.folder)
     with monkeypatch.context() as patch:
         patch.setattr(write, "load_runs", None)
+        patch.setattr(paths, "DATA", others.parent)
+        assert write.make(tmp_path / "out", two_runs) == []
+        (others / "pairs-other").mkdir()
+        (others / "pairs-other" / cache.MANIFEST).write_text("{}")
         assert write.make(tmp_path / "out", two_runs) == []
     lost.write_bytes(content)
     assert write.make(tmp_path / "out", two_runs)

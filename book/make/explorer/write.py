@@ -89,10 +89,13 @@ def keep(dataset: str = "audio_score") -> Path:
 
 
 def _on_this_machine(shown: Sequence[dict]) -> list[str]:
-    """The names of the data sets, runs and embeddings that decide which of the records can be shown."""
-    folders = [paths.DATA / dataset for dataset in sorted({record["dataset"] for record in shown})]
+    """The names of pairs, runs and embeddings that decide which records can be shown, and of nothing else."""
+    engraved = {_engraved(record) for record in shown if record["dataset"] == "audio_score"}
+    found = sorted(path for path in engraved if (path / cache.MANIFEST).exists())
+    folders = [paths.DATA / dataset for dataset in sorted({record["dataset"] for record in shown} - {"audio_score"})]
     folders += [paths.RUNS, paths.RUNS / "embeddings"]
-    found = [path for folder in folders for path in sorted([*folder.glob("*"), *folder.glob(f"*/{cache.MANIFEST}")])]
+    for folder in folders:
+        found += sorted([*folder.glob("*"), *folder.glob(f"*/{cache.MANIFEST}")])
     return [f"{path.parent.name}/{path.name}" for path in found]
 
 
@@ -153,11 +156,16 @@ def pairs_of(record: dict) -> Splits | None:
         return _pictures_and_texts(parameters)
     if parameters.get("dataset_file"):
         return None
-    profile, difficulty = record["profile"], parameters["difficulty"]
-    decided = audio_score.settings(audio_score.PROFILES[profile], 23, difficulty)
-    if not cache.published(paths.DATA / "audio_score" / f"pairs-{cache.key(decided)}"):
+    if not cache.published(_engraved(record)):
         return None
-    return data.load("audio_score", profile, 23, difficulty=difficulty)
+    return data.load("audio_score", record["profile"], 23, difficulty=parameters["difficulty"])
+
+
+def _engraved(record: dict) -> Path:
+    """The folder of the pairs of sheet music that a record is of."""
+    settings = audio_score.PROFILES[record["profile"]]
+    decided = audio_score.settings(settings, 23, record["parameters"]["difficulty"])
+    return paths.DATA / "audio_score" / f"pairs-{cache.key(decided)}"
 
 
 def _pictures_and_texts(parameters: dict) -> Splits | None:

@@ -22,6 +22,7 @@ from book.make.results import (
     fewer_pairs,
     heads,
     image_text,
+    ladder,
     licences,
     neighborhoods,
     pages,
@@ -131,7 +132,7 @@ def of_records(found: Sequence[dict]) -> dict[str, str | Drawing]:
     wanted |= {**neighborhoods.fragments(found), **neighborhoods.pictures(found, draw)}
     wanted |= {**heads.fragments(found), **heads.pictures(found, draw), **all_runs.fragments(found)}
     wanted |= {**dial.fragments(found), **dial.pictures(found, draw), **chorales.fragments(found)}
-    wanted |= {**fewer_pairs.fragments(found), **fewer_pairs.pictures(found, draw)}
+    wanted |= {**fewer_pairs.fragments(found), **fewer_pairs.pictures(found, draw), **ladder.fragments(found)}
     wanted |= stands.fragments(found, trials.load())
     return wanted | {"current.md": tables.filled("current", tables.current(found))}
 
