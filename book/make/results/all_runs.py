@@ -1,6 +1,8 @@
 """Every run that has a record, and what all of them took, part of `book.make`."""
 
-from collections.abc import Sequence
+import re
+import subprocess
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ from book.make.results.findings import NAMES
 from book.make.results.runs import PROFILES, Runs, grouped, place
 from book.make.results.tables import filled
 from book.make.sources import anchor
-from xmlib import evaluate
+from xmlib import evaluate, paths
 from xmlib.runs import records
 
 WATTS = 10  # of a busy core of a server, memory and cooling included: a round number, no measurement
@@ -50,12 +52,13 @@ def line(runs: Runs) -> dict[str, Any]:
 
 
 def cost(found: Sequence[dict]) -> list[dict[str, Any]]:
-    """A row for each data set, profile and method: runs, seconds of a core, the longest, memory, estimated energy."""
+    """A row for each data set, profile and method: runs, days, seconds of a core, the longest, memory, energy."""
 
     def key(record: dict) -> tuple:
         return record["dataset"], PROFILES.index(record["profile"]), place(record["method"])
 
     rows = []
+    days = committed({record["commit"] for record in found})
     for (dataset, profile, (_, method)), runs in grouped(found, key).items():
         seconds = np.array([record["wall_seconds"] for record in runs])
         busy = np.array([record["wall_seconds"] * record["machine"]["threads"] for record in runs])
@@ -64,6 +67,22 @@ def cost(found: Sequence[dict]) -> list[dict[str, Any]]:
             | {"name": method, "seconds": float(busy.sum()), "longest": float(seconds.max())}
             | {"memory": max(record["peak_memory_mb"] for record in runs)}
             | {"watt_hours": float(busy.sum()) / SECONDS_AN_HOUR * WATTS}
+            | {"days": sorted({days[record["commit"]] for record in runs if record["commit"] in days})}
             | {"machines": sorted({record["machine"]["processor"] for record in runs})}
         )
     return rows
+
+
+def committed(commits: Iterable[str]) -> dict[str, str]:
+    """Commit of a record, with its `+` → the day that it was made, year-month-day; without those not known here."""
+    plain = {commit: commit.rstrip("+") for commit in commits if re.fullmatch(r"[0-9a-f]{7,40}\+?", commit)}
+    command = ["git", "log", "--no-walk", "--ignore-missing", "--format=%H %cs", *sorted(set(plain.values()))]
+    if not plain:
+        return {}  # without a name git would say the newest one
+    try:
+        run = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+    days = dict(line.split() for line in run.stdout.splitlines())
+    found = ((commit, day) for commit, short in plain.items() for full, day in days.items() if full.startswith(short))
+    return dict(found)
