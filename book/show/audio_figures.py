@@ -117,39 +117,35 @@ def frame(*axes: Axes) -> None:
 
 
 def model_diagram(model, shapes: tuple, method: str, ax: Axes | None = None) -> Axes:
-    """What the model is: two encoders with their sizes, the head, one space."""
-    ax = ax or plt.subplots(figsize=(8, 2.6))[1]
-    ax.set(xlim=(0, 10), ylim=(0, 4))
+    """What the model is, from top to bottom: two encoders with their sizes, the head, one space.
+
+    Narrow columns of short lines, so that the same drawing can be read on a phone.
+    """
+    ax = ax or plt.subplots(figsize=(5.6, 4.4))[1]
+    ax.set(xlim=(0, 10), ylim=(0, 10))
     ax.axis("off")
-    for y, shape, encoder, name in (
-        (3, shapes[0], model.encoder1, "sheet snippet"),
-        (1, shapes[1], model.encoder2, "spectrogram"),
+    for x, shape, encoder, name in (
+        (2.4, shapes[0], model.encoder1, "sheet snippet"),
+        (7.6, shapes[1], model.encoder2, "spectrogram"),
     ):
         filters = [layer.out_channels for layer in encoder.modules() if hasattr(layer, "out_channels")]
         size = sum(p.numel() for p in encoder.parameters())
-        _box(ax, 1.1, y, 1.9, f"{name}\n{'×'.join(map(str, shape))}", "#f3f3f3")
-        _box(
-            ax,
-            4.2,
-            y,
-            3.1,
-            f"4 × (two 3×3 conv, BN, ELU; pool)\n{'/'.join(map(str, filters[:-1:2]))} filters\n{size:,} weights",
-            "#dcebf5",
-        )
-        _box(ax, 6.75, y, 1.2, f"{filters[-1]}\nfeatures", "#f3f3f3")
-        _arrow(ax, (2.05, y), (2.65, y))
-        _arrow(ax, (5.75, y), (6.15, y))
-        _arrow(ax, (7.35, y), (7.75, 2 + 0.35 * (y - 2)))
-    _box(ax, 8.75, 2, 2.0, f"{type(model.head).__name__}\nunit length\ncosine scores", "#fbe5d6")
+        blocks = f"4 × (two 3×3 conv,\nBN, ELU; pool)\n{'/'.join(map(str, filters[:-1:2]))} filters\n{size:,} weights"
+        _box(ax, x, 9.2, 1.5, f"{name}\n{'×'.join(map(str, shape))}", "#f3f3f3")
+        _box(ax, x, 6.3, 2.6, blocks, "#dcebf5")
+        _box(ax, x, 3.7, 0.9, f"{filters[-1]} features", "#f3f3f3")
+        _arrow(ax, (x, 8.4), (x, 7.65))
+        _arrow(ax, (x, 4.95), (x, 4.2))
+        _arrow(ax, (x, 3.2), (5 + 0.4 * (x - 5), 2.15))
+    _box(ax, 5, 1.1, 2.0, f"{type(model.head).__name__}\nunit length\ncosine scores", "#fbe5d6")
     ax.set_title(METHOD_NAMES[method])
     return ax
 
 
-def _box(ax: Axes, x: float, y: float, width: float, text: str, color: str) -> None:
-    box = FancyBboxPatch(
-        (x - width / 2, y - 0.62), width, 1.24, boxstyle="round,pad=0,rounding_size=0.1", fc=color, ec="#666666"
-    )
-    ax.add_patch(box)
+def _box(ax: Axes, x: float, y: float, height: float, text: str, color: str) -> None:
+    width = 4.4
+    low = (x - width / 2, y - height / 2)
+    ax.add_patch(FancyBboxPatch(low, width, height, boxstyle="round,pad=0,rounding_size=0.1", fc=color, ec="#666666"))
     ax.text(x, y, text, ha="center", va="center", fontsize=8.5)
 
 

@@ -9,6 +9,7 @@ import seaborn as sns
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from book.show.audio_figures import bare, frame
@@ -42,6 +43,7 @@ def terms(records: list[dict]) -> Figure:
             ax.plot(range(1, len(values) + 1), values, color="#0072B2", linewidth=1)
             ax.plot(record["best_epoch"], values[record["best_epoch"] - 1], "o", color="#D55E00", markersize=4)
         ax.set(title=title, xlabel="epoch", ylim=(0, None))
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
