@@ -113,7 +113,7 @@ Markdown(
 # Five training pairs, and for each the five pairs whose texts are nearest. Near texts can belong to pictures that look
 # quite different.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-neighbours", "caption": "Five training pairs, left, and the pictures and texts of the five nearest in text space."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-neighbours", "caption": "Five training pairs in the first column, and the pictures and texts of the five nearest in text space."}}
 some = np.linspace(0, len(space.splits.train) - 1, 7).astype(int)[1:-1]
 neighborhood_figures.neighbours(space.splits.train, some, space.near)
 plt.show()

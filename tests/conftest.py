@@ -18,9 +18,6 @@ from forked import OF_NOTEBOOKS, Forks
 from xmlib import paths
 from xmlib.data import workers
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-
-
 # Files that take long for their number of tests, longest first: one of them begun late would keep a core busy alone.
 FIRST = (
     "test_notebooks.py", "test_report.py", "test_explorer.py", "test_grid.py", "test_theory_figures.py",
@@ -156,6 +153,8 @@ def committed() -> list[dict]:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of the system's Chromium or Chrome."""
+    from book.make.pdf import BROWSERS
+
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if not found:
         absent("no Chromium on this machine (Debian: apt-get install chromium)")

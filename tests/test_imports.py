@@ -9,9 +9,10 @@ from xmlib import paths
 # Other people's packages come first and are not judged: everything that the project's modules import from elsewhere is
 # imported before the hooks listen. What is noted afterwards is the project's own.
 IMPORT = """
-import ast, contextlib, gc, importlib, json, os, random, sys, threading
+import ast, contextlib, gc, importlib, json, logging, os, random, sys, threading
 gc.disable()  # which halves the time
 from pathlib import Path
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # which may fill its cache
 root, modules = Path(sys.argv[1]), json.loads(sys.argv[2])
 
 def outside(name):

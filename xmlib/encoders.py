@@ -1,4 +1,4 @@
-"""Encoders: one view in, d numbers a pair out (released code of paper A, `models/audio_score_*`, `models/iapr_*`)."""
+"""Encoders: one view in, d numbers a pair out (Dorfer et al., 2018: `models/audio_score_*`, `iapr_*`)."""
 
 import math
 from contextlib import nullcontext

@@ -128,7 +128,7 @@ METHODS = {
     ),
 }
 NEIGHBORHOODS = tuple(name for name, row in METHODS.items() if row.neighborhoods)
-PAPER = ("ccal_tno", "learned_cont", "ccal_cont")  # the three methods of paper A
+PAPER = ("ccal_tno", "learned_cont", "ccal_cont")  # the three methods of Dorfer et al. (2018)
 IMAGE_METHODS = tuple(name for name, row in METHODS.items() if not row.neighborhoods)  # for pictures and words
 AUDIO_METHODS = tuple(name for name in IMAGE_METHODS if not METHODS[name].linear)
 

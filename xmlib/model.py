@@ -48,7 +48,7 @@ def _unit(h: Tensor) -> Tensor:
 
 
 class UnitHead(nn.Module):
-    """Scales rows to unit length and has nothing to learn, as in the released code of paper B."""
+    """Scales rows to unit length and has nothing to learn, as in the released code of Thomas and Kovashka (2020)."""
 
     def forward(self, h1: Tensor, h2: Tensor) -> tuple[Tensor, Tensor]:
         """Unit-length embeddings (n, d) of encoder outputs `h1`, `h2` (n, d)."""

@@ -64,9 +64,9 @@ SMALL = RELEASED_IAPR | dict(d=64, batch=300, width=1 / 4, l2=0.03)
 # To save time: what more refinements add to validation MRR is in the book, on the page of pictures and words.
 QUICK: dict[str, Any] = dict(refinements=1)
 
-# Paper B's code trains with these on hundreds of thousands of pairs. On 1,000 to 2,000 the embedding and the GRU are
-# smaller, the batch and the rate larger, and half of the picture features are dropped. Chosen on the validation pairs
-# of emoji, by a few trials with one seed.
+# Thomas and Kovashka's code trains with these on hundreds of thousands of pairs. On 1,000 to 2,000 the embedding and
+# the GRU are smaller, the batch and the rate larger, and half of the picture features are dropped. Chosen
+# on the validation pairs of emoji, by a few trials with one seed.
 RELEASED_NEIGHBORHOODS: dict[str, Any] = dict(d=256, batch=32, lr=1e-4, l2=5e-6, patience=10, lr_factor=0.1)
 SMALL_NEIGHBORHOODS = RELEASED_NEIGHBORHOODS | dict(d=64, width=1 / 4, lr=3e-3, batch=64, dropout=0.5)
 SMALL_TFIDF: dict[str, Any] = dict(lr=1e-3, l2=1e-3)  # with the other text encoder, chosen in the same way

@@ -43,5 +43,6 @@ def telling_queries(ranks) -> tuple[list[int], list[float]]:
     failures = np.flatnonzero(ranks > 5)
     middle = failures[np.argsort(ranks[failures], kind="stable")]
     kinds = (np.flatnonzero(ranks == 1), np.flatnonzero((ranks > 1) & (ranks <= 5)), middle)
-    queries = [int(rows[len(rows) // 2]) for rows in kinds if len(rows)] + [int(rows) for rows in middle[-1:]]
+    queries = [int(rows[len(rows) // 2]) for rows in kinds if len(rows)]
+    queries += [int(worst) for worst in middle[-1:] if worst not in queries]
     return queries, [float(ranks[q]) for q in queries]

@@ -98,12 +98,12 @@ def mixed(runs) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def committed():
-    return [one for one in records.load_all() if one["profile"] in ("medium", "full")]
+def long(committed):
+    return [one for one in committed if one["profile"] in ("medium", "full")]
 
 
-def test_committed_runs_of_a_row_differ_in_their_seed_alone(committed):
-    rows = grouped(committed, all_runs._line)
+def test_committed_runs_of_a_row_differ_in_their_seed_alone(long):
+    rows = grouped(long, all_runs._line)
     assert len(rows) > 50
     assert {name: found for name, runs in rows.items() if (found := mixed(runs))} == {}
 
@@ -119,8 +119,8 @@ def test_committed_runs_of_a_row_differ_in_their_seed_alone(committed):
         ("code", {"code": {"cca": "other"}}),
     ],
 )
-def test_a_run_that_differs_in_more_than_its_seed_is_found(name, change, committed):
-    runs = [one for one in committed if one["profile"] == "medium" and not one["variant"]]
+def test_a_run_that_differs_in_more_than_its_seed_is_found(name, change, long):
+    runs = [one for one in long if one["profile"] == "medium" and not one["variant"]]
     runs = [one for one in runs if one["method"] == "ccal_cont"]
     assert mixed(runs) == set()
     assert mixed([*runs, runs[0] | change]) == {name}

@@ -8,7 +8,7 @@ from book.make import grid
 from book.make.results import ladder
 from xmlib import evaluate
 
-QUALITY = {"": 1.4, "augmented": 1.2, "pairs_40000": 1.7, "best": 2.0}
+QUALITY = {"": 1.4, "one_way": 1.1, "augmented": 1.2, "pairs_40000": 1.7, "best": 2.0}
 
 
 def run(method, variant="", seed=1, **changes):
@@ -33,6 +33,12 @@ def test_a_gain_is_the_mrr_above_the_step_below_on_the_seeds_of_both():
     assert layer.gain.value == pytest.approx(expected, abs=1e-4)
     expected = mean(found, ladder.MORE, {2}) - mean(found, ladder.LAYER, {2})
     assert more.gain.value == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_step_between_the_heads_has_the_loss_alone_changed():
+    between = [run("learned_cont", "one_way", seed) for seed in (1, 2)]
+    _, loss, layer = ladder.ladder([*plain(), *between])
+    assert (loss.below, layer.below) == (ladder.START, ("learned_cont", "one_way"))
 
 
 def test_a_step_stands_above_the_next_one_that_was_run():

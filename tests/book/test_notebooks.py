@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from papermill import cli
 
 from book.make import notebooks
-from xmlib import methods, paths
+from xmlib import data, methods, paths
 from xmlib.commands import app
 from xmlib.errors import InputError
 from xmlib.runs import experiments, parameters, records
@@ -226,6 +226,7 @@ def test_a_record_of_another_split_is_repeated_to_the_last_digit(toy_pictures):
 def toy_neighborhoods(papermill, tmp_path_factory):
     """The notebook of neighbourhoods, executed with two configurations of the ablation, from another folder."""
     folder = tmp_path_factory.mktemp("neighborhoods")
+    data.load("emoji", "toy")  # so that the notebook says nothing of building it
     run = papermill(
         NEIGHBORHOODS, folder / "out.ipynb", "-p", "profile", "toy", "-p", "ablation", "sym all_released",
         "-p", "record", folder / "records", cwd=folder, XMLIB_RUNS=str(folder / "runs"),

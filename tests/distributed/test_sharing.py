@@ -24,7 +24,7 @@ def found(tmp_path_factory):
     embedding_files.write(folder / "h2.parquet", h2.numpy(), list(map(str, range(len(h2)))))
     started = work.together(2, work.__file__, str(folder))
     for process in started:
-        _, said = process.communicate(timeout=120)
+        _, said = process.communicate(timeout=900)  # a guard against hanging
         assert (process.returncode, said) == (0, "")
     return [json.loads(Path(folder, f"{rank}.json").read_text()) for rank in range(2)]
 

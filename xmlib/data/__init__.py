@@ -33,7 +33,7 @@ class Dataset(NamedTuple):
     views: tuple[str, str] = ("image", "text")
     packages: tuple[str, ...] = ()  # whose versions decide its pairs, besides those in every record
     fetch: Callable[[], Path] | None = None  # its packages, where pip does not bring them; returns their folder
-    large: bool = False  # as large as the sets of paper B, and trained with its settings
+    large: bool = False  # as large as the sets of Thomas and Kovashka, and trained with its settings
 
 
 def _own_pairs(form: str, says: str, large: bool = True) -> Dataset:

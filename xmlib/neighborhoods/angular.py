@@ -1,4 +1,4 @@
-"""Angular N-pairs loss and the four terms of semantic neighbourhoods (released code of paper B)."""
+"""Angular N-pairs loss and the four terms of semantic neighbourhoods (code of Thomas and Kovashka, 2020)."""
 
 import math
 from dataclasses import dataclass

@@ -184,7 +184,7 @@ def build(
 
     `image_encoder`: `features` (a linear map of the features), `pixels` (a small network from scratch) or `resnet50`
     (fine-tuned; `weights`: torchvision's file, or empty for the usual folder). `text_encoder`: `words` (the released
-    one, a GRU over Doc2Vec's word vectors) or `tfidf` (two hidden layers, as the methods of paper A have). The same
+    one, a GRU over Doc2Vec's word vectors) or `tfidf` (two hidden layers, as other methods have). The same
     seed gives the same encoders with any head.
     """
     choose("image encoder", image_encoder, IMAGE_ENCODERS)

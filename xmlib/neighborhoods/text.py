@@ -1,4 +1,4 @@
-"""Texts as vectors: cleaning with gensim's filters, and Doc2Vec (released code of paper B)."""
+"""Texts as vectors: cleaning with gensim's filters, and Doc2Vec (released code of Thomas and Kovashka, 2020)."""
 
 import re
 import unicodedata

@@ -1,4 +1,4 @@
-"""Words into d numbers a text: padded word numbers, and a recurrent encoder (released code of paper B)."""
+"""Words into d numbers a text: padded word numbers, and a recurrent encoder (code of Thomas and Kovashka, 2020)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

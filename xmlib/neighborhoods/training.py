@@ -1,4 +1,4 @@
-"""Training with semantic neighbourhoods: objective and schedule of paper B's released code for the loop of `fit`."""
+"""Training with semantic neighbourhoods: Thomas and Kovashka's (2020) objective and schedule for `fit`'s loop."""
 
 import copy
 import math

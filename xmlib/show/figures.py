@@ -1,4 +1,4 @@
-"""Figures of trainings: `f(records or rows, ax=None) -> ax`, without file names and without global state.
+"""The look of figures, the names and colours of methods, and curves of trainings.
 
 Colours are Okabe and Ito's, safe for colour-blind readers; a method keeps its colour everywhere.
 """

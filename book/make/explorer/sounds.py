@@ -40,7 +40,8 @@ def excerpts(splits: Splits, rows: list[int]) -> dict[int, Path]:
 
 
 def _folder(splits: Splits) -> Path:
-    return paths.DATA / splits.name / f"excerpts-{cache.key([VERSION, KBPS, splits.settings])}"
+    """Beside the data sets: a build clears what others are writing in its own."""
+    return paths.DATA / "excerpts" / f"{splits.name}-{cache.key([VERSION, KBPS, splits.settings])}"
 
 
 def _job(splits: Splits, number: int, wanted: list[tuple[float, str]]) -> list[Any]:

@@ -1,11 +1,12 @@
 """Which method at how many pairs: the best network against linear CCA, wherever there are runs or trials."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from book.make import trials
-from book.make.results import advice, claims, image_text
+from book.make.results import advice, chorales, claims, image_text
 from book.make.results.evidence_training import RANKING, SHORT, order, sheet_runs
 from book.make.results.findings import NAMES
 from book.make.results.runs import BASELINES, Runs, title
@@ -14,7 +15,8 @@ from xmlib import evaluate
 from xmlib.scoring import intervals
 from xmlib.scoring.intervals import Mean
 
-INPUTS = {"audio_score": "raw pixels and spectra", "digits": "pixels of half a digit"}  # others: features and words
+RAW = "raw pixels and spectra"
+INPUTS = {"audio_score": RAW, "chorales": RAW, "digits": "pixels of half a digit"}  # others: features and words
 
 
 def rows(found: Sequence[dict], tried: dict[str, dict]) -> list[dict]:
@@ -30,7 +32,8 @@ def table(best: Sequence[Runs], tried: dict[str, dict]) -> dict[str, list[dict]]
 
 def tested(found: Sequence[dict]) -> list[Runs]:
     """Of each data set and number of pairs the runs that validation prefers; they have test scores."""
-    groups = [sheet_runs(found)]
+    groups: list[dict[Any, Runs]] = [sheet_runs(found)]
+    groups.append(dict(enumerate(run for name in chorales.VARIANTS for run in chorales.of_variant(found, name))))
     groups += [image_text.by_method(found, name, variant) for name, variant in variants(found)]
     return [max(runs.values(), key=lambda run: run.valid_mrr) for runs in groups if runs]
 
@@ -51,7 +54,9 @@ def of_runs(run: Runs) -> dict:
     own = summaries.reciprocal_ranks_both_ways(run)
     mean = intervals.paired_mean(own, np.broadcast_to(linear, own.shape), run.first["data"]["test_groups"])
     pairs = run.first["data"]["train"] // (2 if "mirrored" in run.first.get("variant", "") else 1)
-    return told(run.first["dataset"], pairs, run.method, float(own.mean()), float(linear.mean()), mean) | {
+    corpus = run.first["parameters"].get("corpus", "tunes")
+    name = run.first["dataset"] if corpus == "tunes" else corpus
+    return told(name, pairs, run.method, float(own.mean()), float(linear.mean()), mean) | {
         "pool": len(linear), "part": "test", "seeds": len(run), "seconds": run.mean("wall_seconds"),
     }  # fmt: skip
 

@@ -10,13 +10,14 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from book.make.results.evidence_heads import LOSSES, loss
-from book.make.results.findings import shared
-from book.make.results.runs import BASELINES, Runs, grouped, place, title
+from book.make.results.findings import gain
+from book.make.results.runs import Runs, grouped, place
 from book.make.results.tables import filled
 from book.show import summaries
 from book.show.drawings import Drawing
-from xmlib.methods import METHODS, PAPER
-from xmlib.scoring.intervals import Interval, Mean, crossed_mean, paired_mean
+from xmlib.methods import PAPER
+from xmlib.scoring.intervals import Interval, Mean, crossed_mean
+from xmlib.show.figures import METHOD_COLORS, METHOD_NAMES
 
 TRACE, LEARNED, LAYER = PAPER
 LINEAR = "linear_cca"
@@ -48,7 +49,7 @@ def pictures(found: Sequence[dict], draw: Callable[[Callable], Drawing]) -> dict
 def by_pairs(found: Sequence[dict]) -> list[Point]:
     """The points with records, fewest pairs first; none where no number of pairs but the usual one was run."""
     kept = [record for record in summaries.one_linear_cca(found) if _counts(record)]
-    if not any(record["variant"] for record in kept if record["variant"].startswith(SIZES)):
+    if not any((record.get("variant") or "").startswith(SIZES) for record in kept):
         return []
     grown = grouped(kept, lambda record: (record["data"]["train"], place(record["method"])))
     return [
@@ -73,23 +74,14 @@ def _point(pairs: int, runs: dict[str, Runs]) -> Point:
     told = {**runs, LINEAR: [first["baselines"][LINEAR]]}
     ranks = {method: summaries.reciprocal_ranks_both_ways(own) for method, own in told.items()}
     mrr = {method: (float(own.mean()), crossed_mean(own, groups).interval()) for method, own in ranks.items()}
-    return Point(pairs, runs, mrr, _gain(runs, groups))
-
-
-def _gain(runs: dict[str, Runs], groups: Sequence[int]) -> Mean | None:
-    if not {LAYER, LEARNED} <= set(runs):
-        return None
-    layer, learned = shared(runs[LAYER], runs[LEARNED])
-    if not layer:
-        return None
-    one, other = (summaries.reciprocal_ranks_both_ways(run) for run in (layer, learned))
-    return paired_mean(one, other, groups)
+    both = {LAYER, LEARNED} <= set(runs)
+    return Point(pairs, runs, mrr, gain(runs[LAYER], runs[LEARNED]) if both else None)
 
 
 def values(points: Sequence[Point]) -> dict[str, Any]:
     """What fills the template: a row for each number of pairs, with the seeds of the method that has the fewest."""
     return {
-        "methods": {method: _title(method) for method in (*PAPER, LINEAR)},
+        "methods": {method: METHOD_NAMES[method] for method in (*PAPER, LINEAR)},
         "rows": [
             {
                 "pairs": point.pairs,
@@ -107,22 +99,18 @@ def figure(points: Sequence[Point]) -> Figure:
     figure, (levels, gains) = plt.subplots(1, 2, figsize=(8, 3.2), sharex=True)
     for method in (*PAPER, LINEAR):
         there = {point.pairs: point.mrr[method] for point in points if method in point.mrr}
-        color = METHODS[method].color if method in METHODS else "0.5"
-        levels.plot(list(there), [value for value, _ in there.values()], "o-", color=color, label=_title(method))
+        color = METHOD_COLORS[method]
+        levels.plot(list(there), [value for value, _ in there.values()], "o-", color=color, label=METHOD_NAMES[method])
         levels.fill_between(
             list(there), *zip(*(ends for _, ends in there.values()), strict=True), alpha=0.15, color=color, lw=0
         )
     known = {point.pairs: point.gain for point in points if point.gain}
     if known:
-        gains.plot(list(known), [gain.value for gain in known.values()], "o-", color=METHODS[LAYER].color)
+        gains.plot(list(known), [gain.value for gain in known.values()], "o-", color=METHOD_COLORS[LAYER])
         ends = zip(*(gain.interval() for gain in known.values()), strict=True)
-        gains.fill_between(list(known), *ends, color=METHODS[LAYER].color, alpha=0.15, lw=0)
+        gains.fill_between(list(known), *ends, color=METHOD_COLORS[LAYER], alpha=0.15, lw=0)
     gains.axhline(0, color="0.5", linewidth=1)
     levels.set(xscale="log", xlabel="training pairs", ylabel="MRR, mean of both directions")
     gains.set(xlabel="training pairs", ylabel="MRR that the CCA layer adds")
     levels.legend(fontsize=8)
     return figure
-
-
-def _title(method: str) -> str:
-    return BASELINES.get(method) or title(method)

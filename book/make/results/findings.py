@@ -56,6 +56,15 @@ def shared(one: Runs, other: Runs) -> tuple[Runs, Runs]:
     return Runs(r for r in one if r["seed"] in seeds), Runs(r for r in other if r["seed"] in seeds)
 
 
+def gain(one: Runs, other: Runs) -> Mean | None:
+    """MRR of the first above the second, mean of both directions, on the seeds of both; none where they share none."""
+    one, other = shared(one, other)
+    if not one:
+        return None
+    a, b = (summaries.reciprocal_ranks_both_ways(runs) for runs in (one, other))
+    return intervals.paired_mean(a, b, one.first["data"]["test_groups"])
+
+
 def mrr_gaps(pairs: Iterable[tuple[str, Runs, Runs]]) -> list[Gap]:
     """The first of each pair of runs above the second, in both directions, all corrected together."""
     named = []

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from book.make.results.findings import shared
+from book.make.results.findings import gain
 from book.make.results.runs import Runs, grouped
 from book.make.results.tables import WAYS, filled, together
-from book.show import summaries
-from xmlib.scoring.intervals import Mean, paired_mean
+from xmlib.scoring.intervals import Mean
 
 Step = tuple[str, str]  # method, variant
 START: Step = ("learned_cont", "")
@@ -17,7 +16,8 @@ LAYER: Step = ("ccal_cont", "")
 MORE: Step = ("ccal_cont", "pairs_40000")
 STEPS: dict[Step, Step | None] = {  # step → the one that it changes in one thing
     START: None,
-    LAYER: START,
+    ("learned_cont", "one_way"): START,
+    LAYER: ("learned_cont", "one_way"),
     ("ccal_cont", "both_ways"): LAYER,
     ("ccal_nce", "info_nce"): LAYER,
     ("ccal_cont", "augmented"): LAYER,
@@ -51,11 +51,7 @@ def ladder(found: Sequence[dict]) -> list[Rung]:
 def _rung(step: Step, below: Step | None, runs: dict[Step, Runs]) -> Rung:
     while below is not None and below not in runs:
         below = STEPS[below]
-    one, other = shared(runs[step], runs[below]) if below else (Runs(), Runs())
-    if not one:
-        return Rung(step, runs[step], below, None)
-    a, b = (summaries.reciprocal_ranks_both_ways(own) for own in (one, other))
-    return Rung(step, runs[step], below, paired_mean(a, b, one.first["data"]["test_groups"]))
+    return Rung(step, runs[step], below, gain(runs[step], runs[below]) if below else None)
 
 
 def values(rungs: Sequence[Rung]) -> dict[str, Any]:

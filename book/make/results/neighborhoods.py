@@ -175,7 +175,7 @@ def has_shares(run: Runs, kind: str) -> bool:
 
 
 def tfidf(study: Study) -> dict:
-    """The ablation with the text encoder of paper A's methods: what it gains, its scores, and what each term adds."""
+    """The ablation with the text encoder of the other methods: what it gains, its scores, and what each term adds."""
     if not study.weighed:
         return {"dataset": study.dataset, "gains": {}}
     best, weighed = study.weighed["all"], replace(study, runs=study.weighed)
@@ -230,7 +230,7 @@ def pools(study: Study) -> dict:
 
 
 def others(study: Study) -> dict:
-    """The same terms with tf-idf texts and on the CCA layer, and the methods of paper A, by what they are called."""
+    """The same terms with tf-idf texts and on the CCA layer, and the other methods, by what they are called."""
     shown = {"all terms": study.runs["all"], "image → text alone": study.runs["none"]}
     if study.weighed:
         weighed = {"all terms, tf-idf texts": study.weighed["all"]}
