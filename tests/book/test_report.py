@@ -266,7 +266,8 @@ def test_the_readme_table_sets_the_reported_number_beside_ours():
 def test_the_readme_names_every_machine_that_seeds_of_a_row_ran_on():
     seeds = [record("ccal_cont", "medium", seed) for seed in (1, 2, 3)]
     seeds[2]["machine"] = seeds[2]["machine"] | {"processor": "C"}
-    row = the_row(tables.filled("readme", tables.readme(runs.group(seeds), records.reported())), runs.title("ccal_cont"))
+    shown = tables.filled("readme", tables.readme(runs.group(seeds), records.reported()))
+    row = the_row(shown, runs.title("ccal_cont"))
     assert row["Machine"].replace("\\", "") == "A|B_processor* @ 2 GHz, 1 of 2 CPU cores; C, 1 of 2 CPU cores"
 
 
