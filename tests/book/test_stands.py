@@ -126,6 +126,17 @@ def test_an_order_the_other_way_round_is_not_reproduced():
     assert found.verdict("A1") == NOT
 
 
+def test_runs_with_the_released_schedule_are_named_and_decide_nothing():
+    plan = sheet({"ccal_cont": 9.0, "ccal_tno": 1.5, "learned_cont": 0.3})
+    other = sheet({"learned_cont": 0.3, "ccal_tno": 9.0}, (1,), variant="released_schedule", stopped="epochs")
+    alone, both = (evidence.finding("A1", found) for found in (plan, plan + other))
+    assert [run.method for run, _ in both.aside] == ["ccal_tno", "learned_cont"]
+    assert (both.outcome, both.gaps, both.records) == (alone.outcome, alone.gaps, alone.records)
+    shown = stands.fragments(plan + other, {})["stands_A1.md"]
+    assert f"the order on test is *{runs.title('ccal_tno')}* ({both.aside[0][1]:.3f})" in shown
+    assert "released schedule" not in stands.fragments(plan, {})["stands_A1.md"].replace("% ", "")
+
+
 def test_runs_that_were_stopped_or_differ_from_the_profile_are_no_evidence():
     qualities = {"ccal_cont": 9.0, "ccal_tno": 1.5, "learned_cont": 0.3}
     stopped = sheet(qualities, stopped="epochs")

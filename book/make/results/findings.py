@@ -25,6 +25,7 @@ class Finding:
     """What stands of a claim: the rule's outcome for the runs there are, the seeds of the thinnest comparison, numbers.
 
     `lacks`: what the plan asks for and no record has; while there is any, the verdict is `not yet run`.
+    `aside`: runs that decide nothing and that the explanation names, with their MRR in both directions, best first.
     `levels`: name → numbers, one or one a direction, where the rule looks at numbers and not at differences.
     """
 
@@ -34,6 +35,7 @@ class Finding:
     levels: dict[str, list[float]] = field(default_factory=dict)
     lacks: list[str] = field(default_factory=list)
     records: list[dict] = field(default_factory=list)
+    aside: list[tuple[Runs, float]] = field(default_factory=list)
 
     def verdict(self, name: str) -> str:
         """The outcome, once as many seeds as the plan asks for are there and nothing lacks."""
