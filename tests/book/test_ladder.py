@@ -50,7 +50,7 @@ def test_steps_without_a_common_seed_have_no_gain():
     *_, more = ladder.ladder([*plain(), run("ccal_cont", "augmented", seed=3)])
     assert more.below == ladder.LAYER
     assert more.gain is None
-    assert "| – |" in ladder.fragments([*plain(), run("ccal_cont", "augmented", seed=3)])["ladder.md"]
+    assert "| 1 | – |" in ladder.fragments([*plain(), run("ccal_cont", "augmented", seed=3)])["ladder.md"]
 
 
 def test_the_one_that_validation_prefers_is_named_with_its_test_mrr():
