@@ -76,9 +76,9 @@ def cost(found: Sequence[dict]) -> list[dict[str, Any]]:
 def committed(commits: Iterable[str]) -> dict[str, str]:
     """Commit of a record, with its `+` → the day that it was made, year-month-day; without those not known here."""
     plain = {commit: commit.rstrip("+") for commit in commits if re.fullmatch(r"[0-9a-f]{7,40}\+?", commit)}
-    command = ["git", "log", "--no-walk", "--ignore-missing", "--format=%H %cs", *sorted(set(plain.values()))]
     if not plain:
         return {}  # without a name git would say the newest one
+    command = ["git", "log", "--no-walk", "--ignore-missing", "--format=%H %cs", *sorted(set(plain.values()))]
     try:
         run = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):

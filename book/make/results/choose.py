@@ -1,7 +1,6 @@
 """Which method at how many pairs: the best network against linear CCA, wherever there are runs or trials."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -32,10 +31,12 @@ def table(best: Sequence[Runs], tried: dict[str, dict]) -> dict[str, list[dict]]
 
 def tested(found: Sequence[dict]) -> list[Runs]:
     """Of each data set and number of pairs the runs that validation prefers; they have test scores."""
-    groups: list[dict[Any, Runs]] = [sheet_runs(found)]
-    groups.append(dict(enumerate(run for name in chorales.VARIANTS for run in chorales.of_variant(found, name))))
-    groups += [image_text.by_method(found, name, variant) for name, variant in variants(found)]
-    return [max(runs.values(), key=lambda run: run.valid_mrr) for runs in groups if runs]
+    groups = [
+        [*sheet_runs(found).values()],
+        [run for name in chorales.VARIANTS for run in chorales.of_variant(found, name)],
+        *([*image_text.by_method(found, name, variant).values()] for name, variant in variants(found)),
+    ]
+    return [max(runs, key=lambda run: run.valid_mrr) for runs in groups if runs]
 
 
 def variants(found: Sequence[dict]) -> list[tuple[str, str | None]]:
