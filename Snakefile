@@ -65,7 +65,7 @@ VARIANT_COMMAND = COMMAND.replace("{wildcards.profile}", "{params.profile}").rep
     " > {log}", " -p variant {wildcards.variant} {params.changed} > {log}"
 )
 IMAGE_COMMAND = PAPERMILL + (
-    "-p method {wildcards.method} -p dataset {params.dataset} -p comparisons {params.comparisons} "
+    "-p method {wildcards.method} -p dataset {params.dataset} -p seeds {params.seeds} -p comparisons {params.comparisons} "
     "-p mirrored {params.mirrored} -p record book/records > {log} 2>&1"
 )
 HEAD_COMMAND = PAPERMILL.replace("{wildcards.profile}", "full") + (
@@ -297,6 +297,7 @@ for dataset, row in IMAGE_ROWS.items():
             params:
                 dataset=dataset,
                 notebook=image_notebook(dataset),
+                seeds=len(seeds),
                 comparisons=comparisons(dataset),
                 mirrored=mirrored,
             log: f"runs/logs/{{profile}}/{dataset}-{{method}}.log"
