@@ -186,6 +186,14 @@ def test_the_gain_with_few_pairs_is_set_against_that_with_many():
     found = evidence.finding("A4", few)
     assert (found.verdict("A4"), found.seeds) == (REPRODUCED, 3)
     assert evidence.finding("A4", few[:6]).lacks
+    said = "With 1,000 pairs no network finds much"
+    assert said not in stands.fragments(few, {})["stands_A4.md"]
+    for one in few[:6]:
+        for way in (FORTH, BACK):
+            one["metrics"][way]["mrr"], one["baselines"]["linear_cca"]["metrics"][way]["mrr"] = 0.02, 0.03
+    assert said in stands.fragments(few, {})["stands_A4.md"]
+    short = stands.fragments([one for one in few if one["seed"] == 1], {})["stands_A4.md"]
+    assert "Of the 3 seeds that the plan asks for, 1 is there, by the rule *reproduced*." in short
 
 
 def test_heads_keep_their_usual_pairs_when_there_are_runs_on_more():

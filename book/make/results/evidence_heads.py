@@ -19,6 +19,8 @@ HEADS = {"ccal_cont": "layer", "ccal_nce": "layer", "learned_cont": "learned", "
 LOSSES = ("ranking loss, one way", "ranking loss, both ways", "InfoNCE")
 SETS = ("audio_score", "emoji", "openclipart")
 FEW, MANY = 1000, 16000  # pairs between which the gain of the layer should shrink
+GROWTH = f"gain on {FEW:,} pairs less gain on {MANY:,}"
+RELATIVE = f"{GROWTH}, each a share of the better MRR"
 
 
 def heads(found: Sequence[dict], dataset: str) -> dict[tuple[str, int, float], dict[str, Runs]]:
@@ -60,10 +62,10 @@ def scarcity(found: Sequence[dict]) -> Finding:
         return Finding(lacks=["both heads with the same loss, on few pairs and on many"])
     few, many = (runs[asked[0][0], train, asked[0][1]] for train in (FEW, MANY))
     named = [
-        growth(what, way, few, many, what != "growth") for what in ("growth", "relative") for way in evaluate.DIRECTIONS
+        growth(what, way, few, many, what == RELATIVE) for what in (GROWTH, RELATIVE) for way in evaluate.DIRECTIONS
     ]
     gaps = claims.gaps(named[:2]) + claims.gaps(named[2:])
-    outcome = claims.of_growth(state(gaps, "growth"), state(gaps, "relative"))
+    outcome = claims.of_growth(state(gaps, GROWTH), state(gaps, RELATIVE))
     return Finding(
         outcome, thinnest(gaps), gaps, records=[r for runs in (few, many) for run in runs.values() for r in run]
     )
