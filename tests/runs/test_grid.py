@@ -239,6 +239,18 @@ def test_an_edit_makes_again_what_depends_on_its_folder_and_no_long_run(copy, pl
     assert planned("quick", "medium") == made | LONG
 
 
+@pytest.mark.parametrize(
+    ("command", "row", "profile"),
+    [("medium", "audio_score", "medium"), ("openclipart", "openclipart", "full"), ("icons", "icons", "full")]
+    + [(name, name, "full") for name in ("heads", "dial")]
+    + [("ablation", "neighborhoods", "full")],
+)
+def test_the_page_of_the_commands_says_how_many_seeds_the_grid_has(command, row, profile):
+    page = (paths.ROOT / "book" / "reproducibility.md").read_text(encoding="utf-8")
+    (said,) = re.findall(rf"^\| `make {command}` \|.*?(\w+) seeds", page, re.M)
+    assert {"five": 5, "ten": 10}[said] == len(GRID[row]["seeds"][profile])
+
+
 def test_a_variant_changes_its_parameters_alone(commands):
     command = commands[VARIANT]
     assert "-p profile medium" in command
