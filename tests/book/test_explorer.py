@@ -784,9 +784,9 @@ def of_records(data):
         for run in shown["runs"]:
             if run["method"] == "linear_cca":  # of any of the records: another processor changes its last digits
                 fits = [collect.linear_cca(r) for r in own.values() if r["profile"] == run["profile"]]
-                shown_mrrs = [way["mrr"] for way in run["ways"]]
-                mrrs = [[fit["metrics"][direction]["mrr"] for direction in (FORTH, BACK)] for fit in fits]
-                record = fits[mrrs.index(shown_mrrs) if shown_mrrs in mrrs else 0]
+                mrrs = [way["mrr"] for way in run["ways"]]
+                same = [fit for fit in fits if [fit["metrics"][way]["mrr"] for way in (FORTH, BACK)] == mrrs]
+                record = (same or fits)[0]
             else:
                 record = own[shown["name"], run["profile"], run["method"], run["seed"]]
             for direction, way in zip((FORTH, BACK), run["ways"], strict=True):
